@@ -1,0 +1,1 @@
+"""mistrust removes unused trust from Kubernetes, with proof."""
