@@ -36,5 +36,5 @@ class RemoteError(Error):
     """A server answered wrongly, or not at all (exit code 3)."""
 
 
-class Unsupported(Error):
+class UnsupportedError(Error):
     """Valid, but not understood by this version; never skipped in silence (exit code 3)."""

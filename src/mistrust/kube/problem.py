@@ -19,7 +19,7 @@ class Origin(msgspec.Struct, frozen=True, gc=False):
 
 
 class Problem(msgspec.Struct, frozen=True, gc=False):
-    """Something that was not understood, and what the analysis did about it. Problems are values: reports print them."""
+    """Something that was not understood, and what the analysis did about it; reports print them."""
 
     what: str
     """One clause: "not YAML", "unknown kind", "spec.containers is not a list"."""

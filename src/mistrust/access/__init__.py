@@ -1,0 +1,1 @@
+"""The words every layer shares: access, grants, evidence, verdict, fact, finding, and the Layer protocol."""

@@ -1,0 +1,1 @@
+"""Where a snapshot comes from: folder, file, dump, saved snapshot, live API."""

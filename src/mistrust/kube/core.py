@@ -1,0 +1,158 @@
+"""Core objects around the pods: namespaces, nodes, service accounts, Secrets (never their data), storage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from msgspec import field
+
+from mistrust.kube.meta import Object, Value
+from mistrust.kube.pods import CSIVolume, HostPath, NamedRef
+
+
+class Namespace(Object, frozen=True, gc=False):
+    """A Namespace; its labels steer Pod Security admission."""
+
+    KIND: ClassVar[str] = "Namespace"
+    NAMESPACED: ClassVar[bool] = False
+
+
+class Taint(Value, frozen=True, gc=False):
+    """Keeps pods without a toleration away."""
+
+    key: str = ""
+    value: str = ""
+    effect: str = ""
+
+
+class NodeSpec(Value, frozen=True, gc=False):
+    """`spec` of a Node."""
+
+    taints: tuple[Taint, ...] = ()
+
+
+class NodeInfo(Value, frozen=True, gc=False):
+    """Versions that the kubelet reports."""
+
+    kubelet_version: str = ""
+    kernel_version: str = ""
+    container_runtime_version: str = ""
+    os_image: str = ""
+    operating_system: str = ""
+
+
+class NodeAddress(Value, frozen=True, gc=False):
+    """An address of a node."""
+
+    type: str = ""
+    address: str = ""
+
+
+class NodeStatus(Value, frozen=True, gc=False):
+    """`status` of a Node."""
+
+    node_info: NodeInfo = NodeInfo()
+    addresses: tuple[NodeAddress, ...] = ()
+
+
+class Node(Object, frozen=True, gc=False):
+    """A machine."""
+
+    KIND: ClassVar[str] = "Node"
+    NAMESPACED: ClassVar[bool] = False
+    spec: NodeSpec = NodeSpec()
+    status: NodeStatus = NodeStatus()
+
+
+class ServiceAccount(Object, frozen=True, gc=False):
+    """A ServiceAccount; cloud identities hang on its annotations."""
+
+    KIND: ClassVar[str] = "ServiceAccount"
+    automount_service_account_token: bool | None = None
+    secrets: tuple[NamedRef, ...] = ()
+    image_pull_secrets: tuple[NamedRef, ...] = ()
+
+
+class Secret(Object, frozen=True, gc=False):
+    """A Secret without its data: nothing of it enters the model."""
+
+    KIND: ClassVar[str] = "Secret"
+    type: str = "Opaque"
+
+
+class ConfigMap(Object, frozen=True, gc=False):
+    """A ConfigMap without its data."""
+
+    KIND: ClassVar[str] = "ConfigMap"
+
+
+class BoundTo(Value, frozen=True, gc=False):
+    """The claim that a volume is bound to."""
+
+    namespace: str = ""
+    name: str = ""
+
+
+class VolumeSpec(Value, frozen=True, gc=False):
+    """`spec` of a PersistentVolume."""
+
+    host_path: HostPath | None = None
+    local: HostPath | None = None
+    csi: CSIVolume | None = None
+    access_modes: tuple[str, ...] = ()
+    claim_ref: BoundTo | None = None
+    volume_mode: str = ""
+
+
+class PersistentVolume(Object, frozen=True, gc=False):
+    """A PersistentVolume; one with `hostPath` is a piece of the node."""
+
+    KIND: ClassVar[str] = "PersistentVolume"
+    NAMESPACED: ClassVar[bool] = False
+    spec: VolumeSpec = VolumeSpec()
+
+
+class ClaimSpec(Value, frozen=True, gc=False):
+    """`spec` of a PersistentVolumeClaim."""
+
+    volume_name: str = ""
+    access_modes: tuple[str, ...] = ()
+    volume_mode: str = ""
+    storage_class_name: str | None = None
+
+
+class PersistentVolumeClaim(Object, frozen=True, gc=False):
+    """A PersistentVolumeClaim."""
+
+    KIND: ClassVar[str] = "PersistentVolumeClaim"
+    spec: ClaimSpec = ClaimSpec()
+
+
+class ServicePort(Value, frozen=True, gc=False):
+    """A port of a Service."""
+
+    name: str = ""
+    port: int = 0
+    protocol: str = "TCP"
+    target_port: int | str = 0
+    node_port: int = 0
+
+
+class ServiceSpec(Value, frozen=True, gc=False):
+    """`spec` of a Service."""
+
+    type: str = "ClusterIP"
+    selector: Mapping[str, str] = {}
+    ports: tuple[ServicePort, ...] = ()
+    cluster_ip: str = field(name="clusterIP", default="")
+    external_ips: tuple[str, ...] = field(name="externalIPs", default=())
+    external_name: str = ""
+    load_balancer_source_ranges: tuple[str, ...] = ()
+
+
+class Service(Object, frozen=True, gc=False):
+    """A Service."""
+
+    KIND: ClassVar[str] = "Service"
+    spec: ServiceSpec = ServiceSpec()

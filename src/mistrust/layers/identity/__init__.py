@@ -1,0 +1,1 @@
+"""Who may do what: RBAC exactly as the API server decides it."""

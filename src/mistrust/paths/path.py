@@ -1,0 +1,91 @@
+"""What the room answers: paths, hop by hop, and the changes that cut them."""
+
+from __future__ import annotations
+
+import msgspec
+
+from mistrust.access.evidence import Evidence
+from mistrust.access.fact import Edit
+from mistrust.kube.meta import Ref
+
+
+class Foothold(msgspec.Struct, frozen=True, order=True, gc=False):
+    """Something an attacker can hold."""
+
+    kind: str
+    """`internet`, `pod`, `identity`, `node`, or a `Gain`."""
+    name: str
+    """As people write it: `Deployment shop/web`, `ServiceAccount ci/runner`, `Group system:authenticated`, `kube-system`."""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}".strip() if self.kind not in ("pod", "identity") else self.name
+
+
+class Hop(msgspec.Struct, frozen=True):
+    """From one foothold to the next."""
+
+    step: str
+    """Id of the catalog's step; empty for what follows by itself (a pod holds its service account's token)."""
+    source: Foothold
+    target: Foothold
+    how: str
+    """One clause: "mints a token (create serviceaccounts/token)"."""
+    grants: tuple[Evidence, ...] = ()
+    """Binding and rule, or the pod's field, that make it possible."""
+    assumes: str = ""
+
+
+class Path(msgspec.Struct, frozen=True):
+    """A shortest way from a start to a target."""
+
+    start: Foothold
+    target: Foothold
+    hops: tuple[Hop, ...]
+
+    @property
+    def cost(self) -> int:
+        """Number of hops."""
+        return len(self.hops)
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One change that takes something away."""
+
+    kind: str
+    """`rule` (narrow a role), `binding` (delete it), `subject` (drop one from a binding), `pod` (harden),
+    `token` (do not mount), `namespace` (enforce Pod Security)."""
+    ref: Ref
+    title: str
+    """`Role ci/deployer: drop secrets get, list`."""
+    cost: float
+    cuts: int
+    """How many start -> target pairs would be cut by it alone, or, in a set, have it on their path."""
+    edits: tuple[Edit, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    note: str = ""
+    """What a person has to decide: "needs owner"."""
+
+
+class Fixes(msgspec.Struct, frozen=True):
+    """The smallest set of changes, and what recomputing with them says."""
+
+    changes: tuple[Change, ...]
+    cut: int
+    """Start -> target pairs that no longer have a path after all changes, counted by recomputing."""
+    remaining: int
+    """Pairs that no allowed change can cut."""
+    optimal: bool
+    """True if no cheaper set exists; False where the solver stopped at its limit."""
+
+
+class Paths(msgspec.Struct, frozen=True):
+    """The answer for one set of starts and targets."""
+
+    paths: tuple[Path, ...]
+    """One shortest path a (start, target) pair, cheapest first; may be capped, `pairs` is not."""
+    pairs: int
+    starts: int
+    targets: tuple[str, ...]
+    fixes: Fixes
+    unknown: tuple[str, ...] = ()
+    """What could not be judged and might open a path."""

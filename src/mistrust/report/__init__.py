@@ -1,0 +1,1 @@
+"""Values in, bytes out: text, JSON, SARIF, JUnit, Markdown, GitHub annotations, HTML."""

@@ -1,0 +1,1 @@
+"""What follows for any layer, written once."""
