@@ -76,7 +76,7 @@ class Object(Value, frozen=True, gc=False):
     NAMESPACED: ClassVar[bool] = True
 
     metadata: Metadata = Metadata()
-    origin: Origin = Origin()
+    origin: Origin = msgspec.field(name="mistrust.dev/origin", default=Origin())
 
     @property
     def ref(self) -> Ref:

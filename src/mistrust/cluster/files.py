@@ -1,0 +1,136 @@
+"""Folders, files, dumps, standard input and saved snapshots -> a snapshot."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from mistrust.cluster.saved import MAGIC, load
+from mistrust.kube.decode import DEFAULT_NAMESPACE
+from mistrust.kube.errors import InputError
+from mistrust.kube.meta import Object
+from mistrust.kube.problem import Problem
+from mistrust.kube.read import read
+from mistrust.kube.snapshot import Scope, Snapshot, snapshot
+from mistrust.kube.version import Version
+
+SUFFIXES = frozenset({".yaml", ".yml", ".json"})
+STDIN = "-"
+LARGEST = 2 << 30
+"""Bytes of one file; a larger one is refused, so that memory stays bounded."""
+
+
+class Source(msgspec.Struct, frozen=True):
+    """A snapshot and the texts that cannot be read a second time (standard input), for looking lines up."""
+
+    snapshot: Snapshot
+    texts: Mapping[str, bytes] = {}
+
+
+Progress = Callable[[str], None]
+
+
+def read_files(
+    paths: Sequence[str],
+    *,
+    namespace: str = DEFAULT_NAMESPACE,
+    version: Version | None = None,
+    scope: Scope | None = None,
+    progress: Progress = lambda _: None,
+) -> Source:
+    """Read every file that `paths` name; folders are walked in order of their names.
+
+    Parameters: `namespace` for objects that name none; `version` and `scope` where the user states them.
+
+    Raises `InputError` for a path that does not exist or cannot be read: a missing input is never an empty one.
+    """
+    objects: list[Object] = []
+    problems: list[Problem] = []
+    texts: dict[str, bytes] = {}
+    if len(paths) == 1 and (saved := _saved(paths[0])) is not None:
+        return Source(saved)
+    for path in paths:
+        found = 0
+        for name, data in _texts(path, problems):
+            progress(name)
+            if path == STDIN:
+                texts[name] = data
+            got, wrong = read(data, name, namespace)
+            found += len(got) + len(wrong)
+            objects += got
+            problems += _remarks(wrong, explicit=name == path)
+        if not found:
+            problems.append(Problem("no Kubernetes objects", path, do="give a folder, a file, a dump or a saved snapshot"))
+    name = ", ".join(_title(p) for p in paths)
+    return Source(snapshot(objects, problems, scope=scope, version=version, name=name), texts)
+
+
+def _texts(path: str, problems: list[Problem]) -> Iterator[tuple[str, bytes]]:
+    if path == STDIN:
+        yield STDIN, sys.stdin.buffer.read()
+        return
+    if not Path(path).is_dir():
+        yield path, _bytes(path)
+        return
+    for name in _walk(path, problems):
+        try:
+            yield name, _bytes(name)
+        except InputError as error:
+            problems.append(Problem(error.what, name, got=error.got))
+
+
+def _walk(folder: str, problems: list[Problem]) -> Iterator[str]:
+    """Files that may hold objects, sorted; hidden folders are skipped, links are followed once."""
+    seen: set[tuple[int, int]] = set()
+
+    def unreadable(error: OSError) -> None:
+        problems.append(Problem("folder cannot be read", str(error.filename), got=error.strerror or ""))
+
+    for here, folders, files in os.walk(folder, followlinks=True, onerror=unreadable):
+        stat = Path(here).stat()
+        if (stat.st_dev, stat.st_ino) in seen:
+            folders[:] = []
+            continue
+        seen.add((stat.st_dev, stat.st_ino))
+        folders[:] = sorted(f for f in folders if not f.startswith(".") and f != "node_modules")
+        for file in sorted(files):
+            if os.path.splitext(file)[1].lower() in SUFFIXES and not file.startswith("."):
+                yield os.path.join(here, file)
+
+
+def _bytes(path: str) -> bytes:
+    try:
+        if not Path(path).is_file() and not Path(path).is_fifo() and Path(path).exists():
+            raise InputError("not a regular file", where=path, do="give a folder, a file or -")
+        with Path(path).open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except OSError as error:
+        raise InputError("cannot be read", where=path, got=error.strerror or str(error)) from None
+    if len(data) > LARGEST:
+        raise InputError("too large", where=path, wanted=f"at most {LARGEST >> 30} GiB", do="split the dump")
+    return data
+
+
+def _saved(path: str) -> Snapshot | None:
+    if path == STDIN or not Path(path).is_file():
+        return None
+    with Path(path).open("rb") as file:
+        if file.read(len(MAGIC)) != MAGIC:
+            return None
+    return load(_bytes(path), path)
+
+
+def _remarks(problems: Sequence[Problem], *, explicit: bool) -> Iterator[Problem]:
+    """In a walked folder a file without any object (values.yaml, a pipeline) is a remark; asked for by name, a problem."""
+    for p in problems:
+        yield msgspec.structs.replace(p, blinds=True) if explicit and p.what == "not a Kubernetes object" else p
+
+
+def _title(path: str) -> str:
+    if path == STDIN:
+        return "standard input"
+    return Path(path).name or Path(path).resolve().name

@@ -1,0 +1,88 @@
+"""Bytes -> objects and problems: YAML or JSON, one object or many, Lists unfolded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+from mistrust.kube.decode import DEFAULT_NAMESPACE, decoder, from_json, from_plain
+from mistrust.kube.meta import Object
+from mistrust.kube.problem import Origin, Problem
+
+BOM = b"\xef\xbb\xbf"
+_TRAILING = re.compile(r"trailing characters \(byte (\d+)\)")
+
+
+def read(data: bytes, file: str, namespace: str = DEFAULT_NAMESPACE) -> tuple[list[Object], list[Problem]]:
+    """Everything that a file holds.
+
+    `file` is what origins and problems name. JSON (one value, concatenated values, a List) is decoded without building
+    plain values; everything else is YAML. Nothing is raised for bad input: it becomes problems, and the rest is kept.
+    """
+    objects: list[Object] = []
+    problems: list[Problem] = []
+    for found in _values(data, file, namespace):
+        if isinstance(found, Problem):
+            problems.append(found)
+        else:
+            objects.append(found)
+    return objects, problems
+
+
+def _values(data: bytes, file: str, namespace: str) -> Iterator[Object | Problem]:
+    if data.removeprefix(BOM).lstrip()[:1] in (b"{", b"["):
+        spans = list(json_values(data))
+        if not isinstance(spans[0], msgspec.DecodeError):
+            yield from _json(data, spans, file, namespace)
+            return
+    from mistrust.kube.yaml import documents
+
+    found, problems = documents(data, file)
+    for document in found:
+        yield from from_plain(document.value, Origin(file, document.index, -1, document.line), namespace)
+    yield from problems
+
+
+def _json(
+    data: bytes, spans: list[tuple[int, int] | msgspec.DecodeError], file: str, namespace: str
+) -> Iterator[Object | Problem]:
+    view = memoryview(data)
+    for i, span in enumerate(spans):
+        if isinstance(span, msgspec.DecodeError):
+            end = spans[i - 1]
+            assert isinstance(end, tuple)
+            line = data.count(b"\n", 0, end[1]) + 1
+            do = "what follows is not part of the analysis: write the dump again"
+            yield Problem("not JSON", file, line, got=str(span), do=do)
+            return
+        start = span[0] + (len(data[span[0] : span[1]]) - len(data[span[0] : span[1]].lstrip()))
+        line = data.count(b"\n", 0, start) + 1
+        yield from from_json(msgspec.Raw(view[span[0] : span[1]]), Origin(file, i, -1, line), namespace)
+
+
+def json_values(data: bytes) -> Iterator[tuple[int, int] | msgspec.DecodeError]:
+    """The spans of concatenated JSON values, in order; ends with the error where the text stops being JSON.
+
+    >>> list(json_values(b'{"a": 1} {"b": 2}'))
+    [(0, 9), (9, 17)]
+    """
+    view = memoryview(data)
+    start = len(BOM) if data.startswith(BOM) else 0
+    raw = decoder(msgspec.Raw)
+    while True:
+        try:
+            raw.decode(view[start:])
+        except msgspec.DecodeError as error:
+            trailing = _TRAILING.search(str(error))
+            if trailing is None:
+                if data[start:].strip():
+                    yield error
+                return
+            end = start + int(trailing.group(1)) - 1  # msgspec counts the first trailing character as read
+            yield start, end
+            start = end
+        else:
+            yield start, len(data)
+            return
