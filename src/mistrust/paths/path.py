@@ -15,7 +15,7 @@ class Foothold(msgspec.Struct, frozen=True, order=True, gc=False):
     kind: str
     """`internet`, `pod`, `identity`, `node`, or a `Gain`."""
     name: str
-    """As people write it: `Deployment shop/web`, `ServiceAccount ci/runner`, `Group system:authenticated`, `kube-system`."""
+    """As people write it: `Deployment shop/web`, `ServiceAccount ci/runner`, `Group system:masters`, `kube-system`."""
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}".strip() if self.kind not in ("pod", "identity") else self.name
@@ -33,6 +33,9 @@ class Hop(msgspec.Struct, frozen=True):
     grants: tuple[Evidence, ...] = ()
     """Binding and rule, or the pod's field, that make it possible."""
     assumes: str = ""
+    """What was taken for granted because no object says it."""
+    also: tuple[Foothold, ...] = ()
+    """Footholds of earlier hops that it needs besides `source`."""
 
 
 class Path(msgspec.Struct, frozen=True):
@@ -41,11 +44,8 @@ class Path(msgspec.Struct, frozen=True):
     start: Foothold
     target: Foothold
     hops: tuple[Hop, ...]
-
-    @property
-    def cost(self) -> int:
-        """Number of hops."""
-        return len(self.hops)
+    cost: float
+    """Sum of the steps' costs: how hard it is. Paths are compared by the number of hops first."""
 
 
 class Change(msgspec.Struct, frozen=True):
