@@ -34,6 +34,8 @@ class Row(msgspec.Struct, frozen=True):
     """Share that could not be judged, from 0 to 1."""
     note: str = ""
     """The one thing worth saying about it, in a clause."""
+    layer: str = ""
+    """The layer that answered, as findings name it (`identity`), so that the numbers can lead to their reasons."""
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -101,6 +103,11 @@ def ranked(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 def change_id(change: Change) -> str:
     """A name for a change that a person can pass to `explain`; stable as a finding's id is."""
     return f"FIX-{stable_hash(change.kind, change.ref.group, str(change.ref), change.title)}"
+
+
+def path_id(path: Path) -> str:
+    """A name for a path that a person can pass to `explain`: its two ends, since between them the shortest is shown."""
+    return f"PATH-{stable_hash(path.start.kind, path.start.name, path.target.kind, path.target.name)}"
 
 
 def on_path(change: Change, path: Path) -> bool:

@@ -1,0 +1,176 @@
+"""The main screen: at most 40 lines on any input, the numbers first, then what to do, then what was not understood."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mistrust.access.finding import Finding
+from mistrust.paths.path import Change
+from mistrust.report.assessment import Assessment, Row, change_id
+from mistrust.report.clean import columns, pad
+from mistrust.report.screen import SEVERITY_STYLE, Screen
+from mistrust.report.words import (
+    ROW_HEADS,
+    about,
+    cells,
+    count,
+    fixes_sentence,
+    gap_phrase,
+    grouped,
+    listed,
+    paths_sentence,
+    route,
+    severities_sentence,
+)
+
+LINES = 40
+ROWS = 6
+CHANGES = 5
+RULES = 7
+PROBLEMS = 3
+GATES = 3
+
+
+def render(assessment: Assessment, screen: Screen) -> str:
+    """The answer of `mistrust check` for a person at a terminal; never more than `LINES` lines, whatever the input."""
+    head = screen.fit(f" {screen.dot} ".join(about(assessment)), screen.width)
+    parts = (
+        [screen.paint(head, "bold"), *_table(assessment.rows, screen)],
+        _paths(assessment, screen),
+        _findings(assessment, screen),
+        _coverage(assessment, screen),
+        _end(assessment, screen),
+    )
+    return "\n".join(line for part in parts if part for line in (*part, "")).rstrip("\n") + "\n"
+
+
+def _table(rows: Sequence[Row], screen: Screen) -> list[str]:
+    if not rows:
+        return []
+    shown = rows if len(rows) <= ROWS else rows[: ROWS - 1]
+    grid = [("", *ROW_HEADS), *((screen.fit(r.name, 24), *cells(r)) for r in shown)]
+    widths = [max(columns(line[i]) for line in grid) for i in range(len(ROW_HEADS) + 1)]
+    out = []
+    for i, line in enumerate(grid):
+        numbers = "".join(f"   {cell:>{width}}" for cell, width in zip(line[1:], widths[1:], strict=True))
+        text = "  " + pad(line[0], widths[0]) + numbers
+        room = screen.width - columns(text) - 6
+        note = shown[i - 1].note if i else ""
+        if note and room > 12:
+            text += screen.paint(f"   {screen.remark} {screen.fit(note, room)}", "yellow")
+        out.append(screen.paint(text, "dim") if i == 0 else text)
+    return out if len(rows) <= ROWS else [*out, f"  and {count(len(rows) - len(shown), 'more layer')}"]
+
+
+def _paths(assessment: Assessment, screen: Screen) -> list[str]:
+    paths, fixes = assessment.paths, assessment.paths.fixes
+    sentence = f"{paths_sentence(assessment)} {fixes_sentence(fixes, paths.pairs)}".rstrip()
+    if fixes.changes:
+        sentence = sentence.removesuffix(".") + ":"
+    label = "Attack paths: "
+    text = screen.fit(sentence, screen.width - len(label))
+    out = [screen.paint(label, "bold") + screen.paint(text, "red" if paths.pairs else "plain")]
+    out += _changes(fixes.changes, screen)
+    if paths.paths:
+        first = paths.paths[0]
+        steps = f" {screen.arrow} ".join(screen.clean(name) for name in route(first))
+        line = f"Shortest ({count(len(first.hops), 'hop')}): {steps}"
+        out.append("  " + screen.fit(line, screen.width - 2))
+    return out
+
+
+def _changes(changes: Sequence[Change], screen: Screen) -> list[str]:
+    if not changes:
+        return []
+    shown = changes[:CHANGES] if len(changes) <= CHANGES else changes[: CHANGES - 1]
+    digits = max(len(f"{c.cuts:,}") for c in shown)
+    tail = len("   cuts ") + digits + len("   FIX-01234567")
+    room = max(20, screen.width - 5 - tail)
+    width = min(room, max(columns(screen.clean(_title(c))) for c in shown))
+    out = [
+        f"  {i}. {screen.cell(_title(c), width)}   cuts {c.cuts:>{digits},}   {screen.paint(change_id(c), 'dim')}"
+        for i, c in enumerate(shown, 1)
+    ]
+    if len(changes) > len(shown):
+        out.append(f"  and {count(len(changes) - len(shown), 'more change')}")
+    return out
+
+
+def _title(change: Change) -> str:
+    return f"{change.title} ({change.note})" if change.note else change.title
+
+
+def _findings(assessment: Assessment, screen: Screen) -> list[str]:
+    if not assessment.findings and not assessment.accepted:
+        return ["Findings: none."]
+    detail = severities_sentence(assessment.findings)
+    summary = f"{len(assessment.findings):,}" + (f" ({detail})" if detail else "")
+    if assessment.accepted:
+        summary += f", and {len(assessment.accepted):,} accepted"
+    out = [screen.paint("Findings: ", "bold") + screen.fit(summary, screen.width - 10)]
+    groups = grouped(assessment.findings)
+    shown = groups if len(groups) <= RULES else groups[: RULES - 1]
+    if shown:
+        rules = max(columns(screen.fit(g.rule, 16)) for g in shown)
+        digits = max(len(f"{len(g.findings):,}") for g in shown)
+        room = max(16, screen.width - 2 - 8 - 2 - digits - 2 - rules - 2 - 2)
+        titles = min(max(columns(screen.clean(g.worst.title)) for g in shown), max(12, room * 3 // 5))
+        for g in shown:
+            worst = g.worst
+            on = f" (on {count(worst.paths, 'path')})" if worst.paths else ""
+            who = max(8, room - titles - len(on))
+            out.append(
+                "  "
+                + screen.paint(f"{worst.severity.value:<8}", SEVERITY_STYLE[worst.severity])
+                + f"  {len(g.findings):>{digits},}  {screen.cell(g.rule, rules)}"
+                + f"  {screen.cell(worst.title, titles)}  {screen.fit(worst.subject, who)}{screen.paint(on, 'red')}"
+            )
+    if len(groups) > len(shown):
+        rest = groups[len(shown) :]
+        out.append(f"  and {count(sum(len(g.findings) for g in rest), 'finding')} of {count(len(rest), 'more rule')}")
+    return out
+
+
+def _coverage(assessment: Assessment, screen: Screen) -> list[str]:
+    lines: list[str] = []
+    blind = [p for p in assessment.problems if p.blinds]
+    remarks = count(len(assessment.problems) - len(blind), "remark") if len(blind) < len(assessment.problems) else ""
+    if blind:
+        places = f"{count(len(blind), 'place')} in {count(len({p.file for p in blind}), 'file')}"
+        lines.append(f"Not understood: {places}" + (f"; {remarks}" if remarks else ""))
+        shown = blind if len(blind) <= PROBLEMS else blind[: PROBLEMS - 1]
+        lines += [f"  {p}" for p in shown]
+        if len(blind) > len(shown):
+            lines.append(f"  and {len(blind) - len(shown):,} more")
+    elif remarks:
+        lines.append(f"{remarks} on the input")
+    if assessment.gaps:
+        lines.append(f"Not seen: {listed(dict.fromkeys(map(gap_phrase, assessment.gaps)), 3)}")
+    if assessment.unread:
+        total = count(sum(assessment.unread.values()), "object")
+        lines.append(f"Not judged: {total} of kinds that no layer reads: {listed(sorted(assessment.unread), 4)}")
+    if assessment.paths.unknown:
+        lines.append(f"Might open a path: {listed(assessment.paths.unknown, 2)}")
+    return [screen.paint(screen.fit(line, screen.width), "yellow") for line in lines]
+
+
+def _end(assessment: Assessment, screen: Screen) -> list[str]:
+    out = [f"{screen.arrow} {command}" for command in map(screen.clean, next_commands(assessment))]
+    new = f"{assessment.new:,} new since baseline." if assessment.new is not None else ""
+    failures = assessment.failures
+    shown = failures if len(failures) <= GATES else failures[: GATES - 1]
+    for failure in shown:
+        out.append(screen.paint(screen.fit(f"Gate failed: {failure}", screen.width), "red"))
+    if len(failures) > len(shown):
+        out.append(f"and {count(len(failures) - len(shown), 'more gate')} failed")
+    verdict = screen.paint(f"exit {assessment.exit_code}", "red" if assessment.exit_code else "green")
+    return [*out, f"{new}   {verdict}".lstrip()]
+
+
+def next_commands(assessment: Assessment) -> tuple[str, ...]:
+    """What to type next, exactly: the reason of the first thing to act on, and the whole report."""
+    changes = assessment.paths.fixes.changes
+    first: Finding | None = next((g.worst for g in grouped(assessment.findings)), None)
+    what = change_id(changes[0]) if changes else first.id if first else ""
+    report = f"mistrust check {assessment.source} -o html=report.html"
+    return (f"mistrust explain {what} {assessment.source}", report) if what else (report,)
