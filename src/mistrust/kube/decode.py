@@ -106,8 +106,8 @@ def from_json(
     if kind.endswith("List") and type_of(api_version, kind) is None:
         try:
             items = decoder(RawList).decode(raw).items
-        except msgspec.ValidationError as error:
-            yield _wrong(origin, kind, str(error), "", "a list of objects")
+        except msgspec.ValidationError:
+            yield from from_plain(msgspec.json.decode(raw), origin, namespace)
             return
         if items is not None:
             implied = (api_version, kind.removesuffix("List")) if kind != "List" else ("", "")

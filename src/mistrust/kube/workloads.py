@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 import msgspec
-from msgspec import field
+from msgspec import field, structs
 
 from mistrust.kube.meta import Object, Ref, Value
-from mistrust.kube.pods import Pod, PodSpec, PodTemplate
+from mistrust.kube.pods import Container, Pod, PodSpec, PodTemplate, Resources
 
 
 class TemplateSpec(Value, frozen=True, gc=False):
@@ -149,39 +149,94 @@ def template_of(source: Object) -> tuple[str, PodTemplate] | None:
 def workloads(objects: Iterable[Object]) -> tuple[Workload, ...]:
     """Every workload once, under its topmost owner that is present, in the order of the input.
 
-    A pod whose owner is absent stands for itself. A pod that its owner no longer describes (edited in place, injected
-    sidecars) is kept under the owner, and readers that care compare `pods[i].spec` with `spec`.
+    What an owner makes is counted under the owner only while it has the shape that the owner describes: an owner
+    reference is a claim that anybody may write, and pods are changed by admission. A pod or a ReplicaSet of another
+    shape is a workload of its own, together with its like.
     """
-    makers: dict[Ref, Object] = {}
+    makers: dict[Ref, tuple[Object, str, PodTemplate]] = {}
     sources: list[tuple[Object, str, PodTemplate]] = []
     for o in objects:
         found = template_of(o)
         if found is not None:
-            makers.setdefault(o.ref, o)
             sources.append((o, *found))
+            makers.setdefault(o.ref, sources[-1])
 
-    running: dict[Ref, list[Pod]] = {}
     tops: list[tuple[Object, str, PodTemplate]] = []
-    for source, path, template in sources:
+    running: dict[int, list[Pod]] = {}
+    strays: dict[int, list[tuple[PodSpec, int]]] = {}
+    for made in sources:
+        source, _, template = made
         top = _top(source, makers)
+        place = id(top)
+        if top is not source:
+            if isinstance(source, Controller) and source.spec.replicas == 0:
+                continue
+            described = makers[top.ref][2].spec
+            if template.spec != described:
+                shape = _shape(template.spec)
+                if shape != _shape(described):
+                    alike = strays.setdefault(id(top), [])
+                    known = next((at for seen, at in alike if seen == shape), None)
+                    if known is None:
+                        alike.append((shape, id(source)))
+                        tops.append(made)
+                    place = id(source) if known is None else known
+        else:
+            tops.append(made)
         if isinstance(source, Pod):
-            running.setdefault(top.ref, []).append(source)
-        if top is source:
-            tops.append((source, path, template))
-    return tuple(Workload(s, path, t, tuple(running.get(s.ref, ()))) for s, path, t in tops)
+            running.setdefault(place, []).append(source)
+    return tuple(Workload(s, path, t, tuple(running.get(id(s), ()))) for s, path, t in tops)
 
 
-def _top(source: Object, makers: Mapping[Ref, Object]) -> Object:
-    """Follow controller references upwards as far as the owners are present; a loop ends where it began."""
+TOKEN_MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105
+"""Where ServiceAccount admission mounts the token."""
+
+
+def _shape(spec: PodSpec) -> PodSpec:
+    """A pod spec without what the API server and the scheduler fill in by themselves."""
+    injected = {v.name for v in spec.volumes if v.name.startswith("kube-api-access-")}
+
+    def bare(containers: tuple[Container, ...]) -> tuple[Container, ...]:
+        return tuple(
+            structs.replace(
+                c,
+                image_pull_policy="",
+                resources=Resources(),
+                ports=tuple(structs.replace(p, name="") for p in c.ports),
+                volume_mounts=tuple(
+                    m for m in c.volume_mounts if m.name not in injected or m.mount_path != TOKEN_MOUNT
+                ),
+            )
+            for c in containers
+        )
+
+    return structs.replace(
+        spec,
+        containers=bare(spec.containers),
+        init_containers=bare(spec.init_containers),
+        ephemeral_containers=bare(spec.ephemeral_containers),
+        volumes=tuple(v for v in spec.volumes if v.name not in injected),
+        service_account_name=spec.identity,
+        service_account="",
+        node_name="",
+        node_selector={},
+        tolerations=(),
+    )
+
+
+def _top(source: Object, makers: Mapping[Ref, tuple[Object, str, PodTemplate]]) -> Object:
+    """Follow controller references upwards as far as the owners are present; owners in a circle own nothing."""
     seen = {source.ref}
+    here = source
     while True:
-        owner = next((r for r in source.metadata.owner_references if r.controller), None)
+        owner = next((r for r in here.metadata.owner_references if r.controller), None)
         if owner is None:
-            return source
+            return here
         group, slash, _ = owner.api_version.rpartition("/")
         ref = Ref(group if slash else "", owner.kind, source.metadata.namespace, owner.name)
-        above = makers.get(ref)
-        if above is None or ref in seen:
+        if ref in seen:
             return source
+        if ref not in makers:
+            return here
         seen.add(ref)
-        source = above
+        here = makers[ref][0]
