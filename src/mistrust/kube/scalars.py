@@ -14,23 +14,25 @@ from math import inf, isinf, isnan, nan
 Scalar = None | bool | int | float | str
 
 WORDS: dict[str, Scalar] = {
-    **dict.fromkeys("y Y yes Yes YES true True TRUE on On ON".split(), True),
-    **dict.fromkeys("n N no No NO false False FALSE off Off OFF".split(), False),
+    **dict.fromkeys(["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"], True),
+    **dict.fromkeys(["n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"], False),
     **dict.fromkeys(["", "~", "null", "Null", "NULL"], None),
-    **dict.fromkeys(".nan .NaN .NAN".split(), nan),
-    **dict.fromkeys(".inf .Inf .INF +.inf +.Inf +.INF".split(), inf),
-    **dict.fromkeys("-.inf -.Inf -.INF".split(), -inf),
+    **dict.fromkeys([".nan", ".NaN", ".NAN"], nan),
+    **dict.fromkeys([".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"], inf),
+    **dict.fromkeys(["-.inf", "-.Inf", "-.INF"], -inf),
 }
 _NUMBER_STARTS = frozenset("0123456789+-.")
-_INT = re.compile(r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))")
+_INT = re.compile(r"[-+]?(?:(0[xX][0-9a-fA-F]+)|(0[bB][01]+)|(0[oO]?[0-7]+)|(0|[1-9][0-9]*))")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _SIGNED_BINARY = re.compile(r"0b([-+][01]{1,63})")
+_UNDERSCORE = re.compile(r"([0-9])_(?=[0-9])")
 _TIMESTAMP = re.compile(
     r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
     r"([Tt][0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}([.,][0-9]+)?(Z|[-+][0-9]{2}:[0-9]{2})"
     r"| [0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}([.,][0-9]+)?)?"
 )
 _TAG = "tag:yaml.org,2002:"
+MERGE_TAG = _TAG + "merge"
 _INT64, _UINT64 = 1 << 63, 1 << 64
 
 
@@ -44,8 +46,8 @@ def resolve(text: str) -> Scalar:
         return WORDS[text]
     if text[0] not in _NUMBER_STARTS:
         return text
-    if text[0] == ".":  # the only form that goes to strconv.ParseFloat without losing its underscores first
-        number = _float(text)
+    if text[0] == ".":  # these keep their underscores, which Go takes between digits only
+        number = _float(_UNDERSCORE.sub(r"\1", text))
     else:
         digits = text.replace("_", "")
         number = _int(digits)
@@ -56,12 +58,10 @@ def resolve(text: str) -> Scalar:
 def _int(digits: str) -> int | None:
     """strconv.ParseInt(digits, 0, 64), then ParseUint; None where neither can."""
     if found := _INT.fullmatch(digits):
-        sign, hexadecimal, binary, octal, decimal = found.groups()
-        if decimal and len(decimal) > 20:  # int() of a million digits takes minutes
+        if found[4] and len(found[4]) > 20:  # int() of a million digits takes minutes
             return None
-        value = int(hexadecimal or binary or octal or decimal, 16 if hexadecimal else 2 if binary else 8 if octal else 10)
-        value = -value if sign == "-" else value
-        return value if -_INT64 <= value < (_INT64 if sign else _UINT64) else None
+        number = int(digits, (16, 2, 8, 10)[found.lastindex - 1]) if found.lastindex else 0
+        return number if -_INT64 <= number < (_INT64 if digits[0] in "+-" else _UINT64) else None
     signed = _SIGNED_BINARY.fullmatch(digits)
     return int(signed[1], 2) if signed else None
 
@@ -104,15 +104,8 @@ def _binary(text: str) -> str:
         raw = b64decode(text.replace("\r", "").replace("\n", ""), validate=True)
     except (NotBase64, ValueError):
         raise ValueError("text that is not base64 under the tag !!binary") from None
-    return replaced(raw)
-
-
-def replaced(raw: bytes) -> str:
-    """UTF-8 with every byte that is none read as U+FFFD, as Go does (Python would fold neighbours into one)."""
-    return raw.decode("utf-8", "surrogateescape").translate(_LONE_BYTES)
-
-
-_LONE_BYTES = {0xDC00 + byte: 0xFFFD for byte in range(0x80, 0x100)}
+    # encoding/json writes one U+FFFD for each byte that is not UTF-8; Python would write one for a run of them
+    return raw.decode(errors="surrogateescape").translate(dict.fromkeys(range(0xDC80, 0xDD00), "\ufffd"))
 
 
 def value(scalar: Scalar) -> Scalar:
