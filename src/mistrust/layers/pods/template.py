@@ -1,0 +1,73 @@
+"""Fields of a pod template, and changes to them, before they are tied to the object that holds the template.
+
+Many objects hold equal templates: what is true of a template is found once, and named in each object when it is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+import msgspec
+
+from mistrust.access.evidence import Evidence, FieldPath, split_path
+from mistrust.access.fact import Edit
+from mistrust.kube.pods import Container, PodSpec
+from mistrust.kube.workloads import Workload
+
+SPEC: FieldPath = ("spec",)
+POD: FieldPath = ("spec", "securityContext")
+
+
+class Field(msgspec.Struct, frozen=True, gc=False):
+    """A field, as a path from the template: `("spec", "containers", 0, "securityContext", "privileged")`."""
+
+    path: FieldPath
+    value: str = ""
+    """What stands there, short; empty for a field that is not set."""
+
+
+class Change(msgspec.Struct, frozen=True, gc=False):
+    """A change of one field; `Edit` says what the parts mean."""
+
+    op: Literal["set", "remove", "add"]
+    path: FieldPath
+    value: str = ""
+
+
+def containers(spec: PodSpec) -> Iterator[tuple[FieldPath, Container]]:
+    """Every container of the three lists with its path, in upstream's order (policy/visitor.go)."""
+    for label, several in (
+        ("initContainers", spec.init_containers),
+        ("containers", spec.containers),
+        ("ephemeralContainers", spec.ephemeral_containers),
+    ):
+        for i, container in enumerate(several):
+            yield ("spec", label, i), container
+
+
+def root(workload: Workload) -> FieldPath:
+    """The path of the template in the workload's source; empty for a Pod, which is its own template."""
+    return split_path(workload.path)[:-1]
+
+
+def evidence(workload: Workload, fields: Iterable[Field]) -> tuple[Evidence, ...]:
+    """The fields, in the object that a person would edit."""
+    above, ref, origin = root(workload), workload.ref, workload.source.origin
+    return tuple(Evidence(ref, origin, above + f.path, f.value) for f in fields)
+
+
+def edits(workload: Workload, changes: Iterable[Change]) -> tuple[Edit, ...]:
+    """The changes, in the object that a person would edit: each once, removals from the last index to the first.
+
+    In that order they can be applied one after another, although every path is one of the object as it was read.
+    """
+    above, ref, origin = root(workload), workload.ref, workload.source.origin
+    once = list(dict.fromkeys(changes))
+    stay = [c for c in once if c.op != "remove"]
+    go = sorted((c for c in once if c.op == "remove"), key=lambda c: _order(c.path), reverse=True)
+    return tuple(Edit(ref, origin, c.op, above + c.path, c.value) for c in (*stay, *go))
+
+
+def _order(path: FieldPath) -> tuple[tuple[int, str], ...]:
+    return tuple((part, "") if isinstance(part, int) else (-1, part) for part in path)
