@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the snapshot; exit code 0."""
     from mistrust.cluster.saved import save
-    from mistrust.report.terminal import clean
+    from mistrust.report.clean import clean
 
     snapshot = open_source(args).snapshot
     data = save(snapshot)

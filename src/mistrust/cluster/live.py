@@ -10,7 +10,7 @@ import msgspec
 from mistrust.cluster import listing
 from mistrust.cluster.client import Client
 from mistrust.cluster.discovery import Resource
-from mistrust.cluster.refusal import Forbidden, NotFound, Refused
+from mistrust.cluster.refusal import ForbiddenError, NotFoundError, RefusedError
 from mistrust.kube.admission import CustomResourceDefinition
 from mistrust.kube.core import ConfigMap, Secret
 from mistrust.kube.decode import settle
@@ -78,9 +78,9 @@ def _list(
 
     try:
         return collect(resource.path())
-    except Forbidden as refused:
+    except ForbiddenError as refused:
         return _inside(kind, resource, namespace, collect, gaps, refused)
-    except NotFound:
+    except NotFoundError:
         return [], []
     except RemoteError as error:
         gaps.append(Gap(kind.KIND, error.what))
@@ -93,12 +93,12 @@ def _inside(
     namespace: str,
     collect: Callable[[str], tuple[list[Object], list[Problem]]],
     gaps: list[Gap],
-    refused: Forbidden,
+    refused: ForbiddenError,
 ) -> tuple[list[Object], list[Problem]]:
     if namespace and resource.namespaced:
         try:
             found = collect(resource.path(namespace))
-        except Refused:
+        except RefusedError:
             pass
         else:
             gaps.append(Gap(kind.KIND, f"forbidden outside namespace {namespace}"))
