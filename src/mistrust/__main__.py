@@ -1,0 +1,5 @@
+"""`python -m mistrust`."""
+
+from mistrust.cli.main import main
+
+main()
