@@ -32,7 +32,7 @@ class Request:
 
 @dataclass
 class Reply:
-    """What the server says; an iterable body is sent in chunks as it is made, and `cut` drops the connection after it."""
+    """What the server says: an iterable body goes out in chunks as it is made, `cut` drops the connection after it."""
 
     body: bytes | Iterable[bytes] = b"{}"
     status: int = 200

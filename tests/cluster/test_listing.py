@@ -95,7 +95,9 @@ def test_null_items_are_an_empty_list(client_of):
     assert client.list("/api/v1/pods", Pod).items == ()
 
 
-@pytest.mark.parametrize("body", [b"<html>sign in</html>", b'{"kind":"Pod","metadata":{}}', b'{"items":7}', b"[]", b"{"])
+@pytest.mark.parametrize(
+    "body", [b"<html>sign in</html>", b'{"kind":"Pod","metadata":{}}', b'{"items":7}', b"[]", b"{"]
+)
 def test_what_is_no_list_is_never_an_empty_list(client_of, body):
     client, _ = client_of(lambda r: Reply(body))
     with pytest.raises(RemoteError, match="not a list"):

@@ -200,14 +200,13 @@ def read_file(path: Path, what: str) -> bytes:
 
 
 def _read(path: Path) -> object:
-    import yaml
+    """The first YAML document, all that kubectl reads. A problem is told by its line: its text may be a token."""
+    from mistrust.kube.yaml import documents
 
-    try:
-        return yaml.load(path.read_bytes(), yaml.CSafeLoader)
-    except OSError as error:
-        raise InputError("cannot read the kubeconfig", where=str(path), got=error.strerror or "") from None
-    except yaml.YAMLError:
-        raise InputError("not YAML", where=str(path)) from None
+    found, problems = documents(read_file(path, "kubeconfig"), str(path))
+    if problems and problems[0].blinds:
+        raise InputError("not YAML", where=f"{path}:{problems[0].line}")
+    return found[0].value if found else None
 
 
 def _secret(target: type, value: object) -> object:
