@@ -93,6 +93,8 @@ class Assessment(msgspec.Struct, frozen=True):
     unread: Mapping[str, int] = MappingProxyType({})
     """Objects of kinds that no layer reads, counted."""
     exit_code: int = 0
+    tool: str = ""
+    """The version of mistrust that answered."""
 
 
 def ranked(findings: Iterable[Finding]) -> tuple[Finding, ...]:

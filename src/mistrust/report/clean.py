@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from unicodedata import combining, east_asian_width
 
+import msgspec
+
 
 def clean(text: str) -> str:
     r"""The text with every character that is not a visible one written as its escape.
@@ -55,6 +57,22 @@ def shorten(text: str, width: int, ellipsis: str = "…") -> str:
 def pad(text: str, width: int) -> str:
     """Filled with spaces on the right up to `width` columns."""
     return text + " " * (width - columns(text))
+
+
+def json_bytes(value: object) -> bytes:
+    """A value as JSON; a lone surrogate (a file name that is not UTF-8) is written as its escape."""
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_mended(msgspec.to_builtins(value)))
+
+
+def _mended(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, dict):
+        return {_mended(k): _mended(v) for k, v in value.items()}
+    return [_mended(v) for v in value] if isinstance(value, (list, tuple)) else value
 
 
 def _escape(c: str) -> str:

@@ -33,7 +33,8 @@ GATES = 3
 
 def render(assessment: Assessment, screen: Screen) -> str:
     """The answer of `mistrust check` for a person at a terminal; never more than `LINES` lines, whatever the input."""
-    head = screen.fit(f" {screen.dot} ".join(about(assessment)), screen.width)
+    name, *rest = about(assessment)
+    head = screen.fit(f" {screen.dot} ".join((screen.fit(name, screen.width // 2), *rest)), screen.width)
     parts = (
         [screen.paint(head, "bold"), *_table(assessment.rows, screen)],
         _paths(assessment, screen),
@@ -73,7 +74,7 @@ def _paths(assessment: Assessment, screen: Screen) -> list[str]:
     out += _changes(fixes.changes, screen)
     if paths.paths:
         first = paths.paths[0]
-        steps = f" {screen.arrow} ".join(screen.clean(name) for name in route(first))
+        steps = f" {screen.arrow} ".join(screen.clean(str(foothold)) for foothold in route(first))
         line = f"Shortest ({count(len(first.hops), 'hop')}): {steps}"
         out.append("  " + screen.fit(line, screen.width - 2))
     return out
@@ -114,10 +115,11 @@ def _findings(assessment: Assessment, screen: Screen) -> list[str]:
         rules = max(columns(screen.fit(g.rule, 16)) for g in shown)
         digits = max(len(f"{len(g.findings):,}") for g in shown)
         room = max(16, screen.width - 2 - 8 - 2 - digits - 2 - rules - 2 - 2)
-        titles = min(max(columns(screen.clean(g.worst.title)) for g in shown), max(12, room * 3 // 5))
+        subjects = max(columns(screen.clean(g.worst.subject)) + len(_on(g.worst)) for g in shown)
+        titles = min(max(columns(screen.clean(g.worst.title)) for g in shown), max(room - subjects, room // 2))
         for g in shown:
             worst = g.worst
-            on = f" (on {count(worst.paths, 'path')})" if worst.paths else ""
+            on = _on(worst)
             who = max(8, room - titles - len(on))
             out.append(
                 "  "
@@ -129,6 +131,10 @@ def _findings(assessment: Assessment, screen: Screen) -> list[str]:
         rest = groups[len(shown) :]
         out.append(f"  and {count(sum(len(g.findings) for g in rest), 'finding')} of {count(len(rest), 'more rule')}")
     return out
+
+
+def _on(finding: Finding) -> str:
+    return f" (on {count(finding.paths, 'path')})" if finding.paths else ""
 
 
 def _coverage(assessment: Assessment, screen: Screen) -> list[str]:

@@ -9,7 +9,7 @@ import msgspec
 from mistrust.access.evidence import Evidence
 from mistrust.access.finding import SEVERITIES, Finding, Severity
 from mistrust.kube.snapshot import Gap
-from mistrust.paths.path import Fixes, Path, Paths
+from mistrust.paths.path import Fixes, Foothold, Path, Paths
 from mistrust.report.assessment import Assessment, Locate, Row, ranked
 
 ROW_HEADS = ("granted", "used", "excess", "unknown")
@@ -101,9 +101,13 @@ def gap_phrase(gap: Gap) -> str:
     return f"{gap.kind}{f' in {gap.namespace}' if gap.namespace else ''} ({gap.why})"
 
 
-def route(path: Path) -> tuple[str, ...]:
-    """The footholds of a path, from start to target."""
-    return str(path.start), *(str(hop.target) for hop in path.hops)
+def route(path: Path) -> tuple[Foothold, ...]:
+    """The footholds of a path from start to target; what a hop needs besides its source is left out."""
+    made = {hop.target: hop for hop in reversed(path.hops)}
+    back = [path.target]
+    while back[-1] != path.start and (hop := made.pop(back[-1], None)):
+        back.append(hop.source)
+    return tuple(reversed(back))
 
 
 class Group(msgspec.Struct, frozen=True):
