@@ -1,4 +1,4 @@
-"""JUnit XML for build servers: a finding is a failure, what was not understood an error, what is accepted is skipped."""
+"""JUnit XML for build servers: a finding fails, what was not understood is an error, what is accepted is skipped."""
 
 from __future__ import annotations
 

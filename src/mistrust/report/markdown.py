@@ -146,11 +146,8 @@ def _end(assessment: Assessment) -> str:
 def _table(heads: Sequence[str], align: str, rows: Iterable[Sequence[str]]) -> list[str]:
     """`align` has a letter a column: `r` for numbers. A pipe is escaped even inside code (GFM, 4.10)."""
     rule = "|".join("--:" if a == "r" else "---" for a in align)
-    return [
-        f"| {' | '.join(heads)} |",
-        f"|{rule}|",
-        *(f"| {' | '.join(c.replace('|', '\\|') for c in row)} |" for row in rows),
-    ]
+    safe = ([cell.replace("|", "\\|") for cell in row] for row in rows)
+    return [f"| {' | '.join(heads)} |", f"|{rule}|", *(f"| {' | '.join(row)} |" for row in safe)]
 
 
 def _folded(title: str, lines: Sequence[str]) -> list[str]:
