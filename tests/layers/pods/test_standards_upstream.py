@@ -10,13 +10,13 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.layers.pods.upstream.build import fixtures, oracle
 
 from mistrust.kube.pods import Pod
 from mistrust.kube.read import read
 from mistrust.kube.version import Version
 from mistrust.layers.pods.level import Level
 from mistrust.layers.pods.levels import level, violations
-from tests.layers.pods.upstream.build import fixtures, oracle
 
 LEVELS = {"baseline": Level.BASELINE, "restricted": Level.RESTRICTED}
 NEWEST = 38
@@ -75,11 +75,38 @@ SYSCTL = st.sampled_from(
         "kernel.msgmax",
     ]
 )
-SOURCES = (
-    "hostPath gcePersistentDisk awsElasticBlockStore gitRepo nfs iscsi glusterfs rbd flexVolume cinder cephfs flocker fc "
-    "azureFile vsphereVolume quobyte azureDisk portworxVolume photonPersistentDisk scaleIO storageos configMap csi "
-    "downwardAPI emptyDir ephemeral image persistentVolumeClaim projected secret"
-).split()
+SOURCES = [
+    "hostPath",
+    "gcePersistentDisk",
+    "awsElasticBlockStore",
+    "gitRepo",
+    "nfs",
+    "iscsi",
+    "glusterfs",
+    "rbd",
+    "flexVolume",
+    "cinder",
+    "cephfs",
+    "flocker",
+    "fc",
+    "azureFile",
+    "vsphereVolume",
+    "quobyte",
+    "azureDisk",
+    "portworxVolume",
+    "photonPersistentDisk",
+    "scaleIO",
+    "storageos",
+    "configMap",
+    "csi",
+    "downwardAPI",
+    "emptyDir",
+    "ephemeral",
+    "image",
+    "persistentVolumeClaim",
+    "projected",
+    "secret",
+]
 ANNOTATION = st.dictionaries(
     st.sampled_from(
         [

@@ -9,7 +9,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
 from tests.controlplane.build import cache
 
 SOURCES = Path(__file__).resolve().parent
