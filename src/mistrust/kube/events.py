@@ -31,6 +31,9 @@ Plain = None | bool | int | float | str | list["Plain"] | dict[str, "Plain"]
 DEPTH = 200
 """Deepest nesting that is read, aliases followed. Schemas of real clusters stay below 80."""
 
+SCALAR = 16 << 20
+"""Most characters of one scalar; etcd takes no object above 1.5 MiB."""
+
 REPEATS = 1_000_000
 """Most nodes that the aliases of one file may add. kubectl bounds each document, at about 400,000."""
 
@@ -79,6 +82,7 @@ class Reading(NamedTuple):
     value: Plain
     start: int = 0
     dropped: UnreadableError | None = None
+    aliased: bool = False
 
 
 def events(text: str) -> Iterator[Event]:
@@ -100,13 +104,16 @@ def index(event: Event) -> int:
     return event.start_mark.index if event.start_mark else 0
 
 
-def read(text: str, memory: Memory) -> Reading:
-    """The first document of a text, exactly as kubectl decodes it. Raises UnreadableError."""
+def read(text: str, memory: Memory, depth: int = 0) -> Reading:
+    """The first document of a text, exactly as kubectl decodes it; `depth` counts the containers around it.
+
+    Raises UnreadableError.
+    """
     stream = events(text)
     next(stream)
     if isinstance(next(stream), StreamEndEvent):
         return Reading(None)
-    builder = _Builder(text, memory)
+    builder = _Builder(text, memory, DEPTH - depth)
     for event in stream:
         if isinstance(event, DocumentEndEvent):
             break
@@ -114,7 +121,7 @@ def read(text: str, memory: Memory) -> Reading:
             builder.add(event)
         except ValueError as error:
             raise UnreadableError(str(error), index(event)) from None
-    return Reading(builder.root[0], builder.start, _dropped(stream))
+    return Reading(builder.root[0], builder.start, _dropped(stream), builder.repeated > 0)
 
 
 def _dropped(stream: Iterator[Event]) -> UnreadableError | None:
@@ -137,9 +144,9 @@ class _Anchor:
 class _Builder:
     """A document under construction: the open containers, the field whose value comes next, what aliases may repeat."""
 
-    def __init__(self, text: str, memory: Memory) -> None:
+    def __init__(self, text: str, memory: Memory, depth: int) -> None:
         self.text, self.slashes = text, "\\/" in text
-        self.memory = memory
+        self.memory, self.depth = memory, depth
         self.root: list[Plain] = []
         self.here: list[Plain] | dict[str, Plain] = self.root
         self.name: str | None = None
@@ -176,6 +183,8 @@ class _Builder:
 
     def _scalar(self, event: ScalarEvent) -> None:
         text = event.value
+        if len(text) > SCALAR:
+            raise ValueError(f"a scalar of more than {SCALAR:,} characters")
         if event.implicit[0] and event.tag is None and event.anchor is None:
             if self._names():
                 self.name = self.memory.names[text]
@@ -205,7 +214,7 @@ class _Builder:
     def _open(self, node: list[Plain] | dict[str, Plain], anchor: str | None) -> None:
         if self._names():
             raise ValueError("a list or a mapping where the name of a field is wanted")
-        if len(self.outer) == DEPTH:
+        if len(self.outer) >= self.depth:
             raise ValueError(f"nesting deeper than {DEPTH}")
         anchored = None
         if anchor is not None:
@@ -233,7 +242,7 @@ class _Builder:
             if self.name is MERGE and isinstance(node, list):
                 raise ValueError(_NO_MERGE)
             self._spend(target.nodes)
-            self._put(_copy(node, DEPTH - len(self.outer)))
+            self._put(_copy(node, self.depth - len(self.outer)))
         elif self._names():
             self.name = key(node)
         else:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from mistrust.kube.blocks import DoubtError, Shapes, block
 from mistrust.kube.events import Memory, Plain, UnreadableError, read
 from mistrust.kube.problem import Problem
 
@@ -18,7 +19,7 @@ DOCUMENTS = 100_000
 """Most documents of one file that are read."""
 
 _UTF8_MARK, _UTF16_MARKS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
-_SEPARATOR = re.compile(r"^---(.*)\n", re.MULTILINE)
+_SEPARATOR = re.compile(r"\n---(.*)(?=\n)")
 _TEMPLATE = re.compile(r"^(?![ \t]*#).*?\{[{%]", re.MULTILINE)
 
 
@@ -55,6 +56,7 @@ def documents(data: bytes, file: str = "") -> tuple[list[Document], list[Problem
     found: list[Document] = []
     problems = list(_encoding_problems(data, file))
     memory = Memory()
+    shapes = Shapes(memory)
     for chunk in chunks(decoded(data)):
         if chunk.index == DOCUMENTS:
             problems.append(Problem(f"more than {DOCUMENTS:,} documents; the rest was not read", file, chunk.line))
@@ -63,14 +65,18 @@ def documents(data: bytes, file: str = "") -> tuple[list[Document], list[Problem
             problems.append(_opening_problem(chunk, file))
             continue
         try:
-            value, start, dropped = read(chunk.text, memory)
-        except UnreadableError as error:
-            problems.append(_problem(error, chunk, file))
-            continue
+            value, above = block(chunk.text, shapes)
+        except DoubtError:
+            try:
+                value, start, dropped, _ = read(chunk.text, memory)
+            except UnreadableError as error:
+                problems.append(_problem(error, chunk, file))
+                continue
+            if dropped is not None:
+                problems.append(_dropped_problem(dropped, chunk, file))
+            above = chunk.text.count("\n", 0, start)
         if value is not None:
-            found.append(Document(chunk.index, _line(chunk, start), value))
-        if dropped is not None:
-            problems.append(_dropped_problem(dropped, chunk, file))
+            found.append(Document(chunk.index, chunk.line + above, value))
     return found, problems
 
 
@@ -89,16 +95,18 @@ def decoded(data: bytes) -> str:
 
 def chunks(text: str) -> Iterator[Chunk]:
     """The documents of a text, cut at its lines that start with three dashes wherever they stand."""
-    index, line, start, opening = 0, 1, 0, ""
+    text = "\n" + text  # every line now has a break before it, which is quick to search
+    index, line, start, opening = 0, 1, 1, ""
     for separator in _SEPARATOR.finditer(text):
         after = separator[1].strip()
         refused = after[:1] not in ("", "#")
-        if separator.start() == start and not refused and not opening:
+        above = separator.start() + 1
+        if above == start and not refused and not opening:
             continue  # with nothing before it, the separator is the first line of its document
-        if separator.start() > start:
-            yield Chunk(index, line, text[start : separator.start()], opening)
+        if above > start:
+            yield Chunk(index, line, text[start:above], opening)
             index += 1
-        opening, end = (after, separator.start()) if refused else ("", separator.end())
+        opening, end = (after, above) if refused else ("", separator.end() + 1)
         line += text.count("\n", start, end)
         start = end
     if start < len(text):

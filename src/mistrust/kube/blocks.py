@@ -1,0 +1,262 @@
+"""The plain block style of manifests, line by line: the same lines come back by the thousand, each is understood once.
+
+Nothing is decided here that libyaml decides. A value that is not certainly a scalar on one line is read by
+`events.read` from its own line and the deeper lines under it, where libyaml sees what it would see in place; any doubt
+about the structure leaves the whole document to `events.read`.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from itertools import accumulate
+
+from mistrust.kube.events import DEPTH, SCALAR, Memory, Plain, UnreadableError, read
+from mistrust.kube.scalars import Scalar
+
+Shape = tuple[int, int, str, Scalar]
+"""A line understood: its place, what it holds, a name or the rest of the line, a scalar. The place is twice the column,
+plus one for a dash: a list may stand at the column of the field that holds it, and is the deeper of the two."""
+
+EMPTY, UNKNOWN, LOOSE, FIELD, NEW, OPEN, LITERAL, HARD = range(8)
+"""Nothing; what is not understood; text, or a name written in another way; a name with a scalar, with {} or [], with
+what follows on deeper lines, with | or |- and its text, with something for libyaml."""
+
+ITEM, NEW_ITEM, OPEN_ITEM, LITERAL_ITEM, HARD_ITEM, NESTED = range(8, 14)
+"""A dash with the same, with a field or with another dash."""
+
+_OPENING = frozenset({OPEN, OPEN_ITEM, NESTED})
+
+LINES = 20_000
+"""Most distinct lines that are remembered."""
+
+NAME = 1000
+"""Longest name that is surely one: libyaml takes 1024 characters up to the colon."""
+
+_NAME = re.compile(r"([A-Za-z0-9_./$][^ :]*(?::(?! )[^ :]*)*):(?: +|\Z)")
+_PLAIN_STARTS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./$(^~+<=;\\")
+_TEXT_STARTS = _PLAIN_STARTS | {"'", '"'}
+_QUOTED = re.compile(r"'[^']*'|\"[^\"\\]*\"")
+_SEPARATOR = re.compile(r"---( +(#.*)?)?")
+_FIRST_OF_LITERAL = re.compile(r"\n*( +)[^ \n\t]")
+_PROSE = re.compile(r" *(?:([A-Za-z][A-Za-z0-9_.-]{0,200}):|-) +([A-Za-z].*\n *[^ ].*)", re.DOTALL)
+_NOT_PROSE = re.compile(r":[ \n]|[ \n]#|\t")
+_BREAKS = re.compile(r" *\n((?: *\n)*) *")
+_PRINTABLE = bytes([9, 10, *range(32, 127)])
+_STRANGE = re.compile("[\x00-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+"""Breaks that a split at line feeds would miss, and what YAML forbids."""
+
+
+class DoubtError(Exception):
+    """A document that is not certainly in the plain block style."""
+
+
+class Shapes(dict[str, Shape]):
+    """Lines by their text, understood once."""
+
+    def __init__(self, memory: Memory) -> None:
+        super().__init__()
+        self.memory = memory
+
+    def __missing__(self, line: str) -> Shape:
+        if len(line) > SCALAR:
+            raise DoubtError
+        if len(self) == LINES:
+            self.clear()
+        self[line] = shape = self._shape(line)
+        return shape
+
+    def _shape(self, line: str) -> Shape:
+        text = line.strip(" ")
+        place = 2 * (len(line) - len(line.lstrip(" ")))
+        if not text or text[0] == "#":
+            return place, EMPTY, "", None
+        if "\t" in text:
+            raise DoubtError
+        if text == "-":
+            return place + 1, OPEN_ITEM, "", None
+        if not text.startswith("- "):
+            return self._field(place, text)
+        rest = text[2:].lstrip(" ")
+        if rest == "-" or rest.startswith("- ") or _NAME.match(rest):
+            return place + 1, NESTED, line.replace("-", " ", 1), None
+        kind, value = self._value(rest)
+        return place + 1, kind - FIELD + ITEM, "", value
+
+    def _field(self, place: int, text: str) -> Shape:
+        found = _NAME.match(text)
+        if not found or found.end() > NAME:
+            return place, LOOSE if text[0] in _TEXT_STARTS else UNKNOWN, "", None
+        try:
+            name = self.memory.names[found[1]]
+        except ValueError:
+            raise DoubtError from None
+        rest = text[found.end() :]
+        kind, value = (OPEN, None) if not rest or rest[0] == "#" else self._value(rest)
+        return place, kind, name, value
+
+    def _value(self, text: str) -> tuple[int, Scalar]:
+        if text in ("{}", "[]"):
+            return NEW, text
+        if text in ("|", "|-"):
+            return LITERAL, text
+        if text[0] in "'\"":
+            return (FIELD, text[1:-1]) if _QUOTED.fullmatch(text) else (HARD, None)
+        plain = text[0] in _PLAIN_STARTS or (text[0] == "-" and text[1:2] not in ("", " "))
+        if not plain or ": " in text or " #" in text or text[-1] == ":":
+            return HARD, None
+        try:
+            return FIELD, self.memory.values[text]
+        except ValueError:
+            return HARD, None
+
+
+def block(text: str, shapes: Shapes) -> tuple[Plain, int]:
+    """The value of a document in block style, and the number of lines above its content.
+
+    Raises DoubtError where the text, of whole lines, is not certainly such a document.
+    """
+    if _STRANGE.search(text.encode().translate(None, _PRINTABLE).decode()):
+        raise DoubtError
+    lines = text.split("\n")
+    del lines[-1]
+    if _SEPARATOR.fullmatch(lines[0]):
+        lines[0] = " " * len(lines[0])
+    under = _Under(text, lines, shapes.memory)
+    root: list[Plain] = [None]
+    fields, items, place = dict[str, Plain](), root, -1  # the current container is `items` where its place is odd
+    outer: list[tuple[dict[str, Plain], list[Plain], int]] = []
+    above, last, last_kind, last_name, resume = -1, 0, OPEN_ITEM, "", 0
+    for here, line in enumerate(lines):
+        if here < resume:
+            continue
+        while True:
+            at, kind, name, value = shapes[line]
+            if kind == EMPTY:
+                break
+            if at < place:
+                while at < place:
+                    fields, items, place = outer.pop()
+                if at != place:
+                    raise DoubtError
+            elif at > place:
+                if last_kind not in _OPENING or kind <= LOOSE:
+                    resume = under.entry(last, place, len(outer), items if place & 1 else fields)
+                    if resume <= here:
+                        raise DoubtError
+                    last_kind = HARD
+                    break
+                if len(outer) == DEPTH:
+                    raise DoubtError
+                outer.append((fields, items, place))
+                inner: dict[str, Plain] | list[Plain] = [] if at & 1 else {}
+                if place & 1:
+                    items[-1] = inner
+                else:
+                    fields[last_name] = inner
+                if isinstance(inner, dict):
+                    fields = inner
+                else:
+                    items = inner
+                place = at
+                above = here if above < 0 else above
+            last, last_kind = here, kind
+            if kind == FIELD:
+                fields[name] = value
+            elif kind == OPEN:
+                fields[name] = None
+                last_name = name
+            elif kind == NESTED:
+                items.append(None)
+                line = lines[here] = name
+                continue
+            elif kind == ITEM:
+                items.append(value)
+            elif kind == NEW:
+                fields[name] = [] if value == "[]" else {}
+            elif kind == NEW_ITEM:
+                items.append([] if value == "[]" else {})
+            elif kind == OPEN_ITEM:
+                items.append(None)
+            elif kind == LITERAL and (literal := under.literal(here, place, value)):
+                fields[name], resume = literal
+            elif kind == UNKNOWN:
+                raise DoubtError
+            else:
+                if place & 1:
+                    items.append(None)
+                resume = under.entry(here, place, len(outer), items if place & 1 else fields)
+            break
+    return root[0], above
+
+
+class _Under:
+    """The lines under an entry: the deeper ones, which belong to its value."""
+
+    def __init__(self, text: str, lines: list[str], memory: Memory) -> None:
+        self.text, self.lines, self.memory = text, lines, memory
+        self.ends: list[int] = []
+
+    def _start(self, entry: int) -> int:
+        if not self.ends:
+            self.ends = list(accumulate(map(len, self.lines)))
+        return self.ends[entry] + entry + 1
+
+    def literal(self, entry: int, place: int, style: Scalar) -> tuple[str, int] | None:
+        """The text of a literal, and the number of the line after it; None where blanks make its indentation unsure."""
+        start = self._start(entry)
+        first = _FIRST_OF_LITERAL.match(self.text, start)
+        if not first or len(first[1]) <= place >> 1:
+            return None
+        indent = first[1]
+        found = _less_than(len(indent)).search(self.text, start - 1)
+        end = found.start() + 1 if found else len(self.text)
+        if (found and found[1]) or end - start > SCALAR:
+            return None
+        body = self.text[start - 1 : end].replace("\n" + indent, "\n")[1:].rstrip("\n")
+        return body + "\n" * (style == "|"), entry + 1 + self.text.count("\n", start, end)
+
+    def entry(self, entry: int, place: int, depth: int, into: list[Plain] | dict[str, Plain]) -> int:
+        """Read an entry again with the lines under it; the number of the line after them."""
+        if depth == 0:
+            raise DoubtError
+        start = self._start(entry)
+        found = _shallow(place >> 1).search(self.text, start - 1)
+        end = found.start() + 1 if found else len(self.text)
+        value = self._read(self.lines[entry] + self.text[start - 1 : end], depth - 1)
+        if isinstance(into, dict) and isinstance(value, dict):
+            into.update(value)
+        elif isinstance(into, list) and isinstance(value, list) and len(value) == 1:
+            into[-1] = value[0]
+        else:
+            raise DoubtError
+        return entry + 1 + self.text.count("\n", start, end)
+
+    def _read(self, text: str, depth: int) -> Plain:
+        prose = _PROSE.fullmatch(text)
+        if prose and not _NOT_PROSE.search(text, prose.start(2)):
+            folded = _BREAKS.sub(_fold, prose[2].rstrip(" \n"))
+            return {self.memory.names[prose[1]]: folded} if prose[1] else [folded]
+        try:
+            reading = read(text, self.memory, depth)
+        except UnreadableError:
+            raise DoubtError from None
+        if reading.dropped or reading.aliased:
+            raise DoubtError
+        return reading.value
+
+
+def _fold(breaks: re.Match[str]) -> str:
+    return breaks[1].replace(" ", "") or " "
+
+
+@lru_cache(DEPTH)
+def _shallow(column: int) -> re.Pattern[str]:
+    """The break before a line at the column or left of it, neither blank nor a comment."""
+    return re.compile(rf"\n(?= {{0,{column}}}[^ \n#])")
+
+
+@lru_cache(DEPTH)
+def _less_than(indent: int) -> re.Pattern[str]:
+    """The break before a line indented less, and that line where it is made of blanks."""
+    return re.compile(rf"\n(?! {{{indent}}}|\n|\Z)( *\n)?")
