@@ -10,10 +10,10 @@ import os
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import unquote, urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import msgspec
 import urllib3
@@ -22,10 +22,9 @@ from mistrust.cluster import discovery, listing, watching
 from mistrust.cluster.connection import Connection, connection
 from mistrust.cluster.credentials import Credential, Pair, Source, impersonation, source
 from mistrust.cluster.kubeconfig import Cluster
-from mistrust.cluster.proxy import proxy
 from mistrust.cluster.refusal import RefusedError, TooLargeError, UnauthorizedError, UnreachableError, refusal
 from mistrust.cluster.secret import printable
-from mistrust.cluster.tls import tls
+from mistrust.cluster.tls import pool
 from mistrust.kube.errors import RemoteError
 from mistrust.kube.meta import NO_STRINGS
 from mistrust.kube.problem import Problem
@@ -150,7 +149,7 @@ class Client:
                 if response.status == 200:
                     return finish(response, where)
                 asked = _retry_after(response)
-                failure = refusal(where, response.status, _start(response))
+                failure = refusal(where, response.status, self._said(response, where))
             except (urllib3.exceptions.HTTPError, OSError) as error:
                 failure = _broken(where, error)
                 if isinstance(error.args[-1] if error.args else None, ssl.SSLCertVerificationError):
@@ -196,41 +195,35 @@ class Client:
         """The pool; a new one where the client certificate has changed."""
         with self._lock:
             if self._pool is None or self._pool[0] != credential.pair:
-                self._pool = (credential.pair, _pool(self._to.cluster, credential.pair, self._environ))
+                self._pool = (credential.pair, pool(self._to.cluster, credential.pair, self._environ))
             return self._pool[1]
 
     def _body(self, response: urllib3.BaseHTTPResponse, where: str) -> bytes:
-        pieces, size, deadline = [], 0, time.monotonic() + self.limits.answer
-        with response:
-            while piece := response.read1(_CHUNK, decode_content=True):
-                pieces.append(piece)
-                size += len(piece)
-                if size > self.limits.page:
-                    wanted = f"at most {self.limits.page >> 20} MiB"
-                    raise TooLargeError("the answer is too large", where=where, wanted=wanted)
-                if time.monotonic() > deadline:
-                    raise UnreachableError(f"the answer took more than {self.limits.answer:g} seconds", where=where)
+        pieces, size = [], 0
+        for piece in self._pieces(response, where):
+            pieces.append(piece)
+            size += len(piece)
+            if size > self.limits.page:
+                wanted = f"at most {self.limits.page >> 20} MiB"
+                raise TooLargeError("the answer is too large", where=where, wanted=wanted)
         return b"".join(pieces)
 
+    def _said(self, response: urllib3.BaseHTTPResponse, where: str) -> bytes:
+        """The body of a refusal, or the beginning of one that is longer than any Status."""
+        said = b""
+        for piece in self._pieces(response, where):
+            said += piece
+            if len(said) > 1 << 16:
+                break
+        return said
 
-def _pool(cluster: Cluster, pair: Pair | None, environ: Mapping[str, str]) -> urllib3.PoolManager:
-    context, name, via = tls(cluster, pair), cluster.tls_server_name or None, proxy(cluster, environ)
-    if cluster.insecure_skip_tls_verify:
-        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # the client keeps a remark of its own
-    if via is None:
-        return urllib3.PoolManager(num_pools=1, maxsize=4, ssl_context=context, server_hostname=name)
-    url, to_proxy = urlsplit(via.reveal()), tls(cluster, None)
-    to_proxy.load_default_certs()
-    login = f"{unquote(url.username)}:{unquote(url.password or '')}" if url.username else None
-    return urllib3.ProxyManager(
-        f"{url.scheme}://{url.netloc.rpartition('@')[2]}",
-        num_pools=1,
-        maxsize=4,
-        proxy_headers=urllib3.make_headers(proxy_basic_auth=login) if login else None,
-        proxy_ssl_context=to_proxy,
-        ssl_context=context,
-        server_hostname=name,
-    )
+    def _pieces(self, response: urllib3.BaseHTTPResponse, where: str) -> Iterator[bytes]:
+        deadline = time.monotonic() + self.limits.answer
+        with response:
+            while piece := response.read1(_CHUNK, decode_content=True):
+                yield piece
+                if time.monotonic() > deadline:
+                    raise UnreachableError(f"the answer took more than {self.limits.answer:g} seconds", where=where)
 
 
 def _remarks(cluster: Cluster) -> tuple[Problem, ...]:
@@ -249,12 +242,6 @@ def _broken(where: str, error: Exception) -> UnreachableError:
     return UnreachableError(
         "no answer from the server", where=where, got=printable(said), do="check address and network"
     )
-
-
-def _start(response: urllib3.BaseHTTPResponse) -> bytes:
-    """The first part of an error's body; a Status is never longer."""
-    with response:
-        return response.read(1 << 16, decode_content=True)
 
 
 def _retry_after(response: urllib3.BaseHTTPResponse) -> float:

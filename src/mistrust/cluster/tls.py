@@ -1,17 +1,45 @@
-"""TLS to the server: always verified unless the kubeconfig says otherwise, and keys that never lie about in a file."""
+"""Connections to the server: TLS is verified unless the kubeconfig says otherwise; keys never lie about in a file."""
 
 from __future__ import annotations
 
 import os
 import ssl
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import urllib3
 
 from mistrust.cluster.credentials import Pair
 from mistrust.cluster.kubeconfig import Cluster
+from mistrust.cluster.proxy import proxy
 from mistrust.kube.errors import InputError
+
+
+def pool(cluster: Cluster, pair: Pair | None, environ: Mapping[str, str]) -> urllib3.PoolManager:
+    """Connections to a cluster, through its proxy if it has one, presenting `pair` if there is one.
+
+    Raises: InputError for certificates that cannot be used, UnsupportedError for a proxy that cannot.
+    """
+    context, name, via = tls(cluster, pair), cluster.tls_server_name or None, proxy(cluster, environ)
+    if cluster.insecure_skip_tls_verify:
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # the client keeps a remark of its own
+    if via is None:
+        return urllib3.PoolManager(num_pools=1, maxsize=4, ssl_context=context, server_hostname=name)
+    url, to_proxy = urlsplit(via.reveal()), tls(cluster, None)
+    to_proxy.load_default_certs()
+    login = f"{unquote(url.username)}:{unquote(url.password or '')}" if url.username else None
+    return urllib3.ProxyManager(
+        f"{url.scheme}://{url.netloc.rpartition('@')[2]}",
+        num_pools=1,
+        maxsize=4,
+        proxy_headers=urllib3.make_headers(proxy_basic_auth=login) if login else None,
+        proxy_ssl_context=to_proxy,
+        ssl_context=context,
+        server_hostname=name,
+    )
 
 
 def tls(cluster: Cluster, pair: Pair | None) -> ssl.SSLContext:

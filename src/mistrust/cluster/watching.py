@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 import time
@@ -102,7 +103,8 @@ class Watch(Generic[T]):
         self._closed.set()
         with self._lock:
             if self._stream is not None:
-                self._stream.shutdown()
+                with contextlib.suppress(OSError, ValueError, RuntimeError):  # it has ended by itself
+                    self._stream.shutdown()
 
     def __iter__(self) -> Iterator[Event[T]]:
         failures = 0
