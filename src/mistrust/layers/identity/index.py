@@ -12,6 +12,7 @@ import msgspec
 
 from mistrust.access.evidence import Evidence, at
 from mistrust.kube.meta import Object, Ref
+from mistrust.kube.problem import Problem
 from mistrust.kube.rbac import ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding
 from mistrust.kube.snapshot import Gap, Scope, Snapshot
 from mistrust.layers.identity.roles import EffectiveRole, RoleKey, bootstrapped, roles
@@ -63,6 +64,8 @@ class Rbac(msgspec.Struct, frozen=True):
     """Bindings whose role does not exist: they grant nothing until somebody creates it."""
     gaps: tuple[Gap, ...]
     """RBAC objects that could not be seen: with one, a "no" proves nothing."""
+    unread: tuple[Problem, ...]
+    """Documents that were not understood, behind which a grant may hide."""
     defaults: Mapping[Ref, Object]
     """What a server brings by itself, so that it is not held against anybody."""
 
@@ -90,6 +93,7 @@ def rbac(snapshot: Snapshot, defaults: Sequence[Object] = ()) -> Rbac:
         gaps=tuple(
             gap for kind in (ClusterRoleBinding, RoleBinding, ClusterRole, Role) for gap in snapshot.blind(kind)
         ),
+        unread=tuple(problem for problem in snapshot.problems if problem.blinds),
         defaults={o.ref: o for o in defaults},
     )
 
