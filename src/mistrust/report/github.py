@@ -70,5 +70,5 @@ def _property(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """A line that is no command: the runner takes `::` at its start and `##[` anywhere (actions/runner, ActionCommand)."""
+    """A line that is no command: the runner takes `::` at its start, `##[` anywhere (actions/runner, ActionCommand)."""
     return "mistrust: " + clean(text).replace("##[", "## [")

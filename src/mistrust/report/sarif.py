@@ -107,12 +107,14 @@ def uri(file: str) -> str:
     >>> uri("charts\\web app.yaml"), uri("./a:b.yaml"), uri("/etc/x.yaml"), uri("C:\\x.yaml")
     ('charts/web%20app.yaml', 'a%3Ab.yaml', 'file:///etc/x.yaml', 'file:///C:/x.yaml')
     """
-    drive = PureWindowsPath(file).drive
-    path = file.removeprefix(drive).replace("\\", "/") if drive or "\\" in file else file
-    parts = [quote(part, safe="", errors="surrogateescape") for part in path.split("/") if part not in ("", ".")]
-    if drive.endswith(":"):
-        return f"file:///{drive}/{'/'.join(parts)}"
-    return f"{'file:///' if path.startswith('/') else ''}{'/'.join(parts)}"
+    windows = PureWindowsPath(file)
+    path = file.replace("\\", "/") if windows.is_absolute() or "\\" in file else file
+    drive = windows.drive if windows.is_absolute() and windows.drive.endswith(":") else ""
+    parts = path.removeprefix(drive).split("/")
+    escaped = "/".join(quote(part, safe="", errors="surrogateescape") for part in parts if part not in ("", "."))
+    if drive:
+        return f"file:///{drive}/{escaped}"
+    return f"file:///{escaped}" if path.startswith("/") else escaped
 
 
 def _unlisted(finding: Finding) -> Entry:

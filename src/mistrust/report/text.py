@@ -11,6 +11,7 @@ from mistrust.report.clean import columns, pad
 from mistrust.report.screen import SEVERITY_STYLE, Screen
 from mistrust.report.words import (
     ROW_HEADS,
+    Group,
     about,
     cells,
     count,
@@ -29,6 +30,8 @@ CHANGES = 5
 RULES = 7
 PROBLEMS = 3
 GATES = 3
+NARROW = 72
+"""Below this many columns ids and subjects are left to the other formats."""
 
 
 def render(assessment: Assessment, screen: Screen) -> str:
@@ -54,7 +57,7 @@ def _table(rows: Sequence[Row], screen: Screen) -> list[str]:
     out = []
     for i, line in enumerate(grid):
         numbers = "".join(f"   {cell:>{width}}" for cell, width in zip(line[1:], widths[1:], strict=True))
-        text = "  " + pad(line[0], widths[0]) + numbers
+        text = screen.fit("  " + pad(line[0], widths[0]) + numbers, screen.width)
         room = screen.width - columns(text) - 6
         note = shown[i - 1].note if i else ""
         if note and room > 12:
@@ -85,12 +88,12 @@ def _changes(changes: Sequence[Change], screen: Screen) -> list[str]:
         return []
     shown = changes[:CHANGES] if len(changes) <= CHANGES else changes[: CHANGES - 1]
     digits = max(len(f"{c.cuts:,}") for c in shown)
-    tail = len("   cuts ") + digits + len("   FIX-01234567")
-    room = max(20, screen.width - 5 - tail)
+    ids = [f"   {change_id(c)}" if screen.width >= NARROW else "" for c in shown]
+    room = screen.width - len("  1. ") - len("   cuts ") - digits - len(ids[0])
     width = min(room, max(columns(screen.clean(_title(c))) for c in shown))
     out = [
-        f"  {i}. {screen.cell(_title(c), width)}   cuts {c.cuts:>{digits},}   {screen.paint(change_id(c), 'dim')}"
-        for i, c in enumerate(shown, 1)
+        f"  {i}. {screen.cell(_title(c), width)}   cuts {c.cuts:>{digits},}{screen.paint(name, 'dim')}"
+        for i, (c, name) in enumerate(zip(shown, ids, strict=True), 1)
     ]
     if len(changes) > len(shown):
         out.append(f"  and {count(len(changes) - len(shown), 'more change')}")
@@ -111,26 +114,36 @@ def _findings(assessment: Assessment, screen: Screen) -> list[str]:
     out = [screen.paint("Findings: ", "bold") + screen.fit(summary, screen.width - 10)]
     groups = grouped(assessment.findings)
     shown = groups if len(groups) <= RULES else groups[: RULES - 1]
-    if shown:
-        rules = max(columns(screen.fit(g.rule, 16)) for g in shown)
-        digits = max(len(f"{len(g.findings):,}") for g in shown)
-        room = max(16, screen.width - 2 - 8 - 2 - digits - 2 - rules - 2 - 2)
-        subjects = max(columns(screen.clean(g.worst.subject)) + len(_on(g.worst)) for g in shown)
-        titles = min(max(columns(screen.clean(g.worst.title)) for g in shown), max(room - subjects, room // 2))
-        for g in shown:
-            worst = g.worst
-            on = _on(worst)
-            who = max(8, room - titles - len(on))
-            out.append(
-                "  "
-                + screen.paint(f"{worst.severity.value:<8}", SEVERITY_STYLE[worst.severity])
-                + f"  {len(g.findings):>{digits},}  {screen.cell(g.rule, rules)}"
-                + f"  {screen.cell(worst.title, titles)}  {screen.fit(worst.subject, who)}{screen.paint(on, 'red')}"
-            )
+    out += _rules(shown, screen)
     if len(groups) > len(shown):
         rest = groups[len(shown) :]
         out.append(f"  and {count(sum(len(g.findings) for g in rest), 'finding')} of {count(len(rest), 'more rule')}")
     return out
+
+
+def _rules(groups: Sequence[Group], screen: Screen) -> list[str]:
+    if not groups:
+        return []
+    digits = max(len(f"{len(g.findings):,}") for g in groups)
+    heads = [
+        "  "
+        + screen.paint(f"{g.worst.severity.value:<8}", SEVERITY_STYLE[g.worst.severity])
+        + f"  {len(g.findings):>{digits},}  "
+        for g in groups
+    ]
+    room = screen.width - len("  critical    ") - digits - 2
+    if screen.width < NARROW:
+        return [head + screen.fit(g.worst.title, room) for head, g in zip(heads, groups, strict=True)]
+    rules = max(columns(screen.fit(g.rule, 16)) for g in groups)
+    room -= rules + 4
+    subjects = max(columns(screen.clean(g.worst.subject)) + len(_on(g.worst)) for g in groups)
+    titles = min(max(columns(screen.clean(g.worst.title)) for g in groups), max(room - subjects, room // 2))
+    return [
+        f"{head}{screen.cell(g.rule, rules)}  {screen.cell(g.worst.title, titles)}  "
+        + screen.fit(g.worst.subject, room - titles - len(_on(g.worst)))
+        + screen.paint(_on(g.worst), "red")
+        for head, g in zip(heads, groups, strict=True)
+    ]
 
 
 def _on(finding: Finding) -> str:
