@@ -80,47 +80,53 @@ def host_paths(spec: PodSpec, c: Confined, namespace: str, storage: Storage) -> 
     node's file permissions give it.
     """
     for m in mounted(spec, c, namespace, storage):
-        for value in worth(m.path, m.writable):
-            yield _escape(spec, m, value)
+        values = worth(m.path, m.writable)
+        root = "" if windows(m.path) else c.acts_as_root
+        if root is not None:
+            yield from (_escape(spec, m, value, root) for value in values)
+        elif values:
+            yield _guarded(m, values[0])
 
 
-def _escape(spec: PodSpec, m: Mounted, value: Worth) -> Escape:
-    c = m.container
-    root = "" if windows(m.path) else c.acts_as_root
-    kind = "volumes", m.volume
-    field = Field(
-        ("spec", *kind, "hostPath", "path") if not m.also else ("spec", *kind, "persistentVolumeClaim"), m.source
-    )
-    mode = "read-write" if m.writable else "read-only"
-    through = f", and with it {value.place}" if value.place.startswith(m.path.rstrip("/") + "/") else ""
-    detail = f'container "{c.name}" mounts {m.path} {mode}{through}: {value.what}'
-    if root is None:
-        user = f"user {c.user}" if c.user is not None else "its user"
-        condition = f"the node's file permissions let {user}"
-        return Escape(
-            value.code, "pods.host-path", Power.AMPLIFIER, c.name, detail, condition, _fields(m, field), m.also
-        )
-    conditions = [root, value.condition]
+def _escape(spec: PodSpec, m: Mounted, value: Worth, root: str) -> Escape:
+    through = f", and with it {value.place}" if value.place != m.path and value.place.startswith(m.path) else ""
+    detail = f"{_mounts(m)}{through}: {value.what}"
     if m.path == "/" and not m.writable and value.code == "E5":
         detail += f"; {BELOW_STAYS_WRITABLE}"
     return Escape(
         value.code,
         "pods.device" if value.power is Power.AMPLIFIER else FACTS[value.code],
         value.power,
-        c.name,
+        m.container.name,
         detail,
-        ", and ".join(x for x in conditions if x),
-        _fields(m, field),
+        ", and ".join(x for x in (root, value.condition) if x),
+        _fields(m),
         m.also,
-        _changes(spec, m, value),
+        _changes(spec, m),
     )
 
 
-def _fields(m: Mounted, field: Field) -> tuple[Field, ...]:
-    return (Field(m.mount_path, "" if m.writable else "readOnly: true"), field)
+def _guarded(m: Mounted, value: Worth) -> Escape:
+    """A mount in a container that is never root."""
+    user = "its user" if m.container.user is None else f"user {m.container.user}"
+    detail = f"{_mounts(m)}, where file permissions decide what {user} gets"
+    name = m.container.name
+    return Escape(value.code, "pods.host-path", Power.AMPLIFIER, name, detail, "", _fields(m), m.also)
 
 
-def _changes(spec: PodSpec, m: Mounted, value: Worth) -> tuple[Change, ...]:
+def _mounts(m: Mounted) -> str:
+    return f'container "{m.container.name}" mounts {m.path} of the node {"read-write" if m.writable else "read-only"}'
+
+
+def _fields(m: Mounted) -> tuple[Field, ...]:
+    source = ("hostPath", "path") if not m.also else ("persistentVolumeClaim",)
+    return (
+        Field(m.mount_path, "" if m.writable else "readOnly: true"),
+        Field(("spec", "volumes", m.volume, *source), m.source),
+    )
+
+
+def _changes(spec: PodSpec, m: Mounted) -> tuple[Change, ...]:
     """A read-only mount where that is enough, else no mount and no volume; a claim's data is a person's decision."""
     if m.writable and not worth(m.path, False):
         return (Change("set", (*m.mount_path, "readOnly"), "true"),)

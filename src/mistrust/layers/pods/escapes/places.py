@@ -60,7 +60,6 @@ TABLE: tuple[Place, ...] = (
         "/run/isulad.sock",
         "/run/balena-engine.sock",
         "/run/buildkit",
-        "/var/snap/microk8s/common/run",
         "//./pipe/docker_engine",
         "//./pipe/containerd-containerd",
     ),
