@@ -48,7 +48,8 @@ def run(args: argparse.Namespace) -> int:
 
     from mistrust.cli.assess import assess
     from mistrust.cli.source import locator, open_source
-    from mistrust.report.explain import explain, list_ids
+    from mistrust.report.explain import explain
+    from mistrust.report.listing import list_ids
 
     source = open_source(args)
     assessed = assess(source.snapshot, args)
@@ -61,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _entry(wanted: str) -> list[str] | None:
     """A check or a step of the catalog; None for the id of something in a source."""
-    from mistrust.catalog.entries import entry_named
+    from mistrust.cli.entries import entry_named
     from mistrust.cli.terminal import terminal_screen
     from mistrust.report.explain import entry
 

@@ -40,10 +40,10 @@ def run(args: argparse.Namespace) -> int:
 
         sys.stdout.buffer.write(paths_json(paths, locator(source)))
     else:
-        from mistrust.report.explain import list_paths
+        from mistrust.report.listing import list_paths
 
         sys.stdout.write(
-            list_paths(assessed.assessment, locator(source), assessed.catalog, terminal_screen(args.color), args.limit)
+            list_paths(assessed.assessment, locator(source), terminal_screen(args.color), args.limit)
         )
     if paths.pairs:
         return 1

@@ -1,0 +1,132 @@
+"""The composition root of `check`, `paths` and `explain`: which layers, which catalog, which starts; one Assessment."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from mistrust.access.fact import Fact
+from mistrust.access.finding import Finding, Severity
+from mistrust.catalog.findings import findings, path_findings
+from mistrust.catalog.load import api_resources, checks, default_rbac, steps
+from mistrust.cli.config import Config, find_config, load_config, today
+from mistrust.cli.entries import Entries
+from mistrust.cli.progress import Progress
+from mistrust.cli.source import source_words
+from mistrust.kube.errors import UsageError
+from mistrust.kube.snapshot import Snapshot
+from mistrust.layers.identity.layer import Identity
+from mistrust.layers.pods.layer import Pods
+from mistrust.paths.attack import attack
+from mistrust.paths.path import Paths
+from mistrust.report.assessment import Accepted, Assessment, Catalog, Row
+from mistrust.trust.accept import Judged, accept
+from mistrust.trust.gate import failing, read_baseline
+
+
+class Assessed(msgspec.Struct, frozen=True):
+    """An assessment, and what printing it needs."""
+
+    assessment: Assessment
+    catalog: Catalog
+    baseline: str
+    """The baseline file in use; empty for none."""
+
+
+def assess(snapshot: Snapshot, args: argparse.Namespace) -> Assessed:
+    """Ask every layer, find the paths, judge the findings by the team's configuration.
+
+    Raises `UsageError` for a configuration or a baseline that cannot be used, or an unknown start or target.
+    """
+    path = find_config(args.config, args.source)
+    config = load_config(path)
+    quiet = args.quiet
+    with Progress("checking", quiet=quiet) as progress:
+        progress.step("permissions")
+        identity = Identity(default_rbac(), api_resources())
+        granted = identity.granted(snapshot)
+        facts: list[Fact] = list(identity.facts(snapshot, granted))
+        progress.step("pods")
+        pods = Pods()
+        powers = pods.granted(snapshot)
+        facts += pods.facts(snapshot, powers)
+        progress.step("attack paths")
+        paths = attack(
+            snapshot,
+            granted.rbac,
+            steps(),
+            starts=args.starts or (),
+            targets=args.targets or (),
+            protected=config.check.protect,
+        )
+    rows = (
+        Row("permissions", granted=granted.count(), note=_note(granted)),
+        Row("node powers", granted=powers.count()),
+    )
+    known = checks()
+    every = (*findings(facts, known), *path_findings(paths, known))
+    judged = accept(every, config.accept, today(), str(path) if path else "mistrust.toml")
+    return _assessed(snapshot, args, config, rows, paths, judged)
+
+
+def _assessed(
+    snapshot: Snapshot, args: argparse.Namespace, config: Config, rows: tuple[Row, ...], paths: Paths, judged: Judged
+) -> Assessed:
+    shown = tuple(f for f in judged.open if _in(f, args.namespace))
+    baseline = getattr(args, "baseline", None) or config.check.baseline
+    known = _known(baseline, updating=getattr(args, "update_baseline", False))
+    gate = getattr(args, "gate", None) or config.check.gate or "high"
+    if gate != "none" and gate not in tuple(Severity):
+        raise UsageError("no such gate", got=gate, wanted=", ".join((*Severity, "none")))
+    failed = failing(shown, None if gate == "none" else Severity(gate), known)
+    blind = any(p.blinds for p in snapshot.problems) or snapshot.gaps
+    code = 1 if failed else 3 if blind and not getattr(args, "allow_unknown", False) else 0
+    assessment = Assessment(
+        name=snapshot.name,
+        source=source_words(args),
+        scope=str(snapshot.scope),
+        version=str(snapshot.version or "not stated"),
+        workloads=len(snapshot.workloads),
+        namespaces=len({w.namespace for w in snapshot.workloads}),
+        rows=rows,
+        paths=paths,
+        findings=shown,
+        accepted=tuple(Accepted(f, a.reason, a.owner, a.until) for f, a in judged.accepted),
+        new=None if known is None else sum(f.id not in known for f in shown),
+        failures=_failures(failed, gate, known),
+        problems=snapshot.problems,
+        gaps=snapshot.gaps,
+        unread=snapshot.unread(),
+        exit_code=code,
+    )
+    return Assessed(assessment, Entries(), baseline)
+
+
+def _known(baseline: str, *, updating: bool) -> frozenset[str] | None:
+    if not baseline:
+        return None
+    try:
+        return read_baseline(Path(baseline).read_text("utf-8"))
+    except FileNotFoundError:
+        if updating:
+            return frozenset()
+        raise UsageError("no such baseline", where=baseline, do="write it first with --update-baseline") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError("baseline cannot be read", where=baseline, got=str(error)) from None
+
+
+def _failures(failed: Sequence[Finding], gate: str, known: frozenset[str] | None) -> tuple[str, ...]:
+    if not failed:
+        return ()
+    new = "new " if known is not None else ""
+    above = "" if gate == Severity.CRITICAL else " or above"
+    plural = "s" if len(failed) != 1 else ""
+    return (f"{len(failed):,} {new}finding{plural} of severity {gate}{above}",)
+
+
+def _in(finding: Finding, namespace: str) -> bool:
+    """`-n` shows what concerns a namespace, the cluster-wide included."""
+    return not namespace or finding.ref.namespace in ("", namespace) or f" {namespace}/" in f" {finding.subject}"
