@@ -54,9 +54,9 @@ class DoubtError(Exception):
 class Shapes(dict[str, Shape]):
     """Lines by their text, understood once."""
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.memory = memory
+        self.memory = Memory()
 
     def __missing__(self, line: str) -> Shape:
         if len(line) > SCALAR:
