@@ -58,15 +58,21 @@ def evidence(workload: Workload, fields: Iterable[Field]) -> tuple[Evidence, ...
 
 
 def edits(workload: Workload, changes: Iterable[Change]) -> tuple[Edit, ...]:
-    """The changes, in the object that a person would edit: each once, removals from the last index to the first.
+    """The changes, in the object that a person would edit."""
+    above, ref, origin = root(workload), workload.ref, workload.source.origin
+    return tuple(Edit(ref, origin, c.op, above + c.path, c.value) for c in ordered(changes))
+
+
+def ordered(changes: Iterable[Change]) -> list[Change]:
+    """Each change once, removals from the last index to the first, and nothing inside what is removed.
 
     In that order they can be applied one after another, although every path is one of the object as it was read.
     """
-    above, ref, origin = root(workload), workload.ref, workload.source.origin
-    once = list(dict.fromkeys(changes))
-    stay = [c for c in once if c.op != "remove"]
-    go = sorted((c for c in once if c.op == "remove"), key=lambda c: _order(c.path), reverse=True)
-    return tuple(Edit(ref, origin, c.op, above + c.path, c.value) for c in (*stay, *go))
+    once = dict.fromkeys(changes)
+    gone = {c.path for c in once if c.op == "remove"}
+    kept = [c for c in once if not any(c.path[:end] in gone for end in range(1, len(c.path)))]
+    stay = [c for c in kept if c.op != "remove"]
+    return stay + sorted((c for c in kept if c.op == "remove"), key=lambda c: _order(c.path), reverse=True)
 
 
 def _order(path: FieldPath) -> tuple[tuple[int, str], ...]:
