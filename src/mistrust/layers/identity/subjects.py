@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from mistrust.kube.errors import UsageError
 from mistrust.kube.rbac import BindingSubject
 
 SERVICE_ACCOUNT: Final = "system:serviceaccount:"
@@ -90,3 +91,37 @@ def groups_of(principal: Principal) -> tuple[str, ...]:
     if owner is not None:
         return (SERVICE_ACCOUNTS, f"{SERVICE_ACCOUNTS}:{owner[0]}", AUTHENTICATED)
     return (AUTHENTICATED,)
+
+
+def parse_subject(text: str, groups: tuple[str, ...] = ()) -> tuple[str, tuple[str, ...]]:
+    """What a person calls a subject -> its user name and all the groups it has.
+
+    `alice`, `user:alice`, `group:devs` (any member), `sa:ci/runner`, `system:serviceaccount:ci:runner`. `groups` are
+    those that only the person knows of. A kubelet is also in `system:nodes`: its certificate says so, and no signer
+    of the cluster signs one without it.
+
+    Raises `UsageError` for a form that means nobody.
+    """
+    kind, colon, rest = text.partition(":")
+    if colon and kind in ("sa", "serviceaccount"):
+        namespace, slash, name = rest.partition("/")
+        if not (namespace and slash and name) or "/" in name:
+            raise UsageError("not a service account", got=repr(text), wanted="sa:NAMESPACE/NAME")
+        holder = account(namespace, name)
+    elif colon and kind == "group":
+        holder = group(rest)
+    else:
+        name = rest if colon and kind == "user" else text
+        holder = group(name) if name is text and _is_system_group(name) else user(name)
+    if not holder.name:
+        raise UsageError("nobody", got=repr(text), wanted="alice, group:devs or sa:NAMESPACE/NAME")
+    own = (holder.name,) if holder.kind == "Group" else ()
+    node = (NODES,) if holder.kind == "User" and holder.name.startswith(NODE) else ()
+    every = tuple(dict.fromkeys((*own, *groups, *node, *groups_of(holder))))
+    return (holder.name if holder.kind == "User" else ""), every
+
+
+def _is_system_group(name: str) -> bool:
+    return name in (MASTERS, AUTHENTICATED, UNAUTHENTICATED, SERVICE_ACCOUNTS, NODES) or name.startswith(
+        (f"{SERVICE_ACCOUNTS}:", "system:bootstrappers")
+    )
