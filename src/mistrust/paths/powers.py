@@ -1,0 +1,218 @@
+"""What rights lead to: every step of the catalog, for every principal that may take it.
+
+A step that one role is enough for hangs on the role where it is held, whoever holds it. Only a step whose needs a
+principal puts together from several roles hangs on the principal. How an edge came about is not kept: `alternatives`
+decides it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from mistrust.layers.identity.rules import ANY, Names
+from mistrust.layers.identity.subjects import Principal, account
+from mistrust.paths.conditions import IN_NAMESPACE, Conditions, every
+from mistrust.paths.graph import Key
+from mistrust.paths.inventory import Inventory
+from mistrust.paths.needs import Gated, role_kind
+from mistrust.paths.rights import CLUSTER, NAMESPACES, Held, Reading, scope_of
+from mistrust.paths.step import Gain, Step
+from mistrust.paths.structure import leads_to
+from mistrust.paths.targets import Targets
+
+HOLDS = "holds"
+STEP = "step"
+DEEPEST = 9
+"""Length of the longest key of a principal with roles that it took on: three of them."""
+GENERIC = "\0"
+"""Stands in a template for the namespace of whatever binding it is used for."""
+
+Source = tuple[int, int, str]
+"""A role as somebody holds it: index of the grant (-1 where no grant is asked about), index of the role, scope."""
+
+
+class Powers:
+    """Answers which steps someone may take, and what they gain."""
+
+    def __init__(
+        self, inv: Inventory, reading: Reading, gates: Sequence[Gated], conditions: Conditions, targets: Targets
+    ) -> None:
+        self.inv, self.reading, self.gates = inv, reading, gates
+        self.rights = reading.rights
+        self.conditions, self.targets = conditions, targets
+        self.steps = tuple(g.step for g in gates)
+        self.possible = tuple(
+            s for s, t in enumerate(self.steps) if every([conditions.of_cluster(w) for w in t.where]) is not None
+        )
+        self._templates: dict[tuple[int, str], tuple[tuple[int, str, Names], ...]] = {}
+        self._fixed = frozenset(scope_of(t, n) for t in self.steps for n in t.needs)
+        self.by_requests = tuple(
+            s
+            for s in self.possible
+            if self.steps[s].needs and not self.steps[s].together and self.steps[s].actor not in ("pod", "outside")
+        )
+        self.composed = tuple(s for s in self.by_requests if len(self.steps[s].needs) > 1 or self._personal(s))
+        self._named_roles: dict[tuple[str, str], list[int]] = {}
+        for i, role in enumerate(self.rights.roles):
+            self._named_roles.setdefault((role.source.KIND, role.source.name), []).append(i)
+        self.together = frozenset(s for s in self.possible if self.steps[s].together)
+
+    def sources(self, key: Key) -> tuple[Source, ...]:
+        """The roles that count at a node of the graph."""
+        match key:
+            case ("held", int(role), str(scope)):
+                return ((-1, role, scope),)
+            case ("as", str(kind), str(name), *extra):
+                return (*self._granted(kind, name), *((-1, r, n) for r, n in pairs(extra)))
+            case ("identity", str(kind), str(name)):
+                return self._granted(kind, name)
+            case ("pod", int(i)):
+                w = self.inv.workloads[i]
+                own = ("identity", "User", account(w.namespace, w.spec.identity).name)
+                held = any(own in leads_to(e, ()) for e in self.inv.ways_out[i])
+                return self._granted(own[1], own[2]) if held else ()
+            case _:
+                return ()
+
+    def landing(self, s: int, here: str) -> str:
+        """The namespace in which a step lands that no role ties to one; `here` is the actor's own."""
+        scope = self.steps[s].scope
+        return here if scope == "namespace" else CLUSTER if scope == "cluster" else scope
+
+    def _granted(self, kind: str, name: str) -> tuple[Source, ...]:
+        principal = Principal("User" if kind == "User" else "Group", name)
+        return tuple((g, self.rights.gives[g], self.rights.grants[g].namespace) for g in self.rights.granted(principal))
+
+    def enough(self, held: Held) -> Iterator[tuple[int, str, Names]]:
+        """The steps that one held role is enough for, where, and for which names."""
+        role, scope = held
+        generic = scope if scope in (CLUSTER, NAMESPACES) or scope in self._fixed else GENERIC
+        content = self.rights.roles[role].content
+        template = self._templates.get((content, generic))
+        if template is None:
+            worth = self.reading.worth[role]
+            template = self._templates[content, generic] = tuple(
+                (s, where, names)
+                for s in self.by_requests
+                if all((s, n) in worth for n in range(len(self.steps[s].needs)))
+                for where, names in self.reading.outcomes(s, [(role, generic)]).items()
+            )
+        for s, where, names in template:
+            yield s, scope if where == GENERIC else where, names
+
+    def composing(self, key: Key, steps: Iterable[int]) -> Iterator[tuple[int, str, Names]]:
+        """Of these steps, those that a principal puts together from several roles, or that gain it roles by name."""
+        worth = self.reading.worth
+        held = sorted({(r, scope) for _, r, scope in self.sources(key)})
+        for s in steps:
+            needs = range(len(self.steps[s].needs))
+            adding = [h for h in held if any((s, n) in worth[h[0]] for n in needs)]
+            if len(adding) > 1 or (adding and self._personal(s)):
+                for scope, names in self.reading.outcomes(s, adding).items():
+                    yield s, scope, names
+
+    def alone(self, key: Key) -> Iterator[tuple[int, str, Names]]:
+        """The steps that whoever stands at a node may take without a role, or with those of the pod's own token."""
+        for s in self.possible:
+            step = self.steps[s]
+            if step.together or (step.needs and step.actor != "pod"):
+                continue
+            match key:
+                case ("pod", int(i)) if step.actor == "pod":
+                    w = self.inv.workloads[i]
+                    if every([self.conditions.of_pod(p, w.spec) for p in step.where]) is None:
+                        continue
+                    if step.needs:
+                        held = sorted({(r, scope) for _, r, scope in self.sources(key)})
+                        yield from ((s, scope, names) for scope, names in self.reading.outcomes(s, held).items())
+                    else:
+                        yield s, self.landing(s, w.namespace), ANY
+                case ("identity", str(kind), str(name)) if step.actor == "identity":
+                    owner = Principal("User" if kind == "User" else "Group", name).service_account
+                    if owner and every([self.conditions.of_account(w, owner) for w in step.where]) is not None:
+                        yield s, self.landing(s, owner[0]), ANY
+                case ("some-node",) if step.actor == "node":
+                    yield s, self.landing(s, CLUSTER), ANY
+                case ("some-node-identity",) if step.actor == "node-identity":
+                    yield s, self.landing(s, CLUSTER), ANY
+                case ("internet",) if step.actor == "outside":
+                    yield s, self.landing(s, CLUSTER), ANY
+                case _:
+                    continue
+
+    def _personal(self, s: int) -> bool:
+        return self.steps[s].gains in (Gain.ROLE, Gain.REWRITE_ROLE)
+
+    def gained(self, s: int, scope: str, names: Names) -> Iterator[tuple[Key, str]]:
+        """The nodes that a step gains in a namespace, with what has to be taken for granted."""
+        step = self.steps[s]
+        known = [self.gates[s].assumes, *(self.conditions.of_cluster(w) for w in step.where)]
+        local = [w for w in step.where if w in IN_NAMESPACE]
+        for ns in self.inv.namespaces if local and scope == CLUSTER else (scope,):
+            answer = every([*known, *(self.conditions.of_namespace(w, ns) for w in local)])
+            if answer is not None:
+                for key in self.targets.of(step, ns, names):
+                    yield key, answer
+
+    def heads(self, key: Key, s: int, scope: str, names: Names) -> Iterator[tuple[Key, str]]:
+        """What a step leads to for whoever stands at a node.
+
+        A step of a node gives only its half: the node itself has to be held too. Roles by name are gained by a
+        principal, not by the roles that it holds.
+        """
+        step = self.steps[s]
+        if step.actor in ("node", "node-identity"):
+            yield from ((("ready", s, *k), a) for k, a in self.gained(s, scope, names))
+            return
+        yield from self.gained(s, scope, names)
+        if key[0] == "held":
+            return
+        assumes = self.gates[s].assumes
+        if step.gains is Gain.ROLE:
+            yield from ((k, assumes) for k in self._taking_on(key, step, scope, names))
+        elif step.gains is Gain.REWRITE_ROLE:
+            yield from ((k, assumes) for k in self._rewriting(key, step, scope, names))
+
+    def _taking_on(self, key: Key, step: Step, scope: str, names: Names) -> Iterator[Key]:
+        """The principal with one more role."""
+        kind, space = role_kind(step), NAMESPACES if scope == CLUSTER and step.scope == "namespace" else scope
+        if kind == "ClusterRole" and not isinstance(names, frozenset):
+            return
+        base = key if key[0] == "as" else ("as", *key[1:])
+        known = {(r, n) for _, r, n in self.sources(key)}
+        for role in self._roles(kind, space, names):
+            place = self.rights.roles[role].source.namespace if kind == "Role" else space
+            if (role, place) not in known and len(base) < DEEPEST:
+                extra = sorted([*pairs(base[3:]), (role, place)])
+                yield (*base[:3], *(part for pair in extra for part in pair))
+
+    def _roles(self, kind: str, space: str, names: Names) -> Iterator[int]:
+        if isinstance(names, frozenset):
+            candidates = sorted({i for name in names for i in self._named_roles.get((kind, name), ())})
+        else:
+            candidates = [i for (k, _), several in self._named_roles.items() if k == kind for i in several]
+        for i in candidates:
+            if space in (CLUSTER, NAMESPACES, self.rights.roles[i].source.namespace) or kind == "ClusterRole":
+                yield i
+
+    def _rewriting(self, key: Key, step: Step, scope: str, names: Names) -> Iterator[Key]:
+        yield from dict.fromkeys(head for _, head in self.rewritten(key, step, scope, names))
+
+    def rewritten(self, key: Key, step: Step, scope: str, names: Names) -> Iterator[tuple[Source, Key]]:
+        """The roles that may be rewritten and are bound to the principal itself, and what that makes of it."""
+        kind = role_kind(step)
+        for source in self.sources(key):
+            grant, number, space = source
+            role = self.rights.roles[number].source
+            named = not isinstance(names, frozenset) or role.name in names
+            if grant >= 0 and kind == role.KIND and named and (kind == "ClusterRole" or scope in (CLUSTER, space)):
+                admin = (str(Gain.CLUSTER_ADMIN),) if space == CLUSTER else ("gain", str(Gain.NAMESPACE_ADMIN), space)
+                yield source, admin
+
+
+def pairs(extra: Sequence[str | int]) -> Iterator[Held]:
+    """The roles that a principal took on, from the end of its key."""
+    for role, scope in zip(extra[::2], extra[1::2], strict=True):
+        assert isinstance(role, int)
+        assert isinstance(scope, str)
+        yield role, scope

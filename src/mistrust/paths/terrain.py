@@ -1,0 +1,91 @@
+"""The whole graph of one snapshot, with everything that is needed to say how an edge came about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from mistrust.kube.core import ServiceAccount
+from mistrust.kube.meta import Other
+from mistrust.kube.snapshot import Scope, Snapshot
+from mistrust.layers.identity.index import Rbac
+from mistrust.layers.pods.admission import Enforced
+from mistrust.paths.conditions import Conditions
+from mistrust.paths.drawing import draw_powers
+from mistrust.paths.exposure import Exposure, exposures
+from mistrust.paths.graph import Graph, Key, Sketch
+from mistrust.paths.inventory import Inventory, inventory
+from mistrust.paths.needs import gated
+from mistrust.paths.powers import Powers
+from mistrust.paths.rights import Rights, read, rights
+from mistrust.paths.step import Gain, Step
+from mistrust.paths.structure import draw_identities, draw_namespaces, draw_nodes, draw_pods, draw_secrets
+from mistrust.paths.targets import SINKS, Targets
+
+
+class Terrain(msgspec.Struct, frozen=True):
+    """A graph and what it was drawn from."""
+
+    inv: Inventory
+    powers: Powers
+    graph: Graph
+    enforced: dict[str, Enforced]
+    exposed: tuple[Exposure, ...]
+
+
+def terrain(
+    snapshot: Snapshot, index: Rbac, steps: Iterable[Step], *, wanted: Iterable[Gain] = (), secrets: Iterable[Key] = ()
+) -> Terrain:
+    """Draw the graph of a snapshot.
+
+    `wanted` are gains that lead no further (a leak, a cloud identity) and are drawn only because somebody asks for
+    them; `secrets` are the keys of Secrets that somebody asks for.
+    """
+    known = rights(index)
+    inv = _with_named_accounts(inventory(snapshot), known)
+    ordered = sorted(steps, key=lambda s: s.id)
+    gates = [g for s in ordered if (g := gated(s, snapshot.version)) is not None]
+    sketch = Sketch()
+    enforced = draw_namespaces(sketch, inv)
+    exposed = exposures(snapshot, inv.workloads)
+    draw_pods(sketch, inv, exposed)
+    draw_nodes(sketch, inv)
+    draw_secrets(sketch, inv)
+    draw_identities(sketch, inv.accounts, (p for p in known.of if p.service_account is None))
+    powers = Powers(
+        inv,
+        read(known, [g.step for g in gates]),
+        gates,
+        Conditions(inv, enforced, index.dangling),
+        Targets(inv, frozenset(secrets)),
+    )
+    draw_powers(sketch, powers, frozenset(Gain) - SINKS | frozenset(wanted))
+    return Terrain(inv, powers, sketch.done(), enforced, exposed)
+
+
+def _with_named_accounts(inv: Inventory, known: Rights) -> Inventory:
+    """Add the service accounts that only bindings name, where the snapshot may not show all there are."""
+    snapshot = inv.snapshot
+    if snapshot.scope is Scope.CLUSTER and not snapshot.blind(ServiceAccount):
+        return inv
+    named = {a: None for p in known.of if (a := p.service_account) is not None and a not in inv.accounts}
+    namespaces = sorted({*inv.namespaces, *(ns for ns, _ in named)})
+    accounts = dict(sorted({**inv.accounts, **named}.items()))
+    return msgspec.structs.replace(inv, accounts=accounts, namespaces=tuple(namespaces))
+
+
+def unseen(snapshot: Snapshot, index: Rbac) -> tuple[str, ...]:
+    """What could not be judged and might open a path: gaps, documents that were not read, kinds that nobody reads."""
+    found = [f"{g.kind}{f' in {g.namespace}' if g.namespace else ''}: {g.why}" for g in snapshot.gaps]
+    blind = sum(1 for p in snapshot.problems if p.blinds)
+    if blind:
+        found.append(f"{blind} documents were not understood")
+    authorizers = sorted({o.kind for o in snapshot.of(Other) if o.kind in AUTHORIZERS})
+    found += [f"{kind} may allow what RBAC does not" for kind in authorizers]
+    if index.dangling:
+        found.append(f"{len(index.dangling)} bindings name a role that does not exist: creating it would activate them")
+    return tuple(dict.fromkeys(found))
+
+
+AUTHORIZERS: Sequence[str] = ("AuthorizationConfiguration",)
