@@ -51,10 +51,15 @@ def told(remarks: Iterable[Remark]) -> tuple[Told, ...]:
             _detail(group),
             tuple(dict.fromkeys(f for r in group for f in r.fields)),
             tuple(dict.fromkeys(e for r in group for e in r.also)),
-            tuple(dict.fromkeys(c for r in group for c in r.changes)),
+            _changes(group),
         )
         for name, group in groups.items()
     )
+
+
+def _changes(group: list[Remark]) -> tuple[Change, ...]:
+    """None where one remark needs a person's decision: the rest would not take the fact away."""
+    return tuple(c for r in group for c in r.changes) if all(r.changes for r in group) else ()
 
 
 def _detail(group: list[Remark]) -> str:
