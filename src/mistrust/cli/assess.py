@@ -14,6 +14,7 @@ from mistrust.catalog.findings import findings, path_findings
 from mistrust.catalog.load import api_resources, checks, default_rbac, steps
 from mistrust.cli.config import Config, find_config, load_config, today
 from mistrust.cli.entries import Entries
+from mistrust.cli.footholds import starts, targets
 from mistrust.cli.progress import Progress
 from mistrust.cli.source import source_words
 from mistrust.kube.errors import UsageError
@@ -58,9 +59,8 @@ def assess(snapshot: Snapshot, args: argparse.Namespace) -> Assessed:
             snapshot,
             granted.rbac,
             steps(),
-            starts=args.starts or (),
-            targets=args.targets or (),
-            protected=config.check.protect,
+            starts(args.starts or (), snapshot),
+            targets(args.targets or ()),
         )
     rows = (
         Row("permissions", granted=granted.count(), note=_note(granted)),

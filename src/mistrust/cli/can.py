@@ -176,7 +176,7 @@ def _rows(args: argparse.Namespace, source: Source, lookup: Lookup, rows: tuple[
                 shown = row.namespace
                 lines.append(f"in {shown}" if shown else "everywhere")
             where = ", ".join(dict.fromkeys(p.at for p in found))
-            lines.append("  ".join(part for part in (" ", row.who, row.what, row.via, where) if part))
+            lines.append("  " + "  ".join(part for part in (row.who, row.what, row.via, where) if part))
         lines += [] if rows else ["nobody" if args.words[0] == "who" else "nothing"]
         _print([*lines, *((remark,) if remark else ()), *(f"unknown: {each}" for each in missing)])
     return 3 if missing else 0 if rows or remark else 1

@@ -41,7 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FORMAT[=FILE]",
         help=f"{', '.join(FORMATS)}; several in one run, at most one without a file",
     )
-    out.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="colour (NO_COLOR is honoured)")
+    out.add_argument(
+        "--color", choices=("auto", "always", "never"), default="auto", help="colour (NO_COLOR is honoured)"
+    )
     gate = parser.add_argument_group("gate")
     gate.add_argument("--gate", choices=GATES, help="least severity that fails the check (high)")
     gate.add_argument("--baseline", metavar="FILE", help="findings listed there do not fail the check")

@@ -27,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_source_arguments(parser)
     add_path_arguments(parser)
     parser.add_argument("--list", action="store_true", help="list every id of the source instead")
-    parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="colour (NO_COLOR is honoured)")
+    parser.add_argument(
+        "--color", choices=("auto", "always", "never"), default="auto", help="colour (NO_COLOR is honoured)"
+    )
     parser.add_argument("--config", metavar="FILE", help="mistrust.toml")
 
 

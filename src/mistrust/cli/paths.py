@@ -22,7 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_path_arguments(parser)
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="text or json")
     parser.add_argument("--limit", type=int, default=20, metavar="N", help="paths to print (20); the count is of all")
-    parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="colour (NO_COLOR is honoured)")
+    parser.add_argument(
+        "--color", choices=("auto", "always", "never"), default="auto", help="colour (NO_COLOR is honoured)"
+    )
     parser.add_argument("--config", metavar="FILE", help="mistrust.toml: what no change may touch")
 
 
@@ -42,9 +44,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         from mistrust.report.listing import list_paths
 
-        sys.stdout.write(
-            list_paths(assessed.assessment, locator(source), terminal_screen(args.color), args.limit)
-        )
+        sys.stdout.write(list_paths(assessed.assessment, locator(source), terminal_screen(args.color), args.limit))
     if paths.pairs:
         return 1
     return 3 if paths.unknown or assessed.assessment.exit_code == 3 else 0
