@@ -53,6 +53,11 @@ def test_a_list_gets_an_entry_and_loses_one():
     ]
 
 
+def test_what_an_entry_held_is_shown_as_far_as_it_is_known():
+    known = Evidence(WEB, ORIGIN, ("rules", 2, "resources"), '["secrets"]')
+    assert lines(edit("remove", "rules", 2), evidence=[known]) == ["  rules:", '-   [2]: resources: ["secrets"]']
+
+
 def test_a_whole_object_is_removed():
     assert lines(edit("remove")) == ["- the whole object"]
 

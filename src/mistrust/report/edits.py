@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -39,14 +39,14 @@ def patches(edits: Iterable[Edit], evidence: Iterable[Evidence] = ()) -> tuple[P
     -   hostNetwork: true
     +   hostNetwork: false
     """
-    old = {(e.ref, e.path): e.value for e in evidence if e.value}
+    old = [e for e in evidence if e.value]
     objects: dict[tuple[Ref, Origin], list[Edit]] = {}
     for edit in edits:
         objects.setdefault((edit.ref, edit.origin), []).append(edit)
     return tuple(Patch(ref, origin, tuple(_lines(group, old))) for (ref, origin), group in objects.items())
 
 
-def _lines(edits: Iterable[Edit], old: dict[tuple[Ref, FieldPath], str]) -> Iterable[str]:
+def _lines(edits: Iterable[Edit], old: Sequence[Evidence]) -> Iterable[str]:
     context: FieldPath = ()
     for edit in edits:
         if edit.op == "add":
@@ -57,16 +57,24 @@ def _lines(edits: Iterable[Edit], old: dict[tuple[Ref, FieldPath], str]) -> Iter
             parent = edit.path[:-1]
             key = _key(edit.path[-1])
             entry = f"{key} {clean(edit.value)}"
-            before = f"{key} {clean(old.get((edit.ref, edit.path), ''))}".rstrip()
+            before = f"{key} {clean(_was(edit, old))}".rstrip()
         if parent != context and parent:
             yield f"  {clean(show_path(parent))}:"
         context = parent
         indent = "  " if parent else ""
-        known = (edit.ref, edit.path) in old
-        if edit.op == "remove" or (edit.op == "set" and (known or not edit.path)):
+        if edit.op == "remove" or (edit.op == "set" and (_was(edit, old) or not edit.path)):
             yield f"- {indent}{before}"
         if edit.op != "remove":
             yield f"+ {indent}{entry}"
+
+
+def _was(edit: Edit, old: Sequence[Evidence]) -> str:
+    """What stands there: the field itself, or for something removed the fields inside it that are known."""
+    depth = len(edit.path)
+    inside = {e.path[depth:]: e.value for e in old if e.ref == edit.ref and e.path[:depth] == edit.path}
+    if () in inside or edit.op != "remove":
+        return inside.get((), "")
+    return ", ".join(f"{show_path(rest)}: {value}" for rest, value in inside.items())
 
 
 def _key(part: str | int) -> str:
