@@ -8,7 +8,8 @@ from tests.layers.pods.make import cluster, deployment, first, one, told, ways_o
 from mistrust.access.evidence import show_path
 from mistrust.kube.version import Version
 from mistrust.layers.pods.escapes.escape import Escape
-from mistrust.layers.pods.escapes.every import escapes
+from mistrust.layers.pods.escapes.every import escapes, surroundings
+from mistrust.layers.pods.template import place
 
 PRIVILEGED = one("securityContext: {privileged: true}")
 
@@ -231,8 +232,6 @@ def test_mounts_made_inside_appear_on_the_node() -> None:
 
 
 def test_cronjobs_and_bare_pods_name_fields_of_their_own_object() -> None:
-    from mistrust.layers.pods.template import evidence
-
     job = """
 apiVersion: batch/v1
 kind: CronJob
@@ -246,7 +245,11 @@ spec: {hostPID: true, containers: [{name: a}]}
 """
     world = cluster(job)
     shown = [
-        str(e) for w in world.workloads for x in escapes(w, world) if x.code == "E2" for e in evidence(w, x.fields)
+        str(e)
+        for w in world.workloads
+        for x in escapes(w, world)
+        if x.code == "E2"
+        for e in place(w).evidence(x.fields)
     ]
     assert shown == [
         "CronJob default/j spec.jobTemplate.spec.template.spec.hostPID true",
@@ -255,7 +258,5 @@ spec: {hostPID: true, containers: [{name: a}]}
 
 
 def test_asking_with_the_snapshot_or_with_its_surroundings_is_the_same() -> None:
-    from mistrust.layers.pods.escapes.every import surroundings
-
     world = cluster(deployment("hostPID: true\n" + PRIVILEGED))
     assert escapes(first(world), world) == escapes(first(world), surroundings(world))

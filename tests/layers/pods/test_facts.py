@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.corpora import corpus
 from tests.layers.pods.apply import Plain, applied
 from tests.layers.pods.make import cluster, deployment, objects, one
+from tests.layers.pods.pods import POD
 
 from mistrust.access.evidence import show_path
 from mistrust.access.fact import Fact
@@ -154,6 +157,21 @@ class TestNamespaces:
 def test_equal_templates_in_different_places_keep_their_own_names() -> None:
     two = cluster(deployment("hostPID: true\n" + SAFE, "a"), deployment("hostPID: true\n" + SAFE, "b", "other"))
     assert [f.subject for f in facts(two)] == ["Deployment shop/a", "Deployment other/b"]
+
+
+@settings(deadline=None)
+@given(st.lists(POD, max_size=4))
+def test_law_a_pod_is_judged_alone_or_among_others_alike(pods: list[Plain]) -> None:
+    many = [{**pod, "metadata": {**pod["metadata"], "name": f"p{i}"}} for i, pod in enumerate((*pods, *pods))]  # type: ignore[dict-item]
+    alone = [fact for pod in many for fact in facts(of_documents({("f", 0): pod}))]
+    together = facts(of_documents({("f", 0): {"apiVersion": "v1", "kind": "List", "items": many}}))
+    assert [said(f) for f in together] == [said(f) for f in alone]
+
+
+def said(fact: Fact) -> tuple[object, ...]:
+    """A fact without where its object was read."""
+    seen = tuple((e.ref, e.path, e.value) for e in fact.evidence)
+    return (fact.name, fact.ref, fact.detail, seen, tuple((e.op, e.path, e.value) for e in fact.edits))
 
 
 def test_equal_templates_with_different_claims_are_told_apart() -> None:

@@ -18,6 +18,7 @@ from mistrust.kube.read import read
 from mistrust.kube.version import Version
 from mistrust.layers.pods.level import Level
 from mistrust.layers.pods.levels import level, violations
+from mistrust.layers.pods.policy import policy
 
 LEVELS = {"baseline": Level.BASELINE, "restricted": Level.RESTRICTED}
 NEWEST = 38
@@ -73,3 +74,23 @@ def test_any_pod_is_forbidden_for_the_reasons_that_kubernetes_gives(pods: list[d
                 (LEVELS[n] for n in ("restricted", "baseline") if not answers[f"{n}/{minor}"]), Level.PRIVILEGED
             )
             assert answer is wanted
+
+
+MODES = ("enforce", "audit", "warn")
+VALUES = ["privileged", "baseline", "restricted", "Baseline", "", "latest", "v1.25", "v1.0", "v1.01", "1.25", "v2.1"]
+LABELS = st.dictionaries(
+    st.sampled_from([f"pod-security.kubernetes.io/{mode}{more}" for mode in MODES for more in ("", "-version")]),
+    st.sampled_from([*VALUES, "v1.25\n"]),
+    max_size=6,
+)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(LABELS, min_size=50, max_size=50))
+def test_any_labels_mean_the_policy_that_kubernetes_reads_in_them(several: list[dict[str, str]]) -> None:
+    namespaces = [{"kind": "Namespace", "metadata": {"labels": labels}} for labels in several]
+    for labels, answer in zip(several, asked(namespaces), strict=True):
+        found = policy(labels)
+        modes = {"enforce": found.enforce, "audit": found.audit, "warn": found.warn}
+        assert {name: [str(mode)] for name, mode in modes.items()} == {name: answer[name] for name in modes}, labels
+        assert [f"metadata.labels[{name}]" for name in found.invalid] == answer["invalid"], labels

@@ -64,12 +64,14 @@ def admits_level(snapshot: Snapshot, namespace: str) -> Enforced:
     copies = [n for n in snapshot.of(Namespace) if n.name == namespace]
     if snapshot.version is not None and snapshot.version < SINCE:
         return Enforced(
-            Level.PRIVILEGED, None, f"Kubernetes {snapshot.version} does not enforce Pod Security by default"
+            Level.PRIVILEGED,
+            snapshot.version,
+            f"Kubernetes {snapshot.version} does not enforce Pod Security by default",
         )
     if not copies:
         shown = "no file shows" if snapshot.scope is Scope.MANIFESTS else "the snapshot does not show"
         note = f"{shown} namespace {namespace}: assumed without Pod Security labels"
-        return Enforced(Level.PRIVILEGED, None, note, assumed=note, seen=False)
+        return Enforced(Level.PRIVILEGED, snapshot.version, note, assumed=note, seen=False)
     return min((_enforced(n, snapshot.version) for n in copies), key=lambda e: e.level)
 
 

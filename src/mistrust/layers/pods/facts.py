@@ -27,7 +27,7 @@ from mistrust.layers.pods.level import Level
 from mistrust.layers.pods.levels import level, violations
 from mistrust.layers.pods.spaces import space_facts
 from mistrust.layers.pods.template import Field
-from mistrust.layers.pods.told import Remark, Told, told
+from mistrust.layers.pods.told import Remark, Told, facts_of, told
 
 
 def facts(snapshot: Snapshot) -> Iterator[Fact]:
@@ -45,16 +45,17 @@ def facts(snapshot: Snapshot) -> Iterator[Fact]:
             judged[key] = _judge(workload, around, place)
         found = judged[key]
         levels.setdefault(workload.namespace, []).append(found.level)
-        for one in found.told:
-            if workload.namespace in ranged and one.fact in ("pods.no-memory-limit", "pods.no-cpu-limit"):
-                one = msgspec.structs.replace(
-                    one, detail=f"{one.detail}, unless a LimitRange of its namespace sets one"
-                )
-            yield one.of(workload)
+        several = [_ranged(one) for one in found.told] if workload.namespace in ranged else found.told
+        yield from facts_of(workload, several)
         own = (*shared(workload, around.storage, around.sharing), *tokens(workload, around.accounts))
-        for one in told(_remark(e) for e in own if e.fact):
-            yield one.of(workload)
+        yield from facts_of(workload, told(_remark(e) for e in own if e.fact))
     yield from space_facts(snapshot, levels, enforced)
+
+
+def _ranged(one: Told) -> Told:
+    if one.fact not in ("pods.no-memory-limit", "pods.no-cpu-limit"):
+        return one
+    return msgspec.structs.replace(one, detail=f"{one.detail}, unless a LimitRange of its namespace sets one")
 
 
 class Judged(msgspec.Struct, frozen=True, gc=False):
@@ -74,15 +75,24 @@ class _Key(msgspec.Struct, frozen=True, gc=False):
 
 
 _ENCODER = msgspec.json.Encoder()
+_TOKEN_VOLUME = "kube-api-access-"  # noqa: S105
 
 
 def _key(workload: Workload, enforced: Enforced) -> bytes:
-    """Everything that `_judge` looks at, as bytes: equal keys have equal answers."""
+    """Everything that `_judge` looks at, as bytes: equal keys have equal answers.
+
+    Admission gives the token volume of each pod a name of its own; names of volumes matter only by being equal.
+    """
     spec, annotations = workload.spec, workload.template.metadata.annotations
-    claims = any(v.persistent_volume_claim is not None for v in spec.volumes)
+    claims, tokens = False, []
+    for v in spec.volumes:
+        claims = claims or v.persistent_volume_claim is not None
+        if v.name.startswith(_TOKEN_VOLUME):
+            tokens.append(v.name)
     relevant = {k: v for k, v in annotations.items() if "apparmor" in k or "seccomp" in k}
     namespace = workload.namespace if claims else ""
-    return _ENCODER.encode(_Key(spec, relevant, enforced.level, enforced.version, namespace))
+    key = _ENCODER.encode(_Key(spec, relevant, enforced.level, enforced.version, namespace))
+    return key.replace(tokens[0].encode(), _TOKEN_VOLUME.encode()) if len(tokens) == 1 else key
 
 
 def _judge(workload: Workload, around: Surroundings, enforced: Enforced) -> Judged:

@@ -15,7 +15,7 @@ from mistrust.kube.workloads import Workload
 from mistrust.layers.pods.escapes.escape import Escape, Power
 from mistrust.layers.pods.escapes.every import escapes, surroundings
 from mistrust.layers.pods.facts import facts
-from mistrust.layers.pods.template import evidence
+from mistrust.layers.pods.template import place
 
 
 class Access(msgspec.Struct, frozen=True, order=True, gc=False):
@@ -59,7 +59,9 @@ class Powers(msgspec.Struct, frozen=True):
         reasons = self.held.get(access, ())
         if not reasons:
             return Verdict(Answer.DENIED, f"no field of {access.workload} gives {access.power}")
-        seen = tuple(e for workload, escape in reasons for e in (*evidence(workload, escape.fields), *escape.also))
+        seen = tuple(
+            e for workload, escape in reasons for e in (*place(workload).evidence(escape.fields), *escape.also)
+        )
         because = "; ".join(dict.fromkeys(escape.detail for _, escape in reasons))
         sure = any(escape.certain for _, escape in reasons)
         conditions = () if sure else tuple(dict.fromkeys(f"if {escape.condition}" for _, escape in reasons))

@@ -6,13 +6,16 @@ Many objects hold equal templates: what is true of a template is found once, and
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
 
 from mistrust.access.evidence import Evidence, FieldPath, split_path
 from mistrust.access.fact import Edit
+from mistrust.kube.meta import Ref
 from mistrust.kube.pods import Container, PodSpec
+from mistrust.kube.problem import Origin
 from mistrust.kube.workloads import Workload
 
 SPEC: FieldPath = ("spec",)
@@ -46,21 +49,32 @@ def containers(spec: PodSpec) -> Iterator[tuple[FieldPath, Container]]:
             yield ("spec", label, i), container
 
 
-def root(workload: Workload) -> FieldPath:
-    """The path of the template in the workload's source; empty for a Pod, which is its own template."""
-    return split_path(workload.path)[:-1]
+class Place(msgspec.Struct, frozen=True, gc=False):
+    """Where a template stands."""
+
+    ref: Ref
+    """The object that a person would edit."""
+    origin: Origin
+    above: FieldPath
+    """The path of the template in the object; empty for a Pod, which is its own template."""
+
+    def evidence(self, fields: Iterable[Field]) -> tuple[Evidence, ...]:
+        """The fields, in that object."""
+        return tuple([Evidence(self.ref, self.origin, self.above + f.path, f.value) for f in fields])
+
+    def edits(self, changes: Iterable[Change]) -> tuple[Edit, ...]:
+        """The changes, in that object."""
+        return tuple([Edit(self.ref, self.origin, c.op, self.above + c.path, c.value) for c in changes])
 
 
-def evidence(workload: Workload, fields: Iterable[Field]) -> tuple[Evidence, ...]:
-    """The fields, in the object that a person would edit."""
-    above, ref, origin = root(workload), workload.ref, workload.source.origin
-    return tuple(Evidence(ref, origin, above + f.path, f.value) for f in fields)
+def place(workload: Workload) -> Place:
+    """Where the template of a workload stands."""
+    return Place(workload.ref, workload.source.origin, _above(workload.path))
 
 
-def edits(workload: Workload, changes: Iterable[Change]) -> tuple[Edit, ...]:
-    """The changes, in the object that a person would edit."""
-    above, ref, origin = root(workload), workload.ref, workload.source.origin
-    return tuple(Edit(ref, origin, c.op, above + c.path, c.value) for c in ordered(changes))
+@lru_cache(maxsize=16)
+def _above(path: str) -> FieldPath:
+    return split_path(path)[:-1]
 
 
 def ordered(changes: Iterable[Change]) -> list[Change]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from mistrust.access.evidence import Evidence
 from mistrust.access.fact import Fact
 from mistrust.kube.workloads import Workload
-from mistrust.layers.pods.template import Change, Field, edits, evidence
+from mistrust.layers.pods.template import Change, Field, ordered, place
 
 
 class Remark(msgspec.Struct, frozen=True, gc=False):
@@ -32,12 +32,16 @@ class Told(msgspec.Struct, frozen=True, gc=False):
     fields: tuple[Field, ...]
     also: tuple[Evidence, ...]
     changes: tuple[Change, ...]
+    """In an order in which they can be applied."""
 
-    def of(self, workload: Workload) -> Fact:
-        """The fact, of this workload."""
-        ref = workload.ref
-        seen = (*evidence(workload, self.fields), *self.also)
-        return Fact(self.fact, str(ref), ref, self.detail, seen, edits(workload, self.changes))
+
+def facts_of(workload: Workload, several: Iterable[Told]) -> Iterator[Fact]:
+    """The facts, of this workload."""
+    here = place(workload)
+    ref, subject = here.ref, str(here.ref)
+    for one in several:
+        seen = here.evidence(one.fields)
+        yield Fact(one.fact, subject, ref, one.detail, seen + one.also if one.also else seen, here.edits(one.changes))
 
 
 def told(remarks: Iterable[Remark]) -> tuple[Told, ...]:
@@ -59,7 +63,7 @@ def told(remarks: Iterable[Remark]) -> tuple[Told, ...]:
 
 def _changes(group: list[Remark]) -> tuple[Change, ...]:
     """None where one remark needs a person's decision: the rest would not take the fact away."""
-    return tuple(c for r in group for c in r.changes) if all(r.changes for r in group) else ()
+    return tuple(ordered(c for r in group for c in r.changes)) if all(r.changes for r in group) else ()
 
 
 def _detail(group: list[Remark]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -12,7 +12,7 @@ from mistrust.layers.pods.escapes.confined import Confined
 from mistrust.layers.pods.escapes.escape import Escape, Power
 from mistrust.layers.pods.escapes.hostpaths import Worth, normal_path, windows, worth
 from mistrust.layers.pods.escapes.storage import Storage, node_path
-from mistrust.layers.pods.standards.volumes import unmounted
+from mistrust.layers.pods.standards.volumes import mounts_by_volume, unmounted
 from mistrust.layers.pods.template import Change, Field
 
 FACTS = {
@@ -52,14 +52,12 @@ class Mounted(msgspec.Struct, frozen=True, gc=False):
 
 def mounted(spec: PodSpec, c: Confined, namespace: str, storage: Storage) -> Iterator[Mounted]:
     """The paths of the node that a container mounts; a volume that is mounted nowhere is no way out."""
-    for j, mount in enumerate(c.container.volume_mounts):
-        for i, volume in enumerate(spec.volumes):
-            if volume.name == mount.name:
-                found = _on_node(volume, namespace, storage)
-                if found is not None:
-                    path, read_only, also = found
-                    at = normal_path(path, mount.sub_path)  # subPathExpr may become any path below
-                    yield Mounted(c, j, i, at, not (mount.read_only or read_only), path, also)
+    volumes = {v.name: (i, found) for i, v in enumerate(spec.volumes) if (found := _on_node(v, namespace, storage))}
+    for j, mount in enumerate(c.container.volume_mounts) if volumes else ():
+        if mount.name in volumes:
+            i, (path, read_only, also) = volumes[mount.name]
+            at = normal_path(path, mount.sub_path)  # subPathExpr may become any path below
+            yield Mounted(c, j, i, at, not (mount.read_only or read_only), path, also)
 
 
 def _on_node(volume: Volume, namespace: str, storage: Storage) -> tuple[str, bool, tuple[Evidence, ...]] | None:
@@ -79,16 +77,18 @@ def host_paths(spec: PodSpec, c: Confined, namespace: str, storage: Storage) -> 
     Root inside is root on the mounted files, in a user namespace too (id-mapped mounts). Another user has what the
     node's file permissions give it.
     """
-    for m in mounted(spec, c, namespace, storage):
-        values = worth(m.path, m.writable)
+    found = [(m, values) for m in mounted(spec, c, namespace, storage) if (values := worth(m.path, m.writable))]
+    mounts = mounts_by_volume(spec) if found else {}
+    for m, values in found:
         root = "" if windows(m.path) else c.acts_as_root
-        if root is not None:
-            yield from (_escape(spec, m, value, root) for value in values)
-        elif values:
+        if root is None:
             yield _guarded(m, values[0])
+        else:
+            changes = _changes(spec, m, mounts)
+            yield from (_escape(m, value, root, changes) for value in values)
 
 
-def _escape(spec: PodSpec, m: Mounted, value: Worth, root: str) -> Escape:
+def _escape(m: Mounted, value: Worth, root: str, changes: tuple[Change, ...]) -> Escape:
     through = f", and with it {value.place}" if value.place != m.path and value.place.startswith(m.path) else ""
     detail = f"{_mounts(m)}{through}: {value.what}"
     if m.path == "/" and not m.writable and value.code == "E5":
@@ -102,7 +102,7 @@ def _escape(spec: PodSpec, m: Mounted, value: Worth, root: str) -> Escape:
         ", and ".join(x for x in (root, value.condition) if x),
         _fields(m),
         m.also,
-        _changes(spec, m),
+        changes,
     )
 
 
@@ -126,11 +126,11 @@ def _fields(m: Mounted) -> tuple[Field, ...]:
     )
 
 
-def _changes(spec: PodSpec, m: Mounted) -> tuple[Change, ...]:
+def _changes(spec: PodSpec, m: Mounted, mounts: Mapping[str, Sequence[FieldPath]]) -> tuple[Change, ...]:
     """A read-only mount where that is enough, else no mount and no volume; a claim's data is a person's decision."""
     if m.writable and not worth(m.path, False):
         return (Change("set", (*m.mount_path, "readOnly"), "true"),)
-    return () if m.also else unmounted(spec, m.volume)
+    return () if m.also else unmounted(spec, m.volume, mounts)
 
 
 def devices(spec: PodSpec, c: Confined, namespace: str, storage: Storage) -> Iterator[Escape]:

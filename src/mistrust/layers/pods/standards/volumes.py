@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
+from mistrust.access.evidence import FieldPath
 from mistrust.kube.meta import Metadata
 from mistrust.kube.pods import PodSpec, Volume
 from mistrust.layers.pods.level import Level
@@ -38,18 +39,17 @@ RESTRICTED_SOURCES: tuple[tuple[str, str], ...] = (
 
 def host_path_volumes(_: Metadata, spec: PodSpec) -> Iterator[Breach]:
     """policy/check_hostPathVolumes.go."""
-    for i, volume in enumerate(spec.volumes):
-        if volume.host_path is not None:
-            yield _breach(spec, i, "hostPath")
+    found = [(i, "hostPath") for i, volume in enumerate(spec.volumes) if volume.host_path is not None]
+    yield from _breaches(spec, found)
 
 
 def restricted_volumes(_: Metadata, spec: PodSpec) -> Iterator[Breach]:
     """policy/check_restrictedVolumes.go; a volume without a source is an emptyDir (SetDefaults_Volume)."""
+    found = []
     for i, volume in enumerate(spec.volumes):
         if not _allowed(volume):
-            named = next((name for name, field in RESTRICTED_SOURCES if getattr(volume, field) is not None), "")
-            if named:
-                yield _breach(spec, i, named)
+            found += [(i, name) for name, field in RESTRICTED_SOURCES if getattr(volume, field) is not None][:1]
+    yield from _breaches(spec, found)
 
 
 def _allowed(v: Volume) -> bool:
@@ -70,22 +70,29 @@ def _allowed(v: Volume) -> bool:
     )
 
 
-def _breach(spec: PodSpec, index: int, source: str) -> Breach:
-    volume = spec.volumes[index]
-    value = volume.host_path.path if volume.host_path is not None else volume.name
-    return Breach(("spec", "volumes", index, source), value, "", unmounted(spec, index))
+def _breaches(spec: PodSpec, found: Sequence[tuple[int, str]]) -> Iterator[Breach]:
+    if not found:
+        return
+    mounts = mounts_by_volume(spec)
+    for i, source in found:
+        volume = spec.volumes[i]
+        value = volume.host_path.path if volume.host_path is not None else volume.name
+        yield Breach(("spec", "volumes", i, source), value, "", unmounted(spec, i, mounts))
 
 
-def unmounted(spec: PodSpec, index: int) -> tuple[Change, ...]:
+def mounts_by_volume(spec: PodSpec) -> Mapping[str, Sequence[FieldPath]]:
+    """The paths of the mounts of each volume."""
+    found: dict[str, list[FieldPath]] = {}
+    for at, c in containers(spec):
+        for j, mount in enumerate(c.volume_mounts):
+            found.setdefault(mount.name, []).append((*at, "volumeMounts", j))
+    return found
+
+
+def unmounted(spec: PodSpec, index: int, mounts: Mapping[str, Sequence[FieldPath]]) -> tuple[Change, ...]:
     """What takes a volume away: the volume, and every mount of it."""
-    name = spec.volumes[index].name
-    mounts = [
-        Change("remove", (*at, "volumeMounts", j))
-        for at, c in containers(spec)
-        for j, mount in enumerate(c.volume_mounts)
-        if mount.name == name
-    ]
-    return (*mounts, Change("remove", ("spec", "volumes", index)))
+    gone = [Change("remove", path) for path in mounts.get(spec.volumes[index].name, ())]
+    return (*gone, Change("remove", ("spec", "volumes", index)))
 
 
 CHECKS = (
