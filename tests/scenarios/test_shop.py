@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mistrust.cli.main import run
-from tests.report.accepted import accepted
+from tests.report.accepted import same
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = Path(__file__).parent / "golden"
@@ -36,7 +36,7 @@ def test_the_screen_is_the_accepted_one(capsysbinary: pytest.CaptureFixture[byte
     assert run(["check", "shop"]) == 1
     out = capsysbinary.readouterr().out
     assert len(out.splitlines()) <= 40
-    accepted(GOLDEN / "shop.txt", out)
+    same("shop.txt", out, GOLDEN)
 
 
 @pytest.mark.usefixtures("shop")

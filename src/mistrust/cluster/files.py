@@ -64,7 +64,9 @@ def read_files(
             objects += got
             problems += _remarks(wrong, explicit=name == path)
         if not found:
-            problems.append(Problem("no Kubernetes objects", path, do="give a folder, a file, a dump or a saved snapshot"))
+            problems.append(
+                Problem("no Kubernetes objects", path, do="give a folder, a file, a dump or a saved snapshot")
+            )
     name = ", ".join(_title(p) for p in paths)
     return Source(snapshot(objects, problems, scope=scope, version=version, name=name), texts)
 

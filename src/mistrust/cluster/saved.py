@@ -64,7 +64,9 @@ def load(data: bytes, file: str) -> Snapshot:
     try:
         header = msgspec.json.decode(lines[0], type=Header)
     except msgspec.DecodeError as error:
-        raise InputError("not a saved snapshot", where=file, got=str(error), do="write it with: mistrust snapshot") from None
+        raise InputError(
+            "not a saved snapshot", where=file, got=str(error), do="write it with: mistrust snapshot"
+        ) from None
     if header.form != FORM:
         raise InputError("a saved snapshot of another form", where=file, got=header.form, wanted=FORM)
     objects: list[Object] = []

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from mistrust.access.finding import SEVERITIES, Finding, Severity
 
-HEADER = "# Findings that were there already; mistrust check --baseline counts only others. Written by --update-baseline."
+HEADER = (
+    "# Findings that were there already; mistrust check --baseline counts only others. Written by --update-baseline."
+)
 
 
 def write_baseline(findings: Iterable[Finding]) -> str:
