@@ -29,7 +29,7 @@ def pod(i: int, templates: int) -> dict[str, object]:
             "name": f"p{i}",
             "namespace": f"ns{i % 500}",
             "uid": str(i),
-            "labels": {"app": f"a{i % templates}"},
+            "labels": labels,
         },
         "spec": {
             "serviceAccountName": "web",

@@ -6,13 +6,13 @@ What the authors say each is good for: README of the collection, one section a f
 from __future__ import annotations
 
 import pytest
-from tests.corpora import corpus
 
 from mistrust.kube.read import read
 from mistrust.kube.snapshot import snapshot
 from mistrust.layers.pods.escapes.every import escapes
 from mistrust.layers.pods.facts import facts
 from mistrust.layers.pods.levels import level
+from tests.corpora import corpus
 
 TRUTH: dict[str, tuple[str, dict[str, str]]] = {
     "everything-allowed": (

@@ -7,13 +7,13 @@ Layers: `pods` is tested here; `identity` (RBAC), `network` (reachability), `ima
 from __future__ import annotations
 
 import pytest
-from tests.corpora import corpus
 
 from mistrust.access.evidence import show_path
 from mistrust.access.fact import Fact
 from mistrust.kube.read import read
 from mistrust.kube.snapshot import snapshot
 from mistrust.layers.pods.facts import facts
+from tests.corpora import corpus
 
 SCENARIOS: dict[str, tuple[tuple[str, str], ...]] = {
     "batch-check": (("image", "a layer of the image starts a crypto miner"),),
