@@ -84,7 +84,7 @@ def _without_cycles(count: int, edges: Sequence[Edge], first: Sequence[int]) -> 
 
 
 def _ranks(count: int, edges: Sequence[Edge]) -> list[int]:
-    """Longest path: one column further than the furthest predecessor."""
+    """Longest path: one column further than the furthest predecessor; where every way ends is the last column."""
     rank = [0] * count
     for _ in range(count):
         moved = False
@@ -93,7 +93,9 @@ def _ranks(count: int, edges: Sequence[Edge]) -> list[int]:
                 rank[b], moved = rank[a] + 1, True
         if not moved:
             break
-    return rank
+    entered, left = {b for _, b in edges}, {a for a, b in edges if a != b}
+    last = max(rank, default=0)
+    return [last if v in entered and v not in left else r for v, r in enumerate(rank)]
 
 
 def _with_bends(edges: Sequence[Edge], rank: Sequence[int]) -> tuple[list[list[int]], list[int]]:
@@ -185,5 +187,6 @@ def _route(points: Sequence[Point], half: float, *, turned: bool) -> tuple[Point
     if len(points) < 2:
         return ()
     (x0, y0), *bends, (x1, y1) = points
-    way = ((x0 + half, y0), *bends, (x1 - half, y1))
+    flat = [(x + side, y) for x, y in bends for side in (-half, half)]
+    way = ((x0 + half, y0), *flat, (x1 - half, y1))
     return way[::-1] if turned else way

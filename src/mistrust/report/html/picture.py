@@ -14,13 +14,17 @@ from mistrust.report.html.markup import NOTHING, Markup, joined, tag, text
 from mistrust.report.layout import Point, layout
 from mistrust.report.words import count, listed
 
-BOXES = 48
+BOXES = 32
 """More than that nobody can read; the table has every path."""
 SIZE: Point = (178, 46)
 GAP: Point = (124, 20)
 MARGIN = 14
 LARGE = 1500
 """Wider than that a picture scrolls; up to that it shrinks to the page."""
+
+
+Area = tuple[float, float, float, float]
+"""Left, top, right, bottom."""
 
 
 class Box(msgspec.Struct, frozen=True):
@@ -127,14 +131,10 @@ def picture(drawn: Graph) -> Markup:
         tuple(sorted({p for a in drawn.arrows if i in (a.source, a.target) for p in a.paths}))
         for i in range(len(drawn.boxes))
     ]
-    twins = {e: [i for i, f in enumerate(edges) if f == e] for e in edges}
-    arrows, labels = [], []
-    for i, (arrow, points) in enumerate(zip(drawn.arrows, placed.edges, strict=True)):
-        if not points:
-            continue
-        nth = twins[edges[i]].index(i)
-        arrows.append(_curve(arrow, points))
-        labels.append(_label(arrow, points, edges, nth))
+    drawable = [(arrow, points) for arrow, points in zip(drawn.arrows, placed.edges, strict=True) if points]
+    taken: list[Area] = []
+    arrows = [_curve(arrow, points) for arrow, points in drawable]
+    labels = [_label(arrow, points, edges, taken) for arrow, points in drawable]
     boxes = [_box(box, at, paths) for box, at, paths in zip(drawn.boxes, placed.nodes, on, strict=True)]
     width, height = placed.width + 2 * MARGIN, placed.height + 2 * MARGIN
     size = f"{count(drawn.shown, 'attack path')} through {count(len(drawn.boxes), 'box', 'boxes')}"
@@ -183,28 +183,34 @@ def _curve(arrow: Arrow, points: Sequence[Point]) -> Markup:
     )
 
 
-def _label(arrow: Arrow, points: Sequence[Point], edges: Sequence[tuple[int, int]], nth: int) -> Markup:
-    """Near the end where fewer edges meet, so that labels keep apart."""
+def _label(arrow: Arrow, points: Sequence[Point], edges: Sequence[tuple[int, int]], taken: list[Area]) -> Markup:
+    """Along the end where fewer edges meet, where no other label stands yet."""
+    if not arrow.step and not arrow.changes:
+        return NOTHING
     entering = sum(1 for _, b in edges if b == arrow.target)
     leaving = sum(1 for a, _ in edges if a == arrow.source)
-    t = 0.5 if entering == leaving else 0.36 if entering > leaving else 0.64
-    first, last = (points[0], points[1]) if t <= 0.5 else (points[-2], points[-1])
-    x = first[0] + (last[0] - first[0]) * t
-    ease = t * t * (3 - 2 * t)
-    y = first[1] + (last[1] - first[1]) * ease + 14 * nth
-    badges = [
-        tag(
-            "g",
-            tag("circle", r=8, cx=x + 17 * (i - (len(arrow.changes) - 1) / 2), cy=y + 12),
-            tag("text", str(c + 1), x=x + 17 * (i - (len(arrow.changes) - 1) / 2), y=y + 15.5, text_anchor="middle"),
-            class_="badge",
-        )
-        for i, c in enumerate(arrow.changes)
+    first, last = (points[0], points[1]) if entering >= leaving else (points[-2], points[-1])
+    words = shorten(clean(arrow.step), 20)
+    half, below = max(3.2 * len(words), 9.0 * len(arrow.changes)), 20 if arrow.changes else 0
+    along = (0.5, 0.36, 0.64, 0.26, 0.74, 0.18, 0.82)
+    spots = [
+        (first[0] + (last[0] - first[0]) * t, first[1] + (last[1] - first[1]) * t * t * (3 - 2 * t)) for t in along
     ]
-    if not arrow.step and not badges:
-        return NOTHING
-    label = tag("text", shorten(clean(arrow.step), 20), x=x, y=y - 5, text_anchor="middle") if arrow.step else NOTHING
+    areas = [(x - half, y - 14, x + half, y + below) for x, y in spots]
+    best = next((i for i, area in enumerate(areas) if not any(_meet(area, other) for other in taken)), 0)
+    taken.append(areas[best])
+    x, y = spots[best]
+    badges = []
+    for i, change in enumerate(arrow.changes):
+        at = x + 17 * (i - (len(arrow.changes) - 1) / 2)
+        number = tag("text", str(change + 1), x=at, y=y + 15.5, text_anchor="middle")
+        badges.append(tag("g", tag("circle", r=8, cx=at, cy=y + 12), number, class_="badge"))
+    label = tag("text", words, x=x, y=y - 5, text_anchor="middle") if words else NOTHING
     return tag("g", tag("title", arrow.how), label, *badges, class_="label", data_paths=_numbers(arrow.paths))
+
+
+def _meet(a: Area, b: Area) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def _box(box: Box, at: Point, paths: Sequence[int]) -> Markup:
