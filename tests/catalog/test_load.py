@@ -19,6 +19,7 @@ code: C1
 title: Do it
 gains: leak
 technique: [T1528]
+where: [token-secret]
 prose: |
   Why.
 references: [https://kubernetes.io/docs/]
