@@ -89,15 +89,12 @@ def _lookup(source: Source) -> Lookup:
 
 def _request(args: argparse.Namespace, source: Source, verb: str, resource: str) -> Request:
     """The question without its subject, as the API server would see the request."""
-    import msgspec
-
     from mistrust.catalog.load import api_resources
     from mistrust.layers.identity.ask import request_for
-    from mistrust.layers.identity.resources import Resource, known_resources
+    from mistrust.layers.identity.resources import known_resources
     from mistrust.report.clean import clean
 
-    served = msgspec.convert(api_resources(), tuple[Resource, ...], from_attributes=True)
-    known = known_resources(served, source.snapshot)
+    known = known_resources(api_resources(), source.snapshot)
     text = f"{resource}/{args.subresource}" if args.subresource else resource
     request, remarks = request_for(verb, text, known, args.namespace, args.name, args.api_group)
     for remark in remarks:
@@ -153,9 +150,7 @@ def _list(args: argparse.Namespace, source: Source, lookup: Lookup, subject: str
 
 def _rows(args: argparse.Namespace, source: Source, lookup: Lookup, rows: tuple[Row, ...], remark: str) -> int:
     """Exit code 3 where the list may be too short, else 0, or 1 for an empty list."""
-    from mistrust.layers.identity.ask import unseen
-
-    missing = unseen(lookup.rbac)
+    missing = lookup.rbac.unseen
     places = _places(source, (row.evidence for row in rows))
     if args.output == "json":
         grants = [

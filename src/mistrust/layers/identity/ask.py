@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from mistrust.access.evidence import Evidence
-from mistrust.layers.identity.index import Grant, Rbac, summary
+from mistrust.layers.identity.index import Grant, summary
 from mistrust.layers.identity.lookup import Lookup, Request
 from mistrust.layers.identity.resources import Resource, resolve
 from mistrust.layers.identity.rules import ANY, NONE, Names, permits_split, permits_url
@@ -103,12 +103,6 @@ def held(lookup: Lookup, principals: Sequence[Principal]) -> tuple[Row, ...]:
         if not (rule.non_resource_urls and grant.namespace)
     )
     return tuple(sorted(found, key=lambda row: row.namespace))
-
-
-def unseen(rbac: Rbac) -> tuple[str, ...]:
-    """What was not seen, so that a list of grants may be too short."""
-    gaps = (f"{g.kind} objects{f' in {g.namespace}' if g.namespace else ''} were not seen ({g.why})" for g in rbac.gaps)
-    return (*gaps, *(f"a document was not understood: {problem}" for problem in rbac.unread))
 
 
 def permitted(grant: Grant, request: Request) -> tuple[Names, int]:

@@ -12,7 +12,7 @@ from typing import Final
 from mistrust.access.evidence import Evidence, at
 from mistrust.access.verdict import Answer, Verdict
 from mistrust.kube.errors import UsageError
-from mistrust.layers.identity.index import AnyBinding, Rbac
+from mistrust.layers.identity.index import AnyBinding, Rbac, gap_words, problem_words
 from mistrust.layers.identity.lookup import Lookup, Request
 from mistrust.layers.identity.subjects import MASTERS, NODE, NODES
 
@@ -90,7 +90,5 @@ def _unread(rbac: Rbac, request: Request, latent: Sequence[AnyBinding]) -> Itera
     for gap in rbac.gaps:
         matters = {"ClusterRoleBinding": True, "RoleBinding": request.scope != ""}.get(gap.kind, gap.kind in absent)
         if matters and gap.namespace in ("", request.scope):
-            where = f" in {gap.namespace}" if gap.namespace else ""
-            yield f"{gap.kind} objects{where} were not seen ({gap.why})"
-    for problem in rbac.unread:
-        yield f"a document was not understood ({problem.file}:{problem.line}: {problem.what})"
+            yield gap_words(gap)
+    yield from map(problem_words, rbac.unread)

@@ -69,6 +69,11 @@ class Rbac(msgspec.Struct, frozen=True):
     defaults: Mapping[Ref, Object]
     """What a server brings by itself, so that it is not held against anybody."""
 
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """What was not seen, in words: a list of grants may be too short for each of them."""
+        return (*map(gap_words, self.gaps), *map(problem_words, self.unread))
+
 
 def rbac(snapshot: Snapshot, defaults: Sequence[Object] = ()) -> Rbac:
     """Join the bindings of a snapshot with the roles they name.
@@ -109,6 +114,17 @@ def summary(rule: PolicyRule) -> str:
     what = ",".join(f"{r}{suffix}" for r in rule.resources) or ",".join(rule.non_resource_urls)
     names = f" named {','.join(rule.resource_names)}" if rule.resource_names else ""
     return f"{','.join(rule.verbs)} {what}{names}"
+
+
+def gap_words(gap: Gap) -> str:
+    """`Role objects in shop were not seen (forbidden)`."""
+    where = f" in {gap.namespace}" if gap.namespace else ""
+    return f"{gap.kind} objects{where} were not seen ({gap.why})"
+
+
+def problem_words(problem: Problem) -> str:
+    """`a document was not understood (a.yaml:3: not YAML)`."""
+    return f"a document was not understood ({problem.file}:{problem.line}: {problem.what})"
 
 
 def _with_defaults(written: Sequence[Object], defaults: Iterable[AnyBinding]) -> list[AnyBinding]:

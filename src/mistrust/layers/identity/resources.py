@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -15,6 +15,30 @@ from mistrust.layers.identity.rules import ALL
 
 WRITES: Final = ("create", "update", "patch", "delete", "deletecollection")
 READS: Final = ("get", "list", "watch")
+
+
+class Served(Protocol):
+    """A resource as discovery tells it."""
+
+    @property
+    def group(self) -> str:
+        """The API group; empty for the core."""
+
+    @property
+    def resource(self) -> str:
+        """With the subresource: `pods/exec`."""
+
+    @property
+    def kind(self) -> str:
+        """What it takes and gives."""
+
+    @property
+    def namespaced(self) -> bool:
+        """Is it inside namespaces?"""
+
+    @property
+    def verbs(self) -> tuple[str, ...]:
+        """What can be done with it."""
 
 
 class Resource(msgspec.Struct, frozen=True, order=True, gc=False):
@@ -65,13 +89,14 @@ ALSO: Final = {
 """Verbs that no discovery lists."""
 
 
-def known_resources(served: Iterable[Resource], snapshot: Snapshot | None = None) -> tuple[Resource, ...]:
+def known_resources(served: Iterable[Served], snapshot: Snapshot | None = None) -> tuple[Resource, ...]:
     """Everything that can be asked about: what is served, what a snapshot's definitions add, and the rest."""
     defined = (
         Resource(d.spec.group, d.spec.names.plural, d.spec.names.kind, d.spec.scope != "Cluster", (*READS, *WRITES))
         for d in (snapshot.of(CustomResourceDefinition) if snapshot else ())
     )
-    every = {(r.group, r.resource): r for r in (*defined, *FOR_AUTHORIZATION, *served)}
+    told = (Resource(r.group, r.resource, r.kind, r.namespaced, r.verbs) for r in served)
+    every = {(r.group, r.resource): r for r in (*defined, *FOR_AUTHORIZATION, *told)}
     return tuple(
         msgspec.structs.replace(r, verbs=(*r.verbs, *ALSO[key])) if key in ALSO else r for key, r in every.items()
     )

@@ -1,0 +1,79 @@
+"""What there is to have access to, so that `*` can be counted: one bit for each verb on each resource or URL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import reduce
+from operator import or_
+
+from mistrust.layers.identity.boxes import Box, Bundle
+from mistrust.layers.identity.resources import Resource
+from mistrust.layers.identity.strings import Strings, Wide
+
+ONE_NAMESPACE = frozenset({"get", "update", "patch", "delete"})
+"""Verbs on one Namespace object: they are authorized inside it (k8s.io/apiserver/pkg/endpoints/request)."""
+
+
+class Universe:
+    """The resources and URLs of an API server, and the namespaces of a cluster."""
+
+    def __init__(self, resources: Sequence[Resource], namespaces: Iterable[str], urls: Sequence[str] = ()) -> None:
+        self.resources = tuple(resources)
+        self.namespaces = frozenset(namespaces)
+        self.paths = tuple(urls)
+        places = [(verb, r) for r in resources for verb in r.verbs]
+        self.of_resources = (1 << len(places)) - 1
+        self.in_namespaces = _bits(_inside(verb, r) for verb, r in places)
+        self._sides = (
+            _Side([verb for verb, _ in places]),
+            _Side([r.group for _, r in places]),
+            _Side([r.resource for _, r in places]),
+        )
+        self._urls = (_Side(["get" for _ in urls]), _Side(list(urls)))
+        self._known: dict[Bundle, int] = {}
+
+    def places(self, bundle: Bundle) -> int:
+        """The verbs on resources (or, above them, on URLs) that a bundle holds for some name, as bits."""
+        found = self._known.get(bundle)
+        if found is None:
+            found = self._known[bundle] = reduce(or_, map(self._places, bundle.boxes), 0)
+        return found
+
+    def _places(self, box: Box) -> int:
+        if box.of_urls:
+            return (self._urls[0][box.sides[0]] & self._urls[1][box.sides[1]]) << self.of_resources.bit_length()
+        verbs, groups, resources, _ = box.sides
+        return self._sides[0][verbs] & self._sides[1][groups] & self._sides[2][resources]
+
+
+class _Side:
+    """One value a place; answers which places a set of strings holds.
+
+    The places of an exclusive-or are the exclusive-or of the places.
+    """
+
+    def __init__(self, values: list[str]) -> None:
+        self._values = values
+        self._exact: dict[str, int] = {}
+        for i, value in enumerate(values):
+            self._exact[value] = self._exact.get(value, 0) | 1 << i
+        self._wide: dict[Wide, int] = {}
+
+    def __getitem__(self, wanted: Strings) -> int:
+        places = 0
+        for wide in wanted.wide:
+            if wide not in self._wide:
+                self._wide[wide] = _bits(value in wide for value in self._values)
+            places ^= self._wide[wide]
+        for value in wanted.turned:
+            places ^= self._exact.get(value, 0)
+        return places
+
+
+def _inside(verb: str, resource: Resource) -> bool:
+    one = resource.group == "" and resource.resource.partition("/")[0] == "namespaces" and verb in ONE_NAMESPACE
+    return resource.namespaced or one
+
+
+def _bits(values: Iterable[bool]) -> int:
+    return sum(1 << i for i, value in enumerate(values) if value)
