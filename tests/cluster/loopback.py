@@ -128,10 +128,12 @@ def _common_name(connection: socket.socket) -> str:
 class ConnectProxy:
     """A proxy that knows CONNECT alone; `asked` are the targets and logins that it was asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self.asked: list[tuple[str, str]] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
+        if context is not None:
+            self._listener = context.wrap_socket(self._listener, server_side=True)
         threading.Thread(target=self._accept, daemon=True).start()
 
     def stop(self) -> None:
@@ -141,6 +143,8 @@ class ConnectProxy:
         while True:
             try:
                 client, _ = self._listener.accept()
+            except ssl.SSLError:
+                continue
             except OSError:
                 return
             threading.Thread(target=self._tunnel, args=(client,), daemon=True).start()
@@ -161,6 +165,8 @@ class ConnectProxy:
                     data = ready.recv(65536)
                     if not data:
                         return
+                    while isinstance(ready, ssl.SSLSocket) and ready.pending():
+                        data += ready.recv(65536)
                     (server if ready is client else client).sendall(data)
 
 
@@ -186,7 +192,10 @@ class Certificates:
 
 
 def make_certificates(folder: Path) -> Certificates:
-    """ca -> server (127.0.0.1), named (only kubernetes.default.svc), client (dev); stranger is a CA nobody trusts."""
+    """ca -> server (127.0.0.1), named (kubernetes.default.svc), common (no name but CN=localhost), client, second.
+
+    stranger is an authority of its own -> proxy (127.0.0.1).
+    """
 
     def openssl(*args: str) -> None:
         subprocess.run(["openssl", *args], cwd=folder, check=True, capture_output=True)
@@ -194,15 +203,17 @@ def make_certificates(folder: Path) -> Certificates:
     key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
     for name in ("ca", "stranger"):
         openssl("req", "-x509", *key, "-keyout", f"{name}.key", "-out", f"{name}.crt", "-subj", f"/CN={name}")
-    for name, subject, extension in (
-        ("server", "/CN=server", "subjectAltName=IP:127.0.0.1"),
-        ("named", "/CN=127.0.0.1", "subjectAltName=DNS:kubernetes.default.svc"),
-        ("client", "/O=devs/CN=dev", "extendedKeyUsage=clientAuth"),
-        ("second", "/O=devs/CN=dev2", "extendedKeyUsage=clientAuth"),
+    for ca, name, subject, extension in (
+        ("ca", "server", "/CN=server", "subjectAltName=IP:127.0.0.1"),
+        ("ca", "named", "/CN=127.0.0.1", "subjectAltName=DNS:kubernetes.default.svc"),
+        ("ca", "common", "/CN=localhost", "extendedKeyUsage=serverAuth"),
+        ("ca", "client", "/O=devs/CN=dev", "extendedKeyUsage=clientAuth"),
+        ("ca", "second", "/O=devs/CN=dev2", "extendedKeyUsage=clientAuth"),
+        ("stranger", "proxy", "/CN=proxy", "subjectAltName=IP:127.0.0.1"),
     ):
         (folder / "ext").write_text(extension)
         openssl("req", *key, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", subject)
-        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial",
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{ca}.crt", "-CAkey", f"{ca}.key", "-CAcreateserial",
                 "-out", f"{name}.crt", "-extfile", "ext")  # fmt: skip
     openssl("ec", "-in", "client.key", "-out", "locked.key", "-aes256", "-passout", "pass:x")
     return Certificates(folder)

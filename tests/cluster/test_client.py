@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import ssl
 import time
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +23,7 @@ from mistrust.cluster.refusal import (
     UnreachableError,
 )
 from mistrust.cluster.secret import Secret
+from mistrust.cluster.tls import _private_file, tls
 from mistrust.kube.errors import InputError, RemoteError, UnsupportedError
 from tests.cluster.conftest import QUICK
 from tests.cluster.loopback import ConnectProxy, Reply, reply, status
@@ -56,6 +59,16 @@ def test_a_strangers_page_is_quoted_without_its_control_characters(client_of):
     assert caught.value.message.startswith("[31m<h1> no x")
     assert len(caught.value.message) <= 300
     assert caught.value.message.isprintable()
+
+
+def test_a_refusal_without_end_is_not_read_to_the_end(client_of):
+    def endless():
+        while True:
+            yield b"no" * 50_000
+
+    c, _ = client_of(lambda r: Reply(endless(), 403), Limits(answer=60))
+    with pytest.raises(ForbiddenError, match="nonono"):
+        c.get("/api")
 
 
 # retries
@@ -150,8 +163,9 @@ def test_compression_can_be_turned_off_as_in_kubectl(serve):
 # redirects
 
 
-def test_a_redirect_on_the_same_server_is_followed(client_of):
-    c, server = client_of(lambda r: Reply(status=307, headers={"Location": "/new?a=b"}) if r.path == "/old" else ok(r))
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+def test_a_redirect_on_the_same_server_is_followed(client_of, code):
+    c, server = client_of(lambda r: Reply(status=code, headers={"Location": "/new?a=b"}) if r.path == "/old" else ok(r))
     assert c.get("/old") == b'{"kind":"Fine"}'
     assert (server.heard[1].path, server.heard[1].query) == ("/new", {"a": "b"})
 
@@ -204,6 +218,17 @@ def test_the_name_is_verified_and_the_common_name_does_not_count(serve, certific
     assert named.get("/api")
 
 
+def test_a_name_that_stands_in_the_common_name_alone_does_not_count(serve, certificates):
+    server = serve(ok, certificates.server("common"))
+    c = client(server=f"https://localhost:{server.port}", certificate_authority=str(certificates.path("ca.crt")))
+    with pytest.raises(UnreachableError, match="Hostname mismatch"):
+        c.get("/api")
+
+
+def test_nothing_older_than_tls_1_2():
+    assert tls(Cluster(server="https://10.0.0.1"), None).minimum_version == ssl.TLSVersion.TLSv1_2
+
+
 def test_skipping_verification_works_and_leaves_a_remark(serve, certificates, recwarn):
     server = serve(ok, certificates.server())
     c = client(server=server.url, insecure_skip_tls_verify=True)
@@ -244,14 +269,10 @@ def test_a_client_certificate_is_presented_and_leaves_no_file_behind(serve, cert
 def test_without_memory_files_a_key_lies_in_a_private_folder_and_only_while_it_is_read(
     certificates, tmp_path, monkeypatch
 ):
-    from mistrust.cluster import tls
-
     seen = []
     monkeypatch.delattr("os.memfd_create", raising=False)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with tls._private_file(b"key") as path:
-        from pathlib import Path
-
+    with _private_file(b"key") as path:
         file = Path(path)
         seen = [file.read_bytes(), file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777]
     assert seen == [b"key", 0o600, 0o700]
@@ -312,6 +333,26 @@ def test_a_proxy_carries_the_connection_and_gets_its_own_login_alone(serve, cert
     assert via.asked == [(f"127.0.0.1:{server.port}", "me:p@ss")]
     assert server.heard[0].headers["authorization"] == ["Bearer s3cr3t"]
     assert "proxy-authorization" not in server.heard[0].headers
+
+
+@pytest.mark.parametrize("trusted", ["by the system", "by nobody"])
+def test_an_encrypted_proxy_is_verified_by_the_systems_authorities(serve, certificates, monkeypatch, trusted):
+    if trusted == "by the system":
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificates.path("stranger.crt")))
+    via = ConnectProxy(certificates.server("proxy"))
+    server = serve(ok, certificates.server())
+    c = client(
+        server=server.url,
+        certificate_authority=str(certificates.path("ca.crt")),
+        proxy_url=Secret(f"https://127.0.0.1:{via.port}"),
+    )
+    if trusted == "by the system":
+        assert c.get("/api")
+    else:
+        with pytest.raises(UnreachableError, match=r"no way through the proxy: got .*issuer certificate"):
+            c.get("/api")
+    via.stop()
+    assert len(server.heard) == (trusted == "by the system")
 
 
 def test_a_proxy_that_is_away_is_named_without_its_password(certificates):
@@ -385,14 +426,14 @@ def test_impersonation_is_asked_for_with_every_group_and_an_escaped_key(serve, c
         impersonate="jürgen",
         impersonate_uid="7",
         impersonate_groups=("devs", "ops"),
-        impersonate_extra={"example.com/scopes": ("view", "dev%")},
+        impersonate_extra={"example.com/sco%pes": ("view", "dev%")},
     )
     client(server=server.url, certificate_authority=str(certificates.path("ca.crt")), user=user).get("/api")
     headers = server.heard[0].headers
     assert headers["impersonate-user"][0].encode("latin-1").decode() == "jürgen"
     assert headers["impersonate-uid"] == ["7"]
     assert headers["impersonate-group"] == ["devs", "ops"]
-    assert headers["impersonate-extra-example.com%2fscopes"] == ["view", "dev%"]
+    assert headers["impersonate-extra-example.com%2fsco%25pes"] == ["view", "dev%"]
 
 
 def test_an_impersonated_name_cannot_smuggle_a_header():

@@ -138,6 +138,12 @@ def test_a_server_that_stays_away_ends_the_watch(serve):
         take(watch, 1)
 
 
+def test_a_server_that_drops_after_every_event_is_followed_all_the_same(client_of):
+    client, server = client_of(scripted(*(Reply([event("ADDED", v)], cut=True) for v in range(11, 11 + 2 * FAILURES))))
+    watch = Watch(client._open, "/api/v1/pods", Pod, "10", server.url, backoff=0.001)
+    assert len(take(watch, 2 * FAILURES)) == 2 * FAILURES
+
+
 def test_a_server_that_only_drops_ends_the_watch(client_of):
     client, server = client_of(lambda r: Reply([b'{"type":'], cut=True))
     watch = Watch(client._open, "/api/v1/pods", Pod, "10", server.url, backoff=0.001)

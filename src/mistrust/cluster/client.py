@@ -151,8 +151,8 @@ class Client:
                 asked = _retry_after(response)
                 failure = refusal(where, response.status, self._said(response, where))
             except (urllib3.exceptions.HTTPError, OSError) as error:
-                failure = _broken(where, error)
-                if isinstance(error.args[-1] if error.args else None, ssl.SSLCertVerificationError):
+                failure, final = _broken(where, error)
+                if final:
                     raise failure from None
             if isinstance(failure, UnauthorizedError) and not renewed and self._source.renew(credential):
                 renewed = True
@@ -236,12 +236,18 @@ def _remarks(cluster: Cluster) -> tuple[Problem, ...]:
     return (Problem(said, cluster.server, do="anyone on the way can change what this analysis sees", blinds=False),)
 
 
-def _broken(where: str, error: Exception) -> UnreachableError:
-    cause = error.args[-1] if error.args else error
-    said = getattr(cause, "verify_message", "") or str(cause)
-    return UnreachableError(
-        "no answer from the server", where=where, got=printable(said), do="check address and network"
+def _broken(where: str, error: Exception) -> tuple[UnreachableError, bool]:
+    """The error for a connection that failed, and True if trying again cannot help."""
+    cause: BaseException = error
+    while cause.args and isinstance(cause.args[-1], Exception):
+        cause = cause.args[-1]
+    what = (
+        "no way through the proxy" if isinstance(error, urllib3.exceptions.ProxyError) else "no answer from the server"
     )
+    untrusted = isinstance(cause, ssl.SSLCertVerificationError)
+    said = cause.verify_message if isinstance(cause, ssl.SSLCertVerificationError) else str(cause)
+    do = "check the certificate authority" if untrusted else "check address and network"
+    return UnreachableError(what, where=where, got=printable(said), do=do), untrusted
 
 
 def _retry_after(response: urllib3.BaseHTTPResponse) -> float:

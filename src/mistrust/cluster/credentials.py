@@ -14,8 +14,8 @@ from mistrust.cluster.kubeconfig import User, data_or_file, read_file
 from mistrust.cluster.secret import Secret
 from mistrust.kube.errors import InputError
 
-TOKEN = frozenset("!#$%&'*+-.^_`|~") | frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
-"""What a header name may hold (RFC 9110 token)."""
+TOKEN = frozenset("!#$&'*+-.^_`|~") | frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+"""What a header name may hold (RFC 9110 token) and needs no escape."""
 
 
 NONE = Secret("")
@@ -130,7 +130,7 @@ def impersonation(user: User) -> Iterator[tuple[str, str]]:
         yield "Impersonate-Group", _header(group)
     extra: Mapping[str, tuple[str, ...]] = user.impersonate_extra
     for key, values in extra.items():
-        name = "".join(chr(b) if chr(b) in TOKEN and chr(b) != "%" else f"%{b:02X}" for b in key.encode())
+        name = "".join(chr(b) if chr(b) in TOKEN else f"%{b:02X}" for b in key.encode())
         for value in values:
             yield f"Impersonate-Extra-{name}", _header(value)
 
