@@ -19,6 +19,7 @@ from mistrust.cli.progress import Progress
 from mistrust.cli.source import source_words
 from mistrust.kube.errors import UsageError
 from mistrust.kube.snapshot import Snapshot
+from mistrust.layers.identity.grants import Grants
 from mistrust.layers.identity.layer import Identity
 from mistrust.layers.pods.layer import Pods
 from mistrust.paths.attack import attack
@@ -63,7 +64,7 @@ def assess(snapshot: Snapshot, args: argparse.Namespace) -> Assessed:
             targets(args.targets or ()),
         )
     rows = (
-        Row("permissions", granted=granted.count(), note=_note(granted)),
+        Row("permissions", granted=(granted - _brought(identity, snapshot)).count()),
         Row("node powers", granted=powers.count()),
     )
     known = checks()
@@ -103,6 +104,11 @@ def _assessed(
         exit_code=code,
     )
     return Assessed(assessment, Entries(), baseline)
+
+
+def _brought(identity: Identity, snapshot: Snapshot) -> Grants:
+    """What every API server grants by itself: of manifests only what they add is counted."""
+    return identity.granted(Snapshot(scope=snapshot.scope, gaps=snapshot.gaps))
 
 
 def _known(baseline: str, *, updating: bool) -> frozenset[str] | None:
