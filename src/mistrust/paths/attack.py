@@ -6,14 +6,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from mistrust.kube.errors import UsageError
+from mistrust.kube.meta import Ref
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.identity.index import Rbac
 from mistrust.layers.identity.subjects import SERVICE_ACCOUNT
+from mistrust.paths.fixes import fixes
 from mistrust.paths.graph import Key
 from mistrust.paths.hops import cost, foothold, hops
 from mistrust.paths.inventory import is_control_plane
+from mistrust.paths.labels import Costs, Labels
 from mistrust.paths.path import Fixes, Foothold, Path, Paths
 from mistrust.paths.reach import Toward, Ways
+from mistrust.paths.region import region
 from mistrust.paths.step import Gain, Step
 from mistrust.paths.structure import NODE_TARGET
 from mistrust.paths.terrain import Terrain, terrain, unseen
@@ -22,6 +26,7 @@ INTERNET = Foothold("internet", "")
 ANY_POD = Foothold("pod", "")
 CLUSTER_ADMIN = Foothold(str(Gain.CLUSTER_ADMIN), "")
 ANY_NODE = Foothold("node", "")
+NOTHING = Fixes((), cut=0, remaining=0, optimal=True)
 
 
 def attack(
@@ -32,6 +37,9 @@ def attack(
     targets: Sequence[Foothold] = (CLUSTER_ADMIN,),
     *,
     limit: int = 1000,
+    protected: Iterable[Ref] = (),
+    costs: Costs | None = None,
+    seconds: float = 30.0,
 ) -> Paths:
     """The shortest path of every (start, target) pair, and the smallest set of changes that leaves none.
 
@@ -39,7 +47,9 @@ def attack(
     workload (`Foothold("pod", "Deployment shop/web")`) or an identity (`Foothold("identity", "Group devs")`).
     Targets: `CLUSTER_ADMIN`, `ANY_NODE`, a node, an identity, or any gain in a namespace
     (`Foothold("secrets", "kube-system")`; without a name: in any). `limit` caps the paths that are written out,
-    cheapest first, never the pairs that are counted and cut. The order of the objects does not change the answer.
+    cheapest first, never the pairs that are counted and cut. `protected` objects are never changed, nor is what
+    Kubernetes itself brings; `costs` weigh the changes. `seconds` limits the search for the smallest set: an answer
+    that was not proven by then says so. The order of the objects does not change the answer.
 
     Raises `UsageError` for a start or target that the snapshot does not have.
     """
@@ -48,17 +58,21 @@ def attack(
     land = terrain(snapshot, index, steps, wanted=wanted, secrets=secrets)
     ways = Ways(land.graph)
     begin = _starts(land, starts)
-    found: list[tuple[Toward, int, Foothold]] = []
+    goals: list[tuple[Toward, list[int]]] = []
     for target in targets:
         toward = Toward(ways, _target_nodes(land, target))
-        found += [(toward, n, target) for n in begin if toward.reaches(n) and toward.far[n]]
-    paths = _shortest(land, found, begin, limit)
+        goals.append((toward, [n for n in begin if toward.reaches(n) and n not in toward.targets]))
+    found = [(toward, n, target) for (toward, nodes), target in zip(goals, targets, strict=True) for n in nodes]
+    smallest = NOTHING
+    if found:
+        labels = Labels(land, index.defaults, frozenset(protected), costs or Costs())
+        smallest = fixes(region(ways, goals), labels, seconds)
     return Paths(
-        paths=paths,
+        paths=_shortest(land, found, begin, limit),
         pairs=len(found),
         starts=len({n for _, n, _ in found}),
         targets=tuple(dict.fromkeys(str(t) for t in targets)),
-        fixes=Fixes((), 0, len(found), optimal=False),
+        fixes=smallest,
         unknown=unseen(snapshot, index),
     )
 

@@ -7,15 +7,16 @@ from collections.abc import Iterator
 import msgspec
 
 from mistrust.access.evidence import Evidence, at
+from mistrust.layers.identity.index import summary
 from mistrust.layers.identity.rules import NONE, permits, permits_url
 from mistrust.layers.identity.subjects import Principal
-from mistrust.layers.pods.template import evidence as fields
+from mistrust.layers.pods.template import place
 from mistrust.paths import structure
 from mistrust.paths.graph import MILLI, Graph, Key, Reason
 from mistrust.paths.inventory import nodes_of
 from mistrust.paths.path import Foothold, Hop
 from mistrust.paths.powers import HOLDS, STEP, Powers, pairs
-from mistrust.paths.proofs import Met, adding, holding, taken
+from mistrust.paths.proofs import Met, Proofs
 from mistrust.paths.reach import Proof
 from mistrust.paths.step import Gain, Need
 from mistrust.paths.terrain import Terrain
@@ -145,17 +146,17 @@ def _hop(terrain: Terrain, act: Act) -> Hop:
 
 def _said(terrain: Terrain, act: Act) -> tuple[str, str, list[Evidence]]:
     """The step's id, a clause, and the fields that it rests on."""
-    graph, powers = terrain.graph, terrain.powers
+    graph, powers, proofs = terrain.graph, terrain.powers, Proofs(terrain.powers)
     reason = _reason(graph, act.edge)
     sources, target = _ends(graph, act.edge)
     keys, head = [graph.keys[s] for s in sources], graph.keys[target]
     if reason.name != STEP:
-        return _structural(terrain, reason, keys[0], head)
+        return "", *_structural(terrain, reason, keys[0], head)
     step = powers.steps[reason.step]
     met: list[tuple[Need, Met]] = []
     for key in keys:
         goal: Key = ("ready", reason.step, *head) if key[0] == "ready" else head
-        for t in taken(powers, key, goal) if key[0] != "ready" else ():
+        for t in proofs.taken(key, goal) if key[0] != "ready" else ():
             if t.step == reason.step:
                 met += [(need, options[0]) for need, options in zip(step.needs, t.needs, strict=False)]
                 met += [(step.needs[-1], o[0]) for o in t.needs[len(step.needs) :]]
@@ -163,7 +164,7 @@ def _said(terrain: Terrain, act: Act) -> tuple[str, str, list[Evidence]]:
     evidence: list[Evidence] = []
     for e in act.silent:
         (source,), end = _ends(graph, e)
-        met_here, bound = _silent(powers, graph.keys[source], graph.keys[end], reason.step)
+        met_here, bound = _silent(proofs, graph.keys[source], graph.keys[end], reason.step)
         met += met_here
         evidence += bound
     used = [f"{verb} {what}" for need, m in met if (verb_what := _used(powers, need, m)) for verb, what in [verb_what]]
@@ -173,15 +174,16 @@ def _said(terrain: Terrain, act: Act) -> tuple[str, str, list[Evidence]]:
     return step.id, step.title + suffix, evidence
 
 
-def _silent(powers: Powers, source: Key, end: Key, s: int) -> tuple[list[tuple[Need, Met]], list[Evidence]]:
+def _silent(proofs: Proofs, source: Key, end: Key, s: int) -> tuple[list[tuple[Need, Met]], list[Evidence]]:
+    powers = proofs.powers
     match end:
         case ("held", *_):
-            found = holding(powers, source, end)
+            found = proofs.holding(source, end)
             return [], [e for m in found[:1] for e in _evidence(powers, m)]
         case ("part", _, int(n), *_) if source[0] == "held":
-            return [(powers.steps[s].needs[n], m) for m in adding(powers, source, end)[:1]], []
+            return [(powers.steps[s].needs[n], m) for m in proofs.adding(source, end)[:1]], []
         case ("ready", int(step), *_):
-            for t in taken(powers, source, end):
+            for t in proofs.taken(source, end):
                 return [(n, o[0]) for n, o in zip(powers.steps[step].needs, t.needs, strict=False)], []
     return [], []
 
@@ -197,7 +199,7 @@ def _evidence(powers: Powers, met: Met) -> list[Evidence]:
         found.append(at(grant.binding, "subjects", grant.subject, value=str(grant.principal)))
     if met.rule >= 0:
         source, index = role.at(met.rule)
-        found.append(at(source, "rules", index))
+        found.append(at(source, "rules", index, value=summary(role.rules[met.rule])))
     return found
 
 
@@ -217,24 +219,24 @@ def _used(powers: Powers, need: Need, met: Met) -> tuple[str, str] | None:
     return None
 
 
-def _structural(terrain: Terrain, reason: Reason, source: Key, target: Key) -> tuple[str, str, list[Evidence]]:
+def _structural(terrain: Terrain, reason: Reason, source: Key, target: Key) -> tuple[str, list[Evidence]]:
     inv = terrain.inv
     match reason.name, source, target:
         case structure.EXPOSED, _, (_, int(i)):
             door = next(e for e in terrain.exposed if e.workload is inv.workloads[i])
-            return "", f"answers at {door.how}", list(door.evidence)
+            return f"answers at {door.how}", list(door.evidence)
         case (structure.TOKEN | structure.ESCAPE, (_, int(i)), _):
             w = inv.workloads[i]
             hosts = nodes_of(w) if inv.nodes else structure.hosts_of(w)
             escape = structure.easiest(inv.ways_out[i], hosts)[target]
-            return escape.fact, escape.detail, [*fields(w, escape.fields), *escape.also]
+            return escape.detail, [*place(w).evidence(escape.fields), *escape.also]
         case structure.PLACE, (_, _, str(space)), _:
-            return "", SAYS[reason.name], list(terrain.enforced[space].decided_by)
+            return SAYS[reason.name], list(terrain.enforced[space].decided_by)
         case structure.TOKEN_SECRET, (_, str(space), str(name)), _:
             secrets = [s for s in inv.token_secrets.values() if (s.namespace, s.name) == (space, name)]
-            return "", f"reads the token in {secrets[0].ref}", [at(secrets[0], "type", value=secrets[0].type)]
+            return f"reads the token in {secrets[0].ref}", [at(secrets[0], "type", value=secrets[0].type)]
         case structure.KEYS, (_, str(name)), _:
             node = inv.nodes.get(name)
-            return "", SAYS[reason.name], [at(node, "metadata.labels")] if node else []
+            return SAYS[reason.name], [at(node, "metadata.labels")] if node else []
         case _:
-            return "", SAYS[reason.name], []
+            return SAYS[reason.name], []

@@ -59,7 +59,7 @@ class Change(msgspec.Struct, frozen=True):
     """`Role ci/deployer: drop secrets get, list`."""
     cost: float
     cuts: int
-    """How many start -> target pairs would be cut by it alone, or, in a set, have it on their path."""
+    """How many start -> target pairs have a path again if, of all the changes, only this one is left out."""
     edits: tuple[Edit, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     note: str = ""

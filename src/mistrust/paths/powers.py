@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from mistrust.layers.identity.rules import ANY, Names
-from mistrust.layers.identity.subjects import Principal, account
+from mistrust.layers.identity.subjects import Principal
 from mistrust.paths.conditions import IN_NAMESPACE, Conditions, every
 from mistrust.paths.graph import Key
 from mistrust.paths.inventory import Inventory
 from mistrust.paths.needs import Gated, role_kind
 from mistrust.paths.rights import CLUSTER, NAMESPACES, Held, Reading, scope_of
 from mistrust.paths.step import Gain, Step
-from mistrust.paths.structure import leads_to
+from mistrust.paths.structure import account_key, leads_to
 from mistrust.paths.targets import Targets
 
 HOLDS = "holds"
@@ -68,9 +68,9 @@ class Powers:
                 return self._granted(kind, name)
             case ("pod", int(i)):
                 w = self.inv.workloads[i]
-                own = ("identity", "User", account(w.namespace, w.spec.identity).name)
+                own = account_key(w.namespace, w.spec.identity)
                 held = any(own in leads_to(e, ()) for e in self.inv.ways_out[i])
-                return self._granted(own[1], own[2]) if held else ()
+                return self._granted(str(own[1]), str(own[2])) if held else ()
             case _:
                 return ()
 

@@ -5,11 +5,12 @@ Nothing of this is kept while the graph is drawn; it is decided again for the fe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import msgspec
 
 from mistrust.layers.identity.rules import ANY, Names
+from mistrust.layers.identity.subjects import Principal
 from mistrust.paths.graph import Key
 from mistrust.paths.powers import Powers
 from mistrust.paths.rights import counts
@@ -34,60 +35,87 @@ class Taken(msgspec.Struct, frozen=True):
     needs: tuple[tuple[Met, ...], ...]
 
 
-def holding(powers: Powers, source: Key, held: Key) -> tuple[Met, ...]:
-    """The grants by which a principal holds a role; none where it took the role on."""
-    if source[0] != "identity":
-        return ()
-    return tuple(
-        Met(g, r, -1)
-        for g, r, scope in powers.sources(source)
-        if (r, scope) == held[1:] and str(powers.rights.grants[g].principal.name) == source[2]
-    )
+Outcome = tuple[int, str, Names]
+"""A step, the namespace in which it succeeds, and the names that it gains."""
 
 
-def adding(powers: Powers, held: Key, part: Key) -> tuple[Met, ...]:
-    """The rules by which a held role meets one need of a step that several identities take together."""
-    s, n, role = part[1], part[2], held[1]
-    assert isinstance(s, int)
-    assert isinstance(n, int)
-    assert isinstance(role, int)
-    named = powers.steps[s].needs[n].names == "target"
-    rules = powers.reading.rules_meeting(role, (s, n))
-    return tuple(Met(-1, role, rule) for rule, names in rules if names is ANY or not named)
+class Proofs:
+    """Answers how edges came about; what it found out about a source it keeps for the next edge."""
 
+    def __init__(self, powers: Powers) -> None:
+        self.powers = powers
+        self._by_target: dict[Key, dict[Key, list[Outcome]]] = {}
+        self._met: dict[tuple[Key, int, int, str], tuple[tuple[Met, Names], ...]] = {}
 
-def taken(powers: Powers, source: Key, target: Key) -> tuple[Taken, ...]:
-    """Every step that leads from one node to another, in the order of their ids."""
-    return tuple(_taken(powers, source, target))
+    def holding(self, source: Key, held: Key) -> tuple[Met, ...]:
+        """The grants by which a principal holds a role; none where it took the role on."""
+        if source[0] != "identity":
+            return ()
+        rights = self.powers.rights
+        principal = Principal("User" if source[1] == "User" else "Group", str(source[2]))
+        return tuple(
+            Met(g, rights.gives[g], -1)
+            for g in rights.of.get(principal, ())
+            if (rights.gives[g], rights.grants[g].namespace) == held[1:]
+        )
 
+    def adding(self, held: Key, part: Key) -> tuple[Met, ...]:
+        """The rules by which a held role meets one need of a step that several identities take together."""
+        at, role = (int(part[1]), int(part[2])), int(held[1])
+        named = self.powers.steps[at[0]].needs[at[1]].names == "target"
+        rules = self.powers.reading.rules_meeting(role, at)
+        return tuple(Met(-1, role, rule) for rule, names in rules if names is ANY or not named)
 
-def _taken(powers: Powers, source: Key, target: Key) -> Iterator[Taken]:
-    for s, scope, names in _outcomes(powers, source):
-        if any(head == target for head, _ in powers.heads(source, s, scope, names)):
-            needs = [tuple(_meeting(powers, source, target, s, n, scope)) for n in range(len(powers.steps[s].needs))]
-            if powers.steps[s].gains is Gain.REWRITE_ROLE:
-                bound = powers.rewritten(source, powers.steps[s], scope, names)
-                needs.append(tuple(Met(g, r, -1) for (g, r, _), head in bound if head == target))
-            yield Taken(s, scope, tuple(needs))
+    def taken(self, source: Key, target: Key) -> tuple[Taken, ...]:
+        """Every step that leads from one node to another."""
+        return tuple(self._taken(source, target, *outcome) for outcome in self._leading(source).get(target, ()))
 
+    def _taken(self, source: Key, target: Key, s: int, scope: str, names: Names) -> Taken:
+        step = self.powers.steps[s]
+        needs = [self._for(source, target, s, n, scope) for n in range(len(step.needs))]
+        if step.gains is Gain.REWRITE_ROLE:
+            bound = self.powers.rewritten(source, step, scope, names)
+            needs.append(tuple(Met(g, r, -1) for (g, r, _), head in bound if head == target))
+        return Taken(s, scope, tuple(needs))
 
-def _outcomes(powers: Powers, source: Key) -> Iterable[tuple[int, str, Names]]:
-    match source:
-        case ("held", int(role), str(scope)):
-            return powers.enough((role, scope))
-        case ("identity" | "as", *_):
-            return (*powers.composing(source, powers.composed), *powers.alone(source))
-        case _:
-            return powers.alone(source)
+    def _leading(self, source: Key) -> dict[Key, list[Outcome]]:
+        """The successes of a source by what they lead to."""
+        if source not in self._by_target:
+            found: dict[Key, list[Outcome]] = {}
+            for s, scope, names in self._outcomes(source):
+                for head in dict.fromkeys(h for h, _ in self.powers.heads(source, s, scope, names)):
+                    found.setdefault(head, []).append((s, scope, names))
+            self._by_target[source] = found
+        return self._by_target[source]
 
+    def _outcomes(self, source: Key) -> Iterable[Outcome]:
+        match source:
+            case ("held", int(role), str(scope)):
+                return self.powers.enough((role, scope))
+            case ("identity" | "as", *_):
+                return (*self.powers.composing(source, self.powers.composed), *self.powers.alone(source))
+            case _:
+                return self.powers.alone(source)
 
-def _meeting(powers: Powers, source: Key, target: Key, s: int, n: int, scope: str) -> Iterator[Met]:
-    """The rules that meet one need for this very target."""
-    step = powers.steps[s]
-    need = step.needs[n]
-    for grant, role, space in powers.sources(source):
-        if not counts(step, need, space, scope):
-            continue
-        for rule, names in powers.reading.rules_meeting(role, (s, n)):
-            if need.names != "target" or any(head == target for head, _ in powers.heads(source, s, scope, names)):
-                yield Met(grant, role, rule)
+    def _for(self, source: Key, target: Key, s: int, n: int, scope: str) -> tuple[Met, ...]:
+        """The rules that meet one need for this very target."""
+        met = self._meeting(source, s, n, scope)
+        if self.powers.steps[s].needs[n].names != "target":
+            return tuple(m for m, _ in met)
+        return tuple(
+            m
+            for m, names in met
+            if names is ANY or any(head == target for head, _ in self.powers.heads(source, s, scope, names))
+        )
+
+    def _meeting(self, source: Key, s: int, n: int, scope: str) -> tuple[tuple[Met, Names], ...]:
+        at = (source, s, n, scope)
+        if at not in self._met:
+            step = self.powers.steps[s]
+            self._met[at] = tuple(
+                (Met(grant, role, rule), names)
+                for grant, role, space in self.powers.sources(source)
+                if counts(step, step.needs[n], space, scope)
+                for rule, names in self.powers.reading.rules_meeting(role, (s, n))
+            )
+        return self._met[at]

@@ -60,8 +60,8 @@ class Toward:
     """The footholds from which a target can be reached, each by itself."""
 
     def __init__(self, ways: Ways, targets: Iterable[int]) -> None:
-        self.ways = ways
-        self.far = _distances(ways, sorted(set(targets)))
+        self.ways, self.targets = ways, frozenset(targets)
+        self.far = _distances(ways, sorted(self.targets))
         self.perhaps = _perhaps(ways, self.far) if ways.joints else frozenset[int]()
         self.helped = _fixed_point(ways, self.far, self.perhaps) if self.perhaps else frozenset[int]()
 
@@ -72,8 +72,31 @@ class Toward:
     def route(self, start: int) -> Proof:
         """A shortest way from a start that `reaches`; among equal ones the first in the order of the keys."""
         if self.far[start] < FAR:
-            return tuple(_straight(self.ways, start, self.far))
-        return _derivation(self.ways, start, self.far, self.perhaps)
+            return tuple(_straight(self, start))
+        return _derivation(self, start)
+
+
+def onward(ways: Ways, starts: Iterable[int], towards: Iterable[Toward]) -> set[int]:
+    """Everything that an attacker with all these starts holds on the way to one of the targets."""
+    graph = ways.graph
+    useful = list(towards)
+    found: set[int] = set()
+    waiting: dict[int, list[int]] = {}
+    for i, j in ways.joints:
+        for s in j.sources:
+            waiting.setdefault(s, []).append(i)
+    work = list(starts)
+    while work:
+        node = work.pop()
+        if node in found or not any(t.far[node] < FAR or node in t.perhaps for t in useful):
+            continue
+        found.add(node)
+        work.extend(graph.target[e] for e in ways.out(node))
+        for i in waiting.get(node, ()):
+            joint = graph.joints[-1 - i]
+            if found.issuperset(joint.sources):
+                work.append(joint.target)
+    return found
 
 
 def _by(column: array[int], nodes: int) -> tuple[array[int], array[int]]:
@@ -213,9 +236,10 @@ def _fixed_point(ways: Ways, far: Sequence[int], perhaps: frozenset[int]) -> fro
     return frozenset(n for n, bits in derived.items() if bits & 1)
 
 
-def _straight(ways: Ways, start: int, far: Sequence[int]) -> Iterator[int]:
+def _straight(toward: Toward, start: int) -> Iterator[int]:
+    ways, far = toward.ways, toward.far
     graph, node = ways.graph, start
-    while far[node]:
+    while node not in toward.targets:
         edge = min(
             (e for e in ways.out(node) if ways.weight[graph.reason[e]] + far[graph.target[e]] == far[node]),
             key=lambda e: _order(ways, e),
@@ -224,17 +248,18 @@ def _straight(ways: Ways, start: int, far: Sequence[int]) -> Iterator[int]:
         node = graph.target[edge]
 
 
-def _order(ways: Ways, edge: int) -> tuple[tuple[str, ...], int]:
+def _order(ways: Ways, edge: int) -> tuple[int, tuple[str, ...]]:
     """Tells edges (and joints) of one source apart without looking at the order in which they were drawn."""
     graph = ways.graph
     if edge >= 0:
-        return tuple(map(str, graph.keys[graph.target[edge]])), ways.rank[graph.reason[edge]]
+        return ways.rank[graph.reason[edge]], tuple(map(str, graph.keys[graph.target[edge]]))
     joint = graph.joints[-1 - edge]
-    return tuple(map(str, graph.keys[joint.target])), ways.rank[joint.reason]
+    return ways.rank[joint.reason], tuple(map(str, graph.keys[joint.target]))
 
 
-def _derivation(ways: Ways, start: int, far: Sequence[int], perhaps: frozenset[int]) -> Proof:
+def _derivation(toward: Toward, start: int) -> Proof:
     """Knuth's generalisation of Dijkstra's algorithm: a joint costs as much as its dearest source."""
+    ways, far = toward.ways, toward.far
     graph = ways.graph
     awaiting: dict[int, list[int]] = {}
     for i, j in ways.joints:
@@ -242,10 +267,10 @@ def _derivation(ways: Ways, start: int, far: Sequence[int], perhaps: frozenset[i
             awaiting.setdefault(s, []).append(i)
     held: dict[int, int | None] = {}
     length: dict[int, int] = {}
-    heap: list[tuple[int, tuple[tuple[str, ...], int], int, int | None]] = [(0, ((), 0), start, None)]
+    heap: list[tuple[int, tuple[int, tuple[str, ...]], int, int | None]] = [(0, (0, ()), start, None)]
 
     def push(weight: int, node: int, by: int) -> None:
-        if node not in held and (far[node] < FAR or node in perhaps):
+        if node not in held and (far[node] < FAR or node in toward.perhaps):
             heapq.heappush(heap, (weight, _order(ways, by), node, by))
 
     while heap:
@@ -253,7 +278,7 @@ def _derivation(ways: Ways, start: int, far: Sequence[int], perhaps: frozenset[i
         if node in held:
             continue
         held[node], length[node] = by, known
-        if far[node] == 0:
+        if node in toward.targets:
             return _unwound(ways, node, held)
         for e in ways.out(node):
             push(known + ways.weight[graph.reason[e]], graph.target[e], e)

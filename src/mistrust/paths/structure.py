@@ -48,6 +48,12 @@ def identity_node(sketch: Sketch, principal: Principal) -> int:
     return sketch.node("identity", principal.kind, principal.name)
 
 
+def account_key(namespace: str, name: str) -> Key:
+    """The key of a service account's node."""
+    principal = account(namespace, name)
+    return ("identity", principal.kind, principal.name)
+
+
 def gain_node(sketch: Sketch, gain: Gain, scope: str) -> int:
     """The node of a capability in a namespace, or `EVERYWHERE`."""
     return sketch.node("gain", str(gain), scope)
@@ -87,9 +93,7 @@ def leads_to(escape: Escape, hosts: tuple[str, ...]) -> Iterator[Key]:
     """The nodes of the graph that a way out of a container leads to, for a pod on these machines."""
     match escape.power:
         case Power.IDENTITY:
-            for target in escape.targets:
-                principal = account(target.namespace, target.name)
-                yield ("identity", principal.kind, principal.name)
+            yield from (account_key(target.namespace, target.name) for target in escape.targets)
         case Power.NODE | Power.NODE_READ:
             kind = "node" if escape.power is Power.NODE else "node-identity"
             yield from ((kind, n) for n in hosts or (EVERYWHERE,))
