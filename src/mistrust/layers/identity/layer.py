@@ -43,4 +43,4 @@ class Identity:
 
     def facts(self, snapshot: Snapshot, granted: Grants, /) -> Iterator[Fact]:
         """What is worth knowing about it."""
-        return facts(snapshot, granted.rbac)
+        return facts(snapshot, granted.rbac, granted.universe.resources)
