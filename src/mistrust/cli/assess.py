@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import msgspec
@@ -18,6 +19,7 @@ from mistrust.cli.footholds import starts, targets
 from mistrust.cli.progress import Progress
 from mistrust.cli.source import source_words
 from mistrust.kube.errors import UsageError
+from mistrust.kube.meta import Ref
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.identity.grants import Grants
 from mistrust.layers.identity.layer import Identity
@@ -62,6 +64,7 @@ def assess(snapshot: Snapshot, args: argparse.Namespace) -> Assessed:
             steps(),
             starts(args.starts or (), snapshot),
             targets(args.targets or ()),
+            protected=_protected(config, snapshot),
         )
     rows = (
         Row("permissions", granted=(granted - _brought(identity, snapshot)).count()),
@@ -104,6 +107,19 @@ def _assessed(
         exit_code=code,
     )
     return Assessed(assessment, Entries(), baseline)
+
+
+def _protected(config: Config, snapshot: Snapshot) -> tuple[Ref, ...]:
+    """The objects that `protect` names.
+
+    Raises `UsageError` for a pattern that names none: a protection that does not hold must not look as if it did.
+    """
+    refs = sorted({o.ref for o in snapshot.objects}) if config.check.protect else []
+    named = {pattern: [r for r in refs if fnmatchcase(str(r), pattern)] for pattern in config.check.protect}
+    empty = [pattern for pattern, found in named.items() if not found]
+    if empty:
+        raise UsageError("protect names no object", got=repr(empty[0]), wanted="a pattern such as DaemonSet ops/*")
+    return tuple(dict.fromkeys(r for found in named.values() for r in found))
 
 
 def _brought(identity: Identity, snapshot: Snapshot) -> Grants:

@@ -26,6 +26,8 @@ EXAMPLES = """examples:
 """
 
 FORMATS = ("text", "json", "sarif", "junit", "md", "github", "csv", "html")
+RENDERERS = {"md": "markdown", "html": "html.page"}
+"""Where a format is not the name of its module."""
 GATES = ("critical", "high", "medium", "low", "none")
 
 
@@ -128,7 +130,7 @@ def write(wanted: tuple[tuple[str, str], ...], assessed: Assessed, source: Sourc
             look = Screen() if file else terminal_screen(args.color)
             data = text.render(assessed.assessment, look).encode("utf-8", "backslashreplace")
         else:
-            renderer = import_module(f"mistrust.report.{ {'md': 'markdown'}.get(form, form) }")
+            renderer = import_module(f"mistrust.report.{RENDERERS.get(form, form)}")
             data = renderer.render(assessed.assessment, locate, assessed.catalog)
         if not file:
             sys.stdout.flush()

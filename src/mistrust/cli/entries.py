@@ -43,4 +43,4 @@ def entry_named(wanted: str) -> tuple[str, Entry] | None:
 
 @cache
 def _ids() -> dict[str, None]:
-    return dict.fromkeys(entry.id for entry in (*checks(), *steps()))
+    return {**{check.id: None for check in checks()}, **{step.id: None for step in steps()}}

@@ -35,6 +35,11 @@ def render(assessment: Assessment, locate: Locate, catalog: Catalog) -> bytes:
     return msgspec.json.format(json_bytes(document(assessment, locate)), indent=1) + b"\n"
 
 
+def paths_json(paths: Paths, locate: Locate) -> bytes:
+    """The `paths` of the document alone."""
+    return msgspec.json.format(json_bytes(_paths(paths, locate)), indent=1) + b"\n"
+
+
 def schema() -> bytes:
     """The JSON Schema of the document."""
     form = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(Document)}

@@ -104,7 +104,7 @@ def gap_phrase(gap: Gap) -> str:
 def route(path: Path) -> tuple[Foothold, ...]:
     """The footholds of a path from start to target; what a hop needs besides its source is left out."""
     made = {hop.target: hop for hop in reversed(path.hops)}
-    back = [path.target]
+    back = [path.hops[-1].target if path.hops else path.target]
     while back[-1] != path.start and (hop := made.pop(back[-1], None)):
         back.append(hop.source)
     return tuple(reversed(back))
