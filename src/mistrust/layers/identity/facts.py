@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from mistrust.access.fact import Edit, Fact
 from mistrust.kube.snapshot import Snapshot
@@ -21,6 +22,19 @@ from mistrust.layers.identity.subjects import (
     group,
     user,
 )
+
+NAMES: Final = tuple(
+    f"identity.{name}"
+    for name in (
+        "admission-control", "all-service-accounts", "anonymous", "approve-certificates", "authenticated", "bind",
+        "cluster-admin", "cluster-admin-workload", "create-pods-everywhere", "create-tokens", "create-volumes",
+        "dangling-role", "default-account", "escalate", "exec-everywhere", "impersonate", "masters", "missing-account",
+        "names-for-list", "names-without-effect", "namespace-admin", "namespace-service-accounts",
+        "no-effect-in-namespace", "no-such-wildcard", "node-proxy", "nobody", "rules-overwritten",
+        "secrets-everywhere", "urls-in-role", "wildcard-resources", "wildcard-verbs",
+    )
+)  # fmt: skip
+"""Every fact that this layer may tell."""
 
 CROWDS: Mapping[Principal, tuple[str, str]] = {
     user(ANONYMOUS): ("identity.anonymous", "anybody who reaches the API server"),
