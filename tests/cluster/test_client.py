@@ -465,9 +465,13 @@ def test_aggregated_discovery_takes_two_requests(client_of):
         if request.path == "/api":
             groups = [{"metadata": {}, "versions": [{"version": "v1", "resources": [POD], "freshness": "Current"}]}]
         else:
+            orphan = {"resource": "things", "subresources": [{"subresource": "scale", "verbs": ["get"]}]}
             node = {"resource": "nodes", "responseKind": {"kind": "NodeMetrics"}, "scope": "Cluster", "verbs": ["list"]}
             groups = [
-                {"metadata": {"name": "metrics.k8s.io"}, "versions": [{"version": "v1beta1", "resources": [node]}]},
+                {
+                    "metadata": {"name": "metrics.k8s.io"},
+                    "versions": [{"version": "v1beta1", "resources": [node, orphan]}],
+                },
                 {"metadata": {"name": "gone.io"}, "versions": [{"version": "v1", "freshness": "Stale"}]},
             ]
         return reply({"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "items": groups})
@@ -478,6 +482,7 @@ def test_aggregated_discovery_takes_two_requests(client_of):
         ("v1", "pods", "Pod", True),
         ("v1", "pods/exec", "PodExecOptions", True),
         ("metrics.k8s.io/v1beta1", "nodes", "NodeMetrics", False),
+        ("metrics.k8s.io/v1beta1", "things/scale", "", False),
     ]
     assert found.resources[0].path() == "/api/v1/pods"
     assert found.resources[0].path("shop") == "/api/v1/namespaces/shop/pods"
@@ -489,27 +494,43 @@ def test_aggregated_discovery_takes_two_requests(client_of):
 
 
 def test_an_older_server_is_walked_preferred_version_first_and_a_dead_group_is_a_problem(client_of):
-    versions = [{"version": "v1beta1", "groupVersion": "x"}, {"version": "v1", "groupVersion": "x"}]
+    def group(name, *versions, preferred=""):
+        return {
+            "name": name,
+            "versions": [{"version": v} for v in versions],
+            "preferredVersion": {"version": preferred},
+        }
+
+    def resources(name, kind):
+        return {"resources": [{"name": name, "kind": kind, "namespaced": True, "verbs": None}]}
+
     answers = {
         "/api": {"kind": "APIVersions", "versions": ["v1"]},
         "/apis": {
             "kind": "APIGroupList",
             "groups": [
-                {"name": "apps", "versions": versions, "preferredVersion": {"version": "v1", "groupVersion": "x"}},
-                {"name": "dead.io", "versions": [{"version": "v1", "groupVersion": "x"}]},
+                group("apps", "v1beta1", "v1", preferred="v1"),
+                group("removed.io", "v1"),
+                group("dead.io", "v1"),
+                group("empty.io", "v1"),
             ],
         },
-        "/api/v1": {
-            "resources": [{"name": "pods/exec", "kind": "PodExecOptions", "namespaced": True, "verbs": ["get"]}]
-        },
-        "/apis/apps/v1": {
-            "resources": [{"name": "deployments", "kind": "Deployment", "namespaced": True, "verbs": None}]
-        },
-        "/apis/apps/v1beta1": {"resources": None},
+        "/api/v1": resources("pods/exec", "PodExecOptions"),
+        "/apis/apps/v1": resources("deployments", "Deployment"),
+        "/apis/apps/v1beta1": resources("deployments", "Deployment"),
+        "/apis/empty.io/v1": {"resources": None},
     }
-    c, _ = client_of(lambda r: reply(answers[r.path]) if r.path in answers else status(503, "", "no endpoints"))
+    refused = {
+        "/apis/removed.io/v1": status(404, "NotFound", "no"),
+        "/apis/dead.io/v1": status(503, "", "no endpoints"),
+    }
+    c, _ = client_of(lambda r: refused[r.path] if r.path in refused else reply(answers[r.path]))
     found = c.discover()
-    assert [(r.api_version, r.name) for r in found.resources] == [("v1", "pods/exec"), ("apps/v1", "deployments")]
+    assert [(r.api_version, r.name) for r in found.resources] == [
+        ("v1", "pods/exec"),
+        ("apps/v1", "deployments"),
+        ("apps/v1beta1", "deployments"),
+    ]
     assert [(p.what, p.got) for p in found.problems] == [("the resources of dead.io/v1 are not known", "no endpoints")]
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from mistrust.cluster.client import Client
 from mistrust.cluster.connection import connection, in_cluster
-from mistrust.cluster.kubeconfig import Context, Kubeconfig, NamedContext, files, load, merge
+from mistrust.cluster.kubeconfig import Context, Kubeconfig, NamedContext, data_or_file, files, load, merge
 from mistrust.cluster.secret import Secret
 from mistrust.kube.errors import InputError, UnsupportedError
 
@@ -118,6 +118,12 @@ def test_what_is_no_kubeconfig_says_why_and_quotes_no_value(tmp_path, text, says
         load(tmp_path / "config")
     assert "s3cr3t" not in str(caught.value)
     assert str(tmp_path / "config") in str(caught.value)
+
+
+def test_data_may_be_wrapped_over_lines_as_go_allows():
+    wrapped = base64.encodebytes(b"x" * 100).decode()
+    assert wrapped.count("\n") == 2
+    assert data_or_file(wrapped, "", "client-certificate") == b"x" * 100
 
 
 # how they merge

@@ -107,8 +107,10 @@ def test_an_error_event_that_passes_is_resumed(client_of):
 
 def test_an_object_that_does_not_fit_is_an_event_with_a_problem(client_of):
     bad = json.dumps({"type": "ADDED", "object": {"metadata": {"name": "x", "resourceVersion": "11"}, "spec": 3}})
-    client, _ = client_of(scripted(Reply([bad.encode() + b"\n", event("ADDED", 12)])))
-    first, second = islice(client.watch("/api/v1/pods", Pod, "10"), 2)
+    nothing = b'{"type":"ADDED","object":7}\n'
+    client, _ = client_of(scripted(Reply([bad.encode() + b"\n", nothing, event("ADDED", 12)])))
+    first, without_version, second = islice(client.watch("/api/v1/pods", Pod, "10"), 3)
+    assert without_version.resource_version == "11", "the last version seen is where to go on"
     assert first.object is None
     assert "$.spec" in first.problem.got
     assert first.resource_version == "11"
