@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from mistrust.catalog.load import api_resources, explain, steps
+from mistrust.catalog.load import api_resources, explain, steps, structure
 from mistrust.paths.step import Need, Permission, Step
 
-STEPS = [explain(step.id) for step in steps()]
+STEPS = [explain(step.id) for step in (*steps(), *structure())]
 
 BESIDE_DISCOVERY = {
     ("", "users"): {"impersonate"},

@@ -54,6 +54,16 @@ def steps() -> tuple[Step, ...]:
 
 
 @cache
+def structure() -> tuple[Step, ...]:
+    """What follows from the objects alone: escapes, what nodes and doors lead to. Code draws it, a file explains it.
+
+    Sorted by id, without prose, references and examples. Raises `InputError`, naming the file, for an entry that cannot
+    be read.
+    """
+    return entries(_folder("structure"), Step)
+
+
+@cache
 def checks() -> tuple[Check, ...]:
     """Every check, sorted by id, without prose and references.
 
@@ -68,10 +78,11 @@ def explain(entry: str) -> Step | Check:
     Raises `UsageError` for an id that the catalog does not have.
     """
     file = f"{entry}.yaml"
-    if file in (f.name for f in _folder("steps").iterdir()):
-        return entry_of(_folder("steps") / file, Step)
-    if file in (f.name for f in _folder("checks").iterdir()):
+    if file in _files("checks"):
         return entry_of(_folder("checks") / file, Check)
+    for folder in ("steps", "structure"):
+        if file in _files(folder):
+            return entry_of(_folder(folder) / file, Step)
     raise UsageError("no such check or step", got=entry, wanted="an id such as token-request or MT-POD-001")
 
 
@@ -135,6 +146,10 @@ def _convert(data: bytes, file: Traversable, kind: type[E]) -> E:
     if f"{entry.id}.yaml" != file.name:
         raise InputError("the file is not named after its entry", where=str(file), wanted=f"{entry.id}.yaml")
     return entry
+
+
+def _files(folder: str) -> frozenset[str]:
+    return frozenset(f.name for f in _folder(folder).iterdir())
 
 
 def _folder(name: str) -> Traversable:
