@@ -181,6 +181,14 @@ def test_a_redirect_to_another_server_is_an_error_and_no_request_goes_there(serv
     assert stranger.heard == []
 
 
+@pytest.mark.parametrize("location", ["http://[", "//evil.example/api", "https://127.0.0.1/api", "file:///etc/passwd"])
+def test_a_redirect_to_nowhere_or_elsewhere_is_an_error(client_of, location):
+    c, server = client_of(lambda r: Reply(status=302, headers={"Location": location}))
+    with pytest.raises(RemoteError, match="redirects to another one"):
+        c.get("/api")
+    assert len(server.heard) == 1
+
+
 def test_a_loop_of_redirects_ends(client_of):
     c, server = client_of(lambda r: Reply(status=302, headers={"Location": "/again"}))
     with pytest.raises(RemoteError, match="without end"):

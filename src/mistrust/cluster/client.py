@@ -49,8 +49,8 @@ class Limits(msgspec.Struct, frozen=True):
     attempts: int = 5
     backoff: float = 0.2
     """The first wait; each further one is twice as long."""
-    patience: float = 60.0
-    """All the waiting for one answer, Retry-After included."""
+    patience: float = 120.0
+    """All attempts and the waits between them; a Retry-After that is longer is not waited for."""
     page: int = 64 << 20
     event: int = 16 << 20
     """One object of a watch; etcd holds 1.5 MiB unless told otherwise."""
@@ -140,7 +140,7 @@ class Client:
         silence: float | None = None,
     ) -> R:
         """The finished answer to a GET, after as many attempts as it takes and the limits allow."""
-        where, waited, renewed = self.server + path, 0.0, False
+        where, began, renewed = self.server + path, time.monotonic(), False
         for attempt in range(self.limits.attempts):
             credential, asked = self._source.current(), 0.0
             failure: RemoteError
@@ -160,8 +160,7 @@ class Client:
             if isinstance(failure, RefusedError) and failure.code not in _PASSING:
                 raise failure
             wait = max(self.limits.backoff * 2**attempt, asked)
-            waited += wait
-            if attempt + 1 == self.limits.attempts or waited > self.limits.patience:
+            if attempt + 1 == self.limits.attempts or time.monotonic() - began + wait > self.limits.patience:
                 break
             time.sleep(wait)
         raise failure
@@ -185,10 +184,11 @@ class Client:
             if response.status not in (301, 302, 303, 307, 308):
                 return response
             response.close()
-            url = urljoin(url, response.headers.get("Location", ""))
-            if _origin(url) != _origin(self.server):
-                got = printable(_origin(url)[1], 100)
+            target = response.headers.get("Location", "")
+            if _origin(url, target) != _origin(self.server):
+                got = printable(_origin(url, target)[1], 100)
                 raise RemoteError("the server redirects to another one", where=self.server + path, got=got)
+            url = urljoin(url, target)
         raise RemoteError("the server redirects without end", where=self.server + path)
 
     def _connections(self, credential: Credential) -> urllib3.PoolManager:
@@ -256,6 +256,10 @@ def _retry_after(response: urllib3.BaseHTTPResponse) -> float:
     return float(text) if text.isascii() and text.isdigit() else 0.0
 
 
-def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
+def _origin(url: str, relative: str = "") -> tuple[str, str]:
+    """Scheme and host of an address, or of what it redirects to; empty for what is no address."""
+    try:
+        parts = urlsplit(urljoin(url, relative))
+    except ValueError:
+        return "", ""
     return parts.scheme, parts.netloc
