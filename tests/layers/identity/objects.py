@@ -97,3 +97,10 @@ def lookup(*plain: Plain, gaps: Iterable[Gap] = (), defaults: Iterable[Plain] = 
 
 def bound(kind: str, name: str, namespace: str = "") -> BindingSubject:
     return BindingSubject(kind, name, namespace)
+
+
+def policies(*rules: Plain) -> tuple[PolicyRule, ...]:
+    """Rules as a decoder reads them."""
+    import msgspec
+
+    return tuple(msgspec.convert(r, PolicyRule) for r in rules)
