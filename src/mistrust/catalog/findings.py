@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from msgspec.structs import replace
+
+from mistrust.access.evidence import FieldPath
 from mistrust.access.fact import Fact
 from mistrust.access.finding import SEVERITIES, Finding
 from mistrust.catalog.check import Check
@@ -52,6 +55,23 @@ def findings(facts: Iterable[Fact], checks: Iterable[Check]) -> tuple[Finding, .
 def path_findings(paths: Paths, checks: Iterable[Check]) -> tuple[Finding, ...]:
     """One finding a path, under the check of its target and of where it starts: outside, or with one stolen pod."""
     return findings(path_facts(paths), checks)
+
+
+def on_paths(found: Iterable[Finding], paths: Paths) -> tuple[Finding, ...]:
+    """The findings, each with the number of paths that have a hop resting on one of its fields."""
+    resting: dict[tuple[Ref, FieldPath], set[int]] = {}
+    for i, path in enumerate(paths.paths):
+        for hop in path.hops:
+            for e in hop.grants:
+                resting.setdefault((e.ref, e.path), set()).add(i)
+
+    def count(finding: Finding) -> int:
+        if finding.layer == "paths":
+            return 1
+        places = {(e.ref, e.path) for e in finding.evidence} | {(e.ref, e.path) for e in finding.edits}
+        return len(set().union(*(resting.get(place, ()) for place in places)))
+
+    return tuple(replace(f, paths=n) if (n := count(f)) else f for f in found)
 
 
 def path_facts(paths: Paths) -> Iterator[Fact]:

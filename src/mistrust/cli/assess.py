@@ -11,7 +11,7 @@ import msgspec
 
 from mistrust.access.fact import Fact
 from mistrust.access.finding import Finding, Severity
-from mistrust.catalog.findings import findings, path_findings
+from mistrust.catalog.findings import findings, on_paths, path_findings
 from mistrust.catalog.load import api_resources, checks, default_rbac, steps
 from mistrust.cli.config import Config, find_config, load_config, today
 from mistrust.cli.entries import Entries
@@ -71,7 +71,7 @@ def assess(snapshot: Snapshot, args: argparse.Namespace) -> Assessed:
         Row("node powers", granted=powers.count()),
     )
     known = checks()
-    every = (*findings(facts, known), *path_findings(paths, known))
+    every = on_paths((*findings(facts, known), *path_findings(paths, known)), paths)
     judged = accept(every, config.accept, today(), str(path) if path else "mistrust.toml")
     return _assessed(snapshot, args, config, rows, paths, judged)
 

@@ -147,7 +147,7 @@ def _rules(groups: Sequence[Group], screen: Screen) -> list[str]:
 
 
 def _on(finding: Finding) -> str:
-    return f" (on {count(finding.paths, 'path')})" if finding.paths else ""
+    return f" (on {count(finding.paths, 'path')})" if finding.paths and finding.layer != "paths" else ""
 
 
 def _coverage(assessment: Assessment, screen: Screen) -> list[str]:
