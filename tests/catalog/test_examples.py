@@ -10,7 +10,15 @@ from mistrust.paths.step import Example, Step
 
 STEPS = [explain(step.id) for step in steps()]
 
-HOLDS = [pytest.param(s, e, id=f"{s.id}-{i}") for s in STEPS for i, e in enumerate(s.holds)]
+ANNOTATED = pytest.mark.xfail(reason="the plain service account takes the place of the example's own")
+
+
+def holding(step: Step, example: Example, number: int):
+    marks = [ANNOTATED] if any(w.startswith("annotation:") for w in step.where) else []
+    return pytest.param(step, example, id=f"{step.id}-{number}", marks=marks)
+
+
+HOLDS = [holding(s, e, i) for s in STEPS for i, e in enumerate(s.holds)]
 FAILS = [pytest.param(s, e, id=f"{s.id}-{i}") for s in STEPS for i, e in enumerate(s.fails)]
 
 

@@ -13,7 +13,7 @@ class Check(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="cam
     id: str
     """`MT-POD-001`; never given to another check."""
     title: str
-    """What is wrong, of the fact's subject: "A container is privileged"."""
+    """What is wrong, its own words first, since tables cut it: "Privileged container"."""
     severity: Severity
     facts: tuple[str, ...] = ()
     """The facts that are told under it; empty for what is found by comparing answers (paths, accepted risks)."""
