@@ -1,4 +1,4 @@
-"""Every row of the research is a file, or is listed with the reason why not."""
+"""Every known attack is a file, or is listed with the reason why not."""
 
 from __future__ import annotations
 
