@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import cast
 
+import msgspec
 from hypothesis import strategies as st
 from tests.layers.identity.objects import Plain, binding, role
 
@@ -74,17 +75,50 @@ def worlds(draw: st.DrawFn) -> list[Plain]:
 
 @st.composite
 def requests(draw: st.DrawFn) -> Request:
-    who = draw(st.sampled_from(USERS))
-    groups = tuple(draw(st.lists(st.sampled_from(("g1", "g2", "system:serviceaccounts:a")), max_size=2)))
-    verb = draw(st.sampled_from(VERBS))
-    space = draw(st.sampled_from(("", *SPACES, "c")))
+    """Any request, allowed by luck only."""
+    groups = tuple(draw(some(("g1", "g2", "system:serviceaccounts:a"), 0)))
+    verb, space = draw(st.sampled_from(VERBS)), draw(st.sampled_from(("", *SPACES, "c")))
+    user = draw(st.sampled_from(USERS))
     if draw(st.integers(0, 3)) == 0:
-        return Request(who, groups, verb, path=draw(st.sampled_from(PATHS)), namespace=space)
+        return Request(user, groups, verb, path=draw(st.sampled_from(PATHS)), namespace=space)
     resource, _, sub = draw(st.sampled_from((*RESOURCES, "pods/status"))).partition("/")
     if draw(st.integers(0, 9)) == 0:  # a review may write the subresource into the resource
         resource, sub = f"{resource}/{sub}", ""
-    name = draw(st.sampled_from(NAMES))
-    return Request(who, groups, verb, draw(st.sampled_from(GROUPS)), resource, sub, space, name)
+    return Request(
+        user, groups, verb, draw(st.sampled_from(GROUPS)), resource, sub, space, draw(st.sampled_from(NAMES))
+    )
+
+
+@st.composite
+def asked(draw: st.DrawFn) -> tuple[list[Plain], list[Request]]:
+    """A world, and requests that its rules nearly or really allow: what is written, and one part of it changed."""
+    world = draw(worlds())
+    found = draw(st.lists(requests(), max_size=3))
+    given = [item for item in world if "subjects" in item and item["subjects"] and _rules_of(world, item)]
+    for item in given:
+        for rule in _rules_of(world, item):
+            for subject in cast("list[dict[str, str]]", item["subjects"])[:1]:
+                exact = _as_written(rule, subject, _metadata(item).get("namespace", ""), draw)
+                other = draw(requests())
+                part = draw(st.sampled_from(("user", "groups", "verb", "group", "resource", "namespace", "name")))
+                found += [exact, msgspec.structs.replace(exact, **{part: getattr(other, part)})]
+    return world, found or [draw(requests())]
+
+
+def _as_written(rule: dict[str, list[str]], subject: dict[str, str], space: str, draw: st.DrawFn) -> Request:
+    home = subject.get("namespace") or space
+    name = subject["name"] if subject["kind"] != "ServiceAccount" else f"system:serviceaccount:{home}:{subject['name']}"
+    who: dict[str, object] = {"groups": (name,)} if subject["kind"] == "Group" else {"user": name}
+    verb = draw(st.sampled_from(rule["verbs"]))
+    if "nonResourceURLs" in rule:
+        path = draw(st.sampled_from(rule["nonResourceURLs"])).replace("*", draw(st.sampled_from(("", "x", "*"))))
+        return msgspec.structs.replace(Request(verb=verb, path=path), **who)
+    resource, _, sub = draw(st.sampled_from(rule["resources"])).partition("/")
+    resource = "pods" if resource == "*" and draw(st.booleans()) else resource
+    group = draw(st.sampled_from(rule["apiGroups"]))
+    where = space or draw(st.sampled_from(("", "a")))
+    what = draw(st.sampled_from(rule.get("resourceNames", NAMES)))
+    return msgspec.structs.replace(Request("", (), verb, group, resource, sub, where, what), **who)
 
 
 def slow_allows(world: list[Plain], request: Request) -> bool:
