@@ -39,10 +39,12 @@ def mistakes(snapshot: Snapshot, rbac: Rbac, scopes: Mapping[tuple[str, str], bo
 
 def _of_role(role: EffectiveRole, expected: Expected) -> Iterator[Fact]:
     source = role.source
-    if role.written and source.rules and role.rules is not source.rules:
-        detail = f"{len(source.rules)} rules are written in it, which the aggregation overwrites"
-        edit = Edit(source.ref, source.origin, "remove", ("rules",))
-        yield _fact("identity.rules-overwritten", source, detail, [0], (edit,))
+    if role.rules is not source.rules:  # aggregated: what is written in it does not count
+        lost = [i for i, rule in enumerate(source.rules) if rule not in role.rules]
+        if lost:
+            detail = f"{len(lost)} of the rules written in it are overwritten by the aggregation"
+            edit = Edit(source.ref, source.origin, "remove", ("rules",))
+            yield _fact("identity.rules-overwritten", source, detail, lost, (edit,))
         return
     own = [(i, rule) for i, rule in enumerate(source.rules) if not expected.rule(source, rule)]
     yield from _wildcards(source, own)
