@@ -15,7 +15,7 @@ from mistrust.layers.identity.facts import NAMES
 
 CHECKS = [explain(check.id) for check in checks()]
 
-BY_COMPARING = {"MT-INPUT-001", "MT-ACCEPT-001", "MT-ACCEPT-002"}
+BY_COMPARING = {"MT-ACCEPT-001", "MT-ACCEPT-002"}
 """Found by comparing answers, not told by a layer."""
 
 CONTROL = re.compile(r"CIS-5\.[1-7]\.\d{1,2}|NSA-[a-z-]+")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 
 from mistrust.catalog.check import Check
-from mistrust.catalog.load import checks, explain, steps
+from mistrust.catalog.load import checks, explain, steps, structure
 from mistrust.report.assessment import Entry
 
 
@@ -43,4 +43,4 @@ def entry_named(wanted: str) -> tuple[str, Entry] | None:
 
 @cache
 def _ids() -> dict[str, None]:
-    return {**{check.id: None for check in checks()}, **{step.id: None for step in steps()}}
+    return {**{c.id: None for c in checks()}, **{s.id: None for s in (*steps(), *structure())}}
