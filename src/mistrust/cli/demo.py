@@ -18,11 +18,11 @@ EXAMPLES = """examples:
 NEXT = """
 What to try next:
   open {report}
-  mistrust explain {folder} --list                      every finding with its id
-  mistrust paths {folder} --from pod                    what any pod could reach if it were taken
-  mistrust can sa:ci/runner create pods/exec {folder} -n shop
-  mistrust can who get secrets {folder} -n shop
-Then take one change from the list above, edit {folder}, and run: mistrust check {folder}
+  {me} explain --list {folder}           every finding with its id
+  {me} paths {folder} --from pod         what any pod could reach if it were taken
+  {me} can sa:shop/web create pods/exec {folder} -n shop
+  {me} can who get secrets {folder} -n shop
+Then take one change from the list above, edit {folder}, and run: {me} check {folder}
 """
 
 
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     code = main.run(["check", str(folder), "-o", "text", "-o", f"html={report}"])
     if code not in (0, 1):
         return code
-    sys.stdout.write(NEXT.format(folder=folder, report=report))
+    sys.stdout.write(NEXT.format(folder=folder, report=report, me=_me()))
     return 0
 
 
@@ -62,6 +62,11 @@ def _shop() -> Path:
     packaged = Path(str(files("mistrust"))) / "examples" / "shop"
     checkout = Path(__file__).resolve().parents[3] / "examples" / "shop"
     return packaged if packaged.is_dir() else checkout
+
+
+def _me() -> str:
+    """How this program is called from here."""
+    return "mistrust" if shutil.which("mistrust") else str(_short(Path(sys.argv[0]).absolute()))
 
 
 def _short(path: Path) -> Path:
