@@ -11,24 +11,21 @@ import re
 from functools import lru_cache
 from itertools import accumulate
 
-from mistrust.kube.events import DEPTH, SCALAR, Memory, Plain, UnreadableError, read
+from mistrust.kube.events import DEPTH, REMEMBERED, SCALAR, Memory, Plain, UnreadableError, read
 from mistrust.kube.scalars import Scalar
 
-Shape = tuple[int, int, str, Scalar]
-"""A line understood: its place, what it holds, a name or the rest of the line, a scalar. The place is twice the column,
+Shape = tuple[int, int, str, Plain]
+"""A line understood: its place, what it holds, a name or the rest of the line, a value. The place is twice the column,
 plus one for a dash: a list may stand at the column of the field that holds it, and is the deeper of the two."""
 
-EMPTY, UNKNOWN, LOOSE, FIELD, NEW, OPEN, LITERAL, HARD = range(8)
-"""Nothing; what is not understood; text, or a name written in another way; a name with a scalar, with {} or [], with
-what follows on deeper lines, with | or |- and its text, with something for libyaml."""
+EMPTY, UNKNOWN, LOOSE, FIELD, FLAT, OPEN, LITERAL, HARD = range(8)
+"""Nothing; what is not understood; text, or a name written in another way; a name with a scalar, with scalars in flow
+style, with what follows on deeper lines, with | or |- and its text, with something for libyaml."""
 
-ITEM, NEW_ITEM, OPEN_ITEM, LITERAL_ITEM, HARD_ITEM, NESTED = range(8, 14)
+ITEM, FLAT_ITEM, OPEN_ITEM, LITERAL_ITEM, HARD_ITEM, NESTED = range(8, 14)
 """A dash with the same, with a field or with another dash."""
 
 _OPENING = frozenset({OPEN, OPEN_ITEM, NESTED})
-
-LINES = 20_000
-"""Most distinct lines that are remembered."""
 
 NAME = 1000
 """Longest name that is surely one: libyaml takes 1024 characters up to the colon."""
@@ -37,6 +34,13 @@ _NAME = re.compile(r"([A-Za-z0-9_./$][^ :]*(?::(?! )[^ :]*)*):(?: +|\Z)")
 _PLAIN_STARTS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./$(^~+<=;\\")
 _TEXT_STARTS = _PLAIN_STARTS | {"'", '"'}
 _QUOTED = re.compile(r"'[^']*'|\"[^\"\\]*\"")
+_WORD = r"[A-Za-z0-9_./][A-Za-z0-9_./-]*"
+_ONE = rf"'[^']*'|\"[^\"\\]*\"|{_WORD}(?: {_WORD})*"
+_FLOW_ITEM = re.compile(_ONE)
+_FLOW_FIELD = re.compile(rf"({_WORD}): +({_ONE})")
+_FLOW = re.compile(
+    rf"\[ *(?:(?:{_ONE})(?: *, *(?:{_ONE}))* *)?\]|\{{ *(?:{_WORD}: +(?:{_ONE})(?: *, *{_WORD}: +(?:{_ONE}))* *)?\}}"
+)
 _SEPARATOR = re.compile(r"---( +(#.*)?)?")
 _FIRST_OF_LITERAL = re.compile(r"\n*( +)[^ \n\t]")
 _PROSE = re.compile(r" *(?:([A-Za-z][A-Za-z0-9_.-]{0,200}):|-) +([A-Za-z].*\n *[^ ].*)", re.DOTALL)
@@ -61,7 +65,7 @@ class Shapes(dict[str, Shape]):
     def __missing__(self, line: str) -> Shape:
         if len(line) > SCALAR:
             raise DoubtError
-        if len(self) == LINES:
+        if len(self) == REMEMBERED:
             self.clear()
         self[line] = shape = self._shape(line)
         return shape
@@ -95,20 +99,33 @@ class Shapes(dict[str, Shape]):
         kind, value = (OPEN, None) if not rest or rest[0] == "#" else self._value(rest)
         return place, kind, name, value
 
-    def _value(self, text: str) -> tuple[int, Scalar]:
-        if text in ("{}", "[]"):
-            return NEW, text
+    def _value(self, text: str) -> tuple[int, Plain]:
+        if text[0] in "[{":
+            return self._flat(text)
         if text in ("|", "|-"):
             return LITERAL, text
         if text[0] in "'\"":
             return (FIELD, text[1:-1]) if _QUOTED.fullmatch(text) else (HARD, None)
-        plain = text[0] in _PLAIN_STARTS or (text[0] == "-" and text[1:2] not in ("", " "))
+        plain = text[0] in _PLAIN_STARTS or text[0] > "\x7f" or (text[0] == "-" and text[1:2] not in ("", " "))
         if not plain or ": " in text or " #" in text or text[-1] == ":":
             return HARD, None
         try:
             return FIELD, self.memory.values[text]
         except ValueError:
             return HARD, None
+
+    def _flat(self, text: str) -> tuple[int, Plain]:
+        if not _FLOW.fullmatch(text):
+            return HARD, None
+        try:
+            if text[0] == "[":
+                return FLAT, [self._item(item) for item in _FLOW_ITEM.findall(text)]
+            return FLAT, {self.memory.names[name]: self._item(item) for name, item in _FLOW_FIELD.findall(text)}
+        except ValueError:
+            return HARD, None
+
+    def _item(self, text: str) -> Scalar:
+        return text[1:-1] if text[0] in "'\"" else self.memory.values[text]
 
 
 def block(text: str, shapes: Shapes) -> tuple[Plain, int]:
@@ -172,10 +189,10 @@ def block(text: str, shapes: Shapes) -> tuple[Plain, int]:
                 continue
             elif kind == ITEM:
                 items.append(value)
-            elif kind == NEW:
-                fields[name] = [] if value == "[]" else {}
-            elif kind == NEW_ITEM:
-                items.append([] if value == "[]" else {})
+            elif kind == FLAT:
+                fields[name] = _copied(value, len(outer))
+            elif kind == FLAT_ITEM:
+                items.append(_copied(value, len(outer)))
             elif kind == OPEN_ITEM:
                 items.append(None)
             elif kind == LITERAL and (literal := under.literal(here, place, value)):
@@ -190,6 +207,12 @@ def block(text: str, shapes: Shapes) -> tuple[Plain, int]:
     return root[0], above
 
 
+def _copied(flat: Plain, depth: int) -> Plain:
+    if depth == DEPTH:
+        raise DoubtError
+    return flat.copy() if isinstance(flat, list | dict) else flat
+
+
 class _Under:
     """The lines under an entry: the deeper ones, which belong to its value."""
 
@@ -202,7 +225,7 @@ class _Under:
             self.ends = list(accumulate(map(len, self.lines)))
         return self.ends[entry] + entry + 1
 
-    def literal(self, entry: int, place: int, style: Scalar) -> tuple[str, int] | None:
+    def literal(self, entry: int, place: int, style: Plain) -> tuple[str, int] | None:
         """The text of a literal, and the number of the line after it; None where blanks make its indentation unsure."""
         start = self._start(entry)
         first = _FIRST_OF_LITERAL.match(self.text, start)

@@ -37,6 +37,9 @@ SCALAR = 16 << 20
 REPEATS = 1_000_000
 """Most nodes that the aliases of one file may add. kubectl bounds each document, at about 400,000."""
 
+REMEMBERED = 20_000
+"""Most distinct texts that are kept with what they mean."""
+
 MERGE = b"<<".decode()
 """The name of a merge, compared by identity: a quoted "<<" names a field."""
 
@@ -57,6 +60,8 @@ class Values(dict[str, Scalar]):
     """Plain scalars by their text, resolved once. Raises ValueError for what JSON cannot hold."""
 
     def __missing__(self, text: str) -> Scalar:
+        if len(self) == REMEMBERED:
+            self.clear()
         self[text] = found = value(resolve(text))
         return found
 
@@ -65,6 +70,8 @@ class Names(dict[str, str]):
     """Names of fields by their plain text, resolved once. Raises ValueError for what names no field."""
 
     def __missing__(self, text: str) -> str:
+        if len(self) == REMEMBERED:
+            self.clear()
         self[text] = found = MERGE if text == "<<" else key(resolve(text))
         return found
 

@@ -19,7 +19,7 @@ from yaml.events import (
     SequenceStartEvent,
 )
 
-from mistrust.kube.events import Names, UnreadableError, events, index
+from mistrust.kube.events import DEPTH, Names, UnreadableError, events, index
 from mistrust.kube.read import BOM, json_values
 from mistrust.kube.yaml import Chunk, chunks, decoded
 
@@ -47,10 +47,8 @@ class Lines:
     """Where the fields of one text stand. It remembers where documents and items start, not the fields."""
 
     def __init__(self, data: bytes) -> None:
-        self._parts: _Parts = _Yaml(data)
-        if data.removeprefix(BOM).lstrip()[:1] in (b"{", b"["):
-            values = [span for span in json_values(data) if isinstance(span, tuple)]
-            self._parts = _Json(data, values) if values else self._parts
+        values = _json_spans(data)
+        self._parts: _Parts = _Json(data, values) if values else _Yaml(data)
 
     def of(self, document: int, path: Sequence[str | int], item: int = -1) -> int:
         """As `line_of`."""
@@ -67,6 +65,16 @@ class Lines:
                 text, line, to_object = part
                 lines.update(_lines(text, line, self._parts.steps(text), to_object, lines))
         return [found[document, item][path] for document, item, path in asked]
+
+
+def _json_spans(data: bytes) -> list[tuple[int, int]]:
+    """The values of a JSON text; none for YAML."""
+    if data.removeprefix(BOM).lstrip()[:1] not in (b"{", b"["):
+        return []
+    try:
+        return [span for span in json_values(data) if isinstance(span, tuple)]
+    except RecursionError:
+        return []
 
 
 class _Field:
@@ -105,6 +113,8 @@ def _search(steps: Iterator[Step], root: _Field) -> None:
             here, number = outer.pop()
             field = None
         elif number < 0 and field is None:
+            if kind:
+                return  # a container names no field
             field = here.under.get(name, nowhere)
             field.index = at
         else:
@@ -112,6 +122,8 @@ def _search(steps: Iterator[Step], root: _Field) -> None:
                 field = here.under.get(number, nowhere)
                 field.index = at
                 number += 1
+            if len(outer) > DEPTH:
+                return
             if kind:
                 outer.append((here, number))
                 here, number = field or nowhere, 0 if kind == "[" else -1

@@ -116,7 +116,8 @@ def chunks(text: str) -> Iterator[Chunk]:
 
 
 def _line(chunk: Chunk, index: int) -> int:
-    return chunk.line + chunk.text.count("\n", 0, index)
+    """The line of a character; what is missing at the end is missing on the last line with text."""
+    return chunk.line + chunk.text.count("\n", 0, min(index, len(chunk.text.rstrip())))
 
 
 def _problem(error: UnreadableError, chunk: Chunk, file: str) -> Problem:
