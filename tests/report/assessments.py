@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from itertools import pairwise
+from typing import TypeVar
 
 from hypothesis import strategies as st
 
-from mistrust.access.evidence import Evidence
+from mistrust.access.evidence import Evidence, FieldPath
 from mistrust.access.fact import Edit
 from mistrust.access.finding import SEVERITIES, Finding, Severity
 from mistrust.kube.meta import Ref
@@ -15,6 +17,8 @@ from mistrust.kube.problem import Origin, Problem
 from mistrust.kube.snapshot import Gap
 from mistrust.paths.path import Change, Fixes, Foothold, Hop, Path, Paths
 from mistrust.report.assessment import Accepted, Assessment, Catalog, Entry, Row
+
+T = TypeVar("T")
 
 NO_FIXES = Fixes((), 0, 0, True)
 NO_PATHS = Paths((), 0, 0, (), NO_FIXES)
@@ -276,97 +280,125 @@ HOSTILE = (
     "",
 )
 
-words = st.one_of(st.sampled_from(HOSTILE), st.text(max_size=30))
-files = st.one_of(words, st.sampled_from(("caf\udce9.yaml", "C:\\x y\\z.yaml", "/abs/x.yaml", "../up.yaml", "-")))
-refs = st.builds(Ref, words, words, words, words)
-origins = st.builds(Origin, files, st.integers(0, 3), st.integers(-1, 3), st.integers(0, 9999))
-keys = st.lists(st.one_of(words, st.integers(0, 99)), max_size=5).map(tuple)
-evidences = st.builds(Evidence, refs, origins, keys, words)
-edits = st.builds(Edit, refs, origins, st.sampled_from(("set", "remove", "add")), keys, words)
-findings = st.builds(
-    Finding,
-    words,
-    words,
-    refs,
-    words,
-    words,
-    st.sampled_from(SEVERITIES),
-    words,
-    st.lists(evidences, max_size=3).map(tuple),
-    st.lists(edits, max_size=3).map(tuple),
-    st.integers(0, 10**6),
-)
-footholds = st.builds(Foothold, st.one_of(st.sampled_from(("internet", "pod", "identity", "node")), words), words)
-hops = st.builds(
-    Hop,
-    words,
-    footholds,
-    footholds,
-    words,
-    st.lists(evidences, max_size=2).map(tuple),
-    words,
-    st.lists(footholds, max_size=1).map(tuple),
-)
+FILES = ("caf\udce9.yaml", "C:\\x y\\z.yaml", "/abs/x.yaml", "../up.yaml", "-")
 
 
-@st.composite
-def chains(draw: st.DrawFn) -> Path:
-    """A path whose hops follow each other."""
-    stops = draw(st.lists(footholds, min_size=1, max_size=6))
-    grants = draw(st.lists(evidences, max_size=2))
-    steps = tuple(Hop(draw(words), a, b, draw(words), tuple(grants), "") for a, b in pairwise(stops))
-    return Path(stops[0], stops[-1], steps, float(len(steps)))
+class Anything:
+    """Builds values out of hostile words, at most `size` of each; a number decides, so that a law tries many, fast."""
+
+    def __init__(self, seed: int, size: int) -> None:
+        self.draw = random.Random(seed)
+        self.size = size
+
+    def some(self, one: Callable[[], T], most: int = 0) -> tuple[T, ...]:
+        return tuple(one() for _ in range(self.draw.randint(0, min(self.size, most or self.size))))
+
+    def word(self) -> str:
+        if self.draw.random() < 0.6:
+            return self.draw.choice(HOSTILE)
+        codes = (self.draw.choice((0x20, 0x300, 0xE000, 0x11FFFF % 0x110000)) for _ in range(self.draw.randint(0, 12)))
+        return "".join(
+            c for c in (chr(self.draw.randrange(code + 1)) for code in codes) if not "\ud800" <= c <= "\udfff"
+        )
+
+    def file(self) -> str:
+        return self.draw.choice((*FILES, self.word()))
+
+    def number(self) -> int:
+        return self.draw.choice((0, 1, 7, 1_000, 10**12))
+
+    def ref(self) -> Ref:
+        return Ref(self.word(), self.word(), self.word(), self.word())
+
+    def keys(self) -> FieldPath:
+        return self.some(lambda: self.draw.choice((self.word(), self.draw.randrange(99))), 5)
+
+    def origin(self) -> Origin:
+        return Origin(self.file(), 0, -1, self.draw.randrange(9999))
+
+    def evidence(self) -> Evidence:
+        return Evidence(self.ref(), self.origin(), self.keys(), self.word())
+
+    def edit(self) -> Edit:
+        return Edit(self.ref(), self.origin(), self.draw.choice(("set", "remove", "add")), self.keys(), self.word())
+
+    def finding(self) -> Finding:
+        words = (self.word(), self.word(), self.ref(), self.word(), self.word())
+        severity = self.draw.choice(SEVERITIES)
+        grounds, edits = self.some(self.evidence, 3), self.some(self.edit, 3)
+        return Finding(*words, severity, self.word(), grounds, edits, self.draw.choice((0, 1, 10**6)))
+
+    def foothold(self) -> Foothold:
+        return Foothold(self.draw.choice(("internet", "pod", "identity", "node", self.word())), self.word())
+
+    def path(self) -> Path:
+        stops = (self.foothold(), *self.some(self.foothold, 5))
+        grants = self.some(self.evidence, 2)
+        steps = tuple(
+            Hop(self.word(), a, b, self.word(), grants, self.word(), self.some(self.foothold, 1))
+            for a, b in pairwise(stops)
+        )
+        return Path(stops[0], stops[-1], steps, float(len(steps)))
+
+    def change(self) -> Change:
+        words = (self.ref(), self.word(), 1.0, self.draw.choice((0, 3, 10**6)))
+        return Change("rule", *words, self.some(self.edit, 2), self.some(self.evidence, 2), self.word())
+
+    def paths(self) -> Paths:
+        fixes = Fixes(self.some(self.change), self.number(), self.number(), self.draw.random() < 0.5)
+        found = self.some(self.path)
+        return Paths(
+            found,
+            self.draw.choice((0, len(found), 10**6)),
+            self.number(),
+            self.some(self.word),
+            fixes,
+            self.some(self.word),
+        )
+
+    def row(self) -> Row:
+        def total() -> int | None:
+            return self.draw.choice((None, self.number()))
+
+        def share() -> float | None:
+            return self.draw.choice((None, 0.0, 1.0, 1e-9, self.draw.random()))
+
+        return Row(self.word(), total(), total(), share(), share(), self.word(), self.word())
+
+    def problem(self) -> Problem:
+        number, blinds = self.draw.randrange(10**6), self.draw.random() < 0.5
+        return Problem(self.word(), self.file(), number, self.word(), self.word(), self.word(), blinds)
+
+    def assessment(self) -> Assessment:
+        return Assessment(
+            name=self.file(),
+            source=self.file(),
+            scope="manifests",
+            paths=self.paths(),
+            version=self.word(),
+            workloads=self.number(),
+            namespaces=self.number(),
+            evidence=self.word(),
+            rows=self.some(self.row),
+            findings=self.some(self.finding),
+            accepted=self.some(lambda: Accepted(self.finding(), self.word(), self.word(), self.word())),
+            new=self.draw.choice((None, self.number())),
+            failures=self.some(self.word),
+            problems=self.some(self.problem),
+            gaps=self.some(lambda: Gap(self.word(), self.word(), self.word())),
+            unread={self.word(): self.number() for _ in range(self.draw.randint(0, self.size))},
+            exit_code=self.draw.randrange(5),
+            tool=self.word(),
+        )
+
+    def catalog(self) -> Catalog:
+        def one() -> tuple[str, Entry]:
+            severity = self.draw.choice((None, *SEVERITIES))
+            return self.word(), Entry(self.word(), self.word(), severity, self.some(self.word, 2))
+
+        return dict(self.some(one))
 
 
-changes = st.builds(
-    Change,
-    st.sampled_from(("rule", "binding", "subject", "pod", "token", "namespace")),
-    refs,
-    words,
-    st.floats(0, 100),
-    st.integers(0, 10**6),
-    st.lists(edits, max_size=2).map(tuple),
-    st.lists(evidences, max_size=2).map(tuple),
-    words,
-)
-fixes = st.builds(
-    Fixes, st.lists(changes, max_size=9).map(tuple), st.integers(0, 400), st.integers(0, 400), st.booleans()
-)
-paths = st.builds(
-    Paths,
-    st.lists(chains(), max_size=12).map(tuple),
-    st.integers(0, 10**6),
-    st.integers(0, 10**4),
-    st.lists(words, max_size=8).map(tuple),
-    fixes,
-    st.lists(words, max_size=4).map(tuple),
-)
-shares = st.one_of(st.none(), st.floats(0, 1))
-totals = st.one_of(st.none(), st.integers(0, 10**12))
-rows = st.builds(Row, words, totals, totals, shares, shares, words, words)
-problems = st.builds(Problem, words, files, st.integers(0, 10**6), words, words, words, st.booleans())
-assessments = st.builds(
-    Assessment,
-    name=files,
-    source=files,
-    scope=st.sampled_from(("manifests", "cluster")),
-    paths=paths,
-    version=words,
-    workloads=st.integers(0, 10**6),
-    namespaces=st.integers(0, 10**4),
-    evidence=words,
-    rows=st.lists(rows, max_size=9).map(tuple),
-    findings=st.lists(findings, max_size=12).map(tuple),
-    accepted=st.lists(st.builds(Accepted, findings, words, words, words), max_size=3).map(tuple),
-    new=st.one_of(st.none(), st.integers(0, 10**6)),
-    failures=st.lists(words, max_size=6).map(tuple),
-    problems=st.lists(problems, max_size=8).map(tuple),
-    gaps=st.lists(st.builds(Gap, words, words, words), max_size=6).map(tuple),
-    unread=st.dictionaries(words, st.integers(0, 10**6), max_size=8),
-    exit_code=st.integers(0, 4),
-    tool=words,
-)
-entries = st.builds(
-    Entry, words, words, st.one_of(st.none(), st.sampled_from(SEVERITIES)), st.lists(words, max_size=2).map(tuple)
-)
-catalogs = st.dictionaries(words, entries, max_size=5)
+anything = st.builds(Anything, st.integers(0, 2**32), st.integers(0, 9))
+assessments = anything.map(Anything.assessment)
+catalogs = anything.map(Anything.catalog)

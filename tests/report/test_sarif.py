@@ -135,7 +135,7 @@ def test_the_reference_validator_has_no_complaint(tmp_path):
     (tmp_path / "realistic.sarif").write_bytes(sarif.render(realistic(200), locate, CATALOG))
     seen = []
 
-    @settings(max_examples=60, database=None, phases=[Phase.generate])
+    @settings(max_examples=30, database=None, phases=[Phase.generate])
     @given(assessments, catalogs)
     def write(assessment, catalog):
         seen.append(None)

@@ -128,10 +128,8 @@ def _as_evidence(edits: Iterable[Edit]) -> Iterable[Evidence]:
 
 
 def _path(path: Path, assessment: Assessment, locate: Locate, catalog: Catalog, screen: Screen) -> list[str]:
-    ends = f"{path.start} {screen.arrow} {path.target}"
-    lines = [
-        screen.paint(f"{path_id(path)}  {screen.clean(ends)}", "bold") if screen.unicode else f"{path_id(path)}  {ends}"
-    ]
+    ends = f" {screen.arrow} ".join(screen.clean(str(end)) for end in (path.start, path.target))
+    lines = [screen.paint(f"{path_id(path)}  {ends}", "bold")]
     lines += [f"The shortest way: {count(len(path.hops), 'hop')}.", ""]
     lines += [*_hops(path.hops, locate, screen, "  "), ""]
     steps = dict.fromkeys(h.step for h in path.hops if h.step in catalog)

@@ -55,7 +55,9 @@ def _numbers(assessment: Assessment) -> list[str]:
     if not assessment.rows:
         return []
     heads = ("", *ROW_HEADS, "")
-    return _table(heads, ":" + "r" * 4 + ":", [(prose(r.name), *cells(r), prose(r.note)) for r in assessment.rows])
+    return _table(
+        heads, ":" + "r" * 4 + ":", [(prose(r.name), *map(prose, cells(r)), prose(r.note)) for r in assessment.rows]
+    )
 
 
 def _paths(assessment: Assessment, locate: Locate) -> list[str]:

@@ -14,6 +14,7 @@ import msgspec
 
 from mistrust.access.evidence import Evidence, show_path
 from mistrust.access.finding import Finding, Severity
+from mistrust.kube.problem import Origin
 from mistrust.paths.path import Hop, Path
 from mistrust.report.assessment import Assessment, Catalog, Entry, Locate, path_id, ranked
 from mistrust.report.clean import clean, clean_lines, json_bytes
@@ -121,15 +122,16 @@ def _unlisted(finding: Finding) -> Entry:
     return Entry(finding.title, "", finding.severity)
 
 
-def _rule(name: str, entry: Entry) -> Json:
+def _rule(rule_id: str, entry: Entry) -> Json:
     severity = entry.severity or Severity.LOW
     prose = clean_lines(entry.prose) or f"{clean(entry.title)}."
     references = "".join(f"\n- <{clean(r)}>" for r in entry.references)
+    name = "".join(word.capitalize() for word in clean(entry.title).split() if word.isalnum())
     rule: Json = {
-        "id": clean(name),
-        "name": "".join(word.capitalize() for word in clean(entry.title).split() if word.isalnum()) or "Check",
-        "shortDescription": {"text": f"{clean(entry.title) or clean(name)}."},
-        "fullDescription": {"text": prose.split("\n\n")[0].replace("\n", " ").strip() or f"{clean(name)}."},
+        "id": clean(rule_id),
+        **({"name": name} if name not in ("", clean(rule_id)) else {}),
+        "shortDescription": {"text": f"{clean(entry.title) or clean(rule_id)}."},
+        "fullDescription": {"text": prose.split("\n\n")[0].replace("\n", " ").strip() or f"{clean(rule_id)}."},
         "help": {"text": prose, "markdown": prose + (f"\n\n**References**\n{references}" if references else "")},
         "defaultConfiguration": {"level": LEVEL[severity]},
         "properties": {"security-severity": SCORE[severity], "precision": "high", "tags": ["security", "kubernetes"]},
@@ -145,12 +147,11 @@ def _finding(finding: Finding, rule: int, locate: Locate) -> Json:
         "ruleIndex": rule,
         "level": LEVEL[finding.severity],
         "message": {"text": text},
-        "partialFingerprints": {"mistrustId/v1": finding.id},
+        "partialFingerprints": {"mistrustId/v1": clean(finding.id)},
         "properties": {"security-severity": SCORE[finding.severity], "attackPaths": finding.paths},
     }
-    evidence = finding.evidence[:LOCATIONS]
-    if evidence:
-        result["locations"] = [_location(evidence[0], locate)]
+    evidence = finding.evidence[:LOCATIONS] or (Evidence(finding.ref, Origin()),)
+    result["locations"] = [_location(evidence[0], locate)]
     if len(evidence) > 1:
         result["relatedLocations"] = [{"id": i, **_location(e, locate)} for i, e in enumerate(evidence[1:], 1)]
     return result
@@ -168,8 +169,8 @@ def _path(path: Path, rule: int, locate: Locate) -> Json:
     }
     flow = list(_flow(path.hops, locate))[:FLOW_LOCATIONS]
     grounds = [g for h in path.hops for g in h.grants]
-    if grounds:
-        result["locations"] = [_location(grounds[0], locate)]
+    start: Json = {"logicalLocations": [{"fullyQualifiedName": clean(str(path.start)) or "start"}]}
+    result["locations"] = [_location(grounds[0], locate) if grounds else start]
     if flow:
         result["codeFlows"] = [{"threadFlows": [{"locations": flow}]}]
     return result

@@ -176,6 +176,7 @@ def _coverage(assessment: Assessment, screen: Screen) -> list[str]:
 def _end(assessment: Assessment, screen: Screen) -> list[str]:
     out = [f"{screen.arrow} {command}" for command in map(screen.clean, next_commands(assessment))]
     new = f"{assessment.new:,} new since baseline." if assessment.new is not None else ""
+    new = screen.fit(new, screen.width - len("   exit 0"))
     failures = assessment.failures
     shown = failures if len(failures) <= GATES else failures[: GATES - 1]
     for failure in shown:

@@ -50,4 +50,4 @@ def tag(name: str, /, *children: str, **attributes: str | float | bool | None) -
 
 def joined(parts: list[Markup], between: str = "") -> Markup:
     """Several pieces of markup, one after the other."""
-    return Markup(text(between).join(parts))
+    return Markup(escape(between).join(parts))
