@@ -6,12 +6,14 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from itertools import count
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from mistrust.access.verdict import Answer
 from mistrust.catalog.load import default_rbac
+from mistrust.cli.main import run
 from mistrust.kube.decode import from_plain
 from mistrust.kube.meta import Object
 from mistrust.kube.problem import Origin
@@ -104,6 +106,24 @@ def test_every_answer_is_the_servers(controlplane: ControlPlane, seed: int) -> N
     assert not wrong[:5]
     assert Answer.UNKNOWN not in ours
     assert sum(answers) > 100
+
+
+def test_a_live_cluster_is_answered_for_as_it_stands(
+    controlplane: ControlPlane, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """The whole way: list the live RBAC objects, defaults and aggregated roles included, and answer reviews."""
+    dice = random.Random(6)
+    asked = [question(dice) for _ in range(500)]
+    reviews = tmp_path / "reviews.jsonl"
+    reviews.write_bytes(b"".join(msgspec.json.encode({"spec": spec}) + b"\n" for spec in asked))
+    try:
+        answers = controlplane.reviews(world(dice), asked)
+        assert run(["can", "--reviews", str(reviews), "--kubeconfig", str(controlplane.kubeconfig), "-q"]) == 0
+    finally:
+        controlplane.reset()
+
+    lines = capfdbinary.readouterr().out.splitlines()
+    assert [msgspec.json.decode(line)["status"]["allowed"] for line in lines] == answers
 
 
 def test_the_reason_is_one_that_the_server_could_give(controlplane: ControlPlane) -> None:

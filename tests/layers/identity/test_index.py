@@ -175,3 +175,9 @@ def test_a_rule_in_one_line() -> None:
         "get,list deployments.apps,pods.apps named x"
     )
     assert summary(policy("get", urls="/metrics")) == "get /metrics"
+
+
+def test_a_huge_rule_is_still_one_line() -> None:
+    many = ",".join(f"r{i}" for i in range(5000))
+
+    assert len(summary(policy("get", many, "a,b,c", names=[f"n{i}" for i in range(5000)]))) < 300

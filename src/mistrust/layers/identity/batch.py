@@ -6,7 +6,7 @@ answer is `Lookup.allows` for each, and a law holds the two together.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -21,6 +21,8 @@ Bools = NDArray[np.bool_]
 
 CHUNK: Final = 1 << 16
 """Requests looked at together: what is in memory at once stays small."""
+SLOTS: Final = 22
+"""Bits of the hash that says at once where nothing is held: 4 MB."""
 LARGE: Final = 32
 """Contents of a hold from which on it is judged once a permission instead of once a request."""
 
@@ -59,6 +61,11 @@ class Batch:
         self._keys, first = np.unique(keys, return_index=True)
         self._starts: Ints = np.append(first, len(triples)).astype(np.int64)
         self._contents: Ints = triples[:, 2]
+        self._everywhere: Ints = np.full(len(self._principals), -1, np.int64)
+        at_large = self._keys % len(self._namespaces) == 0
+        self._everywhere[self._keys[at_large] // len(self._namespaces)] = np.flatnonzero(at_large)
+        self._likely: Bools = np.zeros(1 << SLOTS, np.bool_)
+        self._likely[self._slot(self._keys)] = True
 
     def columns(self, requests: Iterable[Request]) -> Columns:
         """Number the parts of requests."""
@@ -75,14 +82,14 @@ class Batch:
 
     def permission(self, request: Request) -> int:
         """The number of what a request asks for, whoever asks; -1 for what no rule permits."""
+        permissions = self._lookup.permissions
         if request.path is not None:
-            return self._permission(
-                (request.verb, request.path), self._lookup.permissions.to_url(request.verb, request.path)
-            )
+            url = (request.verb, request.path)
+            return self._permission(url, lambda: permissions.to_url(*url))
         asked = (request.verb, request.group, request.combined, request.subresource)
-        found = self._lookup.permissions.to_resource(*asked)
+        found = permissions.to_resource(*asked)
         key = (*asked, request.name) if request.name in found.named else asked
-        return self._permission(key, found.to(request.name))
+        return self._permission(key, lambda: found.to(request.name))
 
     def allows(self, columns: Columns) -> Bools:
         """Which of the requests some grant allows."""
@@ -99,21 +106,24 @@ class Batch:
         request = np.repeat(np.arange(start, end), np.diff(starts))
         known = (holders >= 0) & (columns.permissions[request] >= 0)
         holders, request = holders[known], request[known]
+        everywhere = self._everywhere[holders]
+        anywhere = everywhere >= 0
         within = columns.namespaces[request]
-        inside = within > 0
-        keys = np.concatenate((self._key(holders, 0), self._key(holders[inside], within[inside])))
-        request = np.concatenate((request, request[inside]))
-        if not len(self._keys):
-            return keys[:0], request[:0]
+        likely = within > 0
+        likely[likely] = self._likely[self._slot(self._key(holders[likely], within[likely]))]
+        keys = self._key(holders[likely], within[likely])
         hold = np.searchsorted(self._keys, keys)
         hold[hold == len(self._keys)] = 0
         found = self._keys[hold] == keys
-        return hold[found], request[found]
+        return (
+            np.concatenate((everywhere[anywhere], hold[found])),
+            np.concatenate((request[anywhere], request[likely][found])),
+        )
 
-    def _permission(self, key: tuple[str, ...], contents: Ids) -> int:
+    def _permission(self, key: tuple[str, ...], evaluate: Callable[[], Ids]) -> int:
         number = self._permissions.get(key)
         if number is None:
-            number = -1
+            number, contents = -1, evaluate()
             if contents:
                 number = len(self._rows)
                 self._rows.append(_pack(np.fromiter(contents, np.int64, len(contents)), self._width))
@@ -122,6 +132,11 @@ class Batch:
 
     def _number(self, namespace: str) -> int:
         return self._namespaces.setdefault(namespace, len(self._namespaces))
+
+    def _slot(self, keys: Ints) -> Ints:
+        """A hash: most pairs of a principal and a namespace hold nothing, and are out after one look."""
+        mixed = keys.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        return (mixed >> np.uint64(64 - SLOTS)).astype(np.int64)
 
     def _key(self, who: Ints, where: Ints | int) -> Ints:
         return who * len(self._namespaces) + where

@@ -21,6 +21,10 @@ from mistrust.layers.identity.subjects import Principal, principal_of
 AnyBinding = RoleBinding | ClusterRoleBinding
 
 
+SHOWN = 12
+"""How many values of a list a summary shows; a rule may have thousands."""
+
+
 class Grant(msgspec.Struct, frozen=True, gc=False):
     """One subject of one binding, with the role it is given."""
 
@@ -110,10 +114,14 @@ def summary(rule: PolicyRule) -> str:
     'get,list deployments.apps'
     """
     groups = [g for g in rule.api_groups if g]
-    suffix = "." + "|".join(groups) if groups else ""
-    what = ",".join(f"{r}{suffix}" for r in rule.resources) or ",".join(rule.non_resource_urls)
-    names = f" named {','.join(rule.resource_names)}" if rule.resource_names else ""
-    return f"{','.join(rule.verbs)} {what}{names}"
+    suffix = "." + "|".join(groups[:SHOWN]) if groups else ""
+    what = _some([f"{r}{suffix}" for r in rule.resources[: SHOWN + 1]] or rule.non_resource_urls)
+    names = f" named {_some(rule.resource_names)}" if rule.resource_names else ""
+    return f"{_some(rule.verbs)} {what}{names}"
+
+
+def _some(values: Sequence[str]) -> str:
+    return ",".join(values[:SHOWN]) + (",..." if len(values) > SHOWN else "")
 
 
 def gap_words(gap: Gap) -> str:

@@ -13,6 +13,8 @@ from mistrust.layers.identity.permissions import REMEMBERED, Ids, Permissions
 from mistrust.layers.identity.rules import holds_for, permits_split, permits_url
 from mistrust.layers.identity.subjects import Principal, principal_of
 
+_NOTHING: Ids = frozenset()
+
 
 class Request(msgspec.Struct, frozen=True, gc=False):
     """A request as an authorizer sees it: k8s.io/apiserver/pkg/authorization/authorizer/interfaces.go, Attributes."""
@@ -72,13 +74,11 @@ class Lookup:
 
     def find(self, request: Request) -> tuple[Grant, int] | None:
         """The first grant that allows the request, and the index of its rule; None if no grant does."""
-        allowed = self._allowing(request)
-        if not allowed:
-            return None
+        always, named = self._allowing(request)
         contents, first = self._contents, -1
         for ids in self._candidates(request):
             for i in ids:
-                if contents[i] in allowed:
+                if contents[i] in always or contents[i] in named:
                     first = i if first < 0 else min(i, first)
                     break
         if first < 0:
@@ -88,16 +88,18 @@ class Lookup:
 
     def allows(self, request: Request) -> bool:
         """Does some grant allow the request?"""
-        allowed = self._allowing(request)
+        always, named = self._allowing(request)
         contents = self._contents
-        return bool(allowed) and any(contents[i] in allowed for ids in self._candidates(request) for i in ids)
+        return any(contents[i] in always or contents[i] in named for ids in self._candidates(request) for i in ids)
 
     def who(self, request: Request) -> dict[Principal, Grant]:
-        """Everybody who may do this, whoever the request says it is from, with the first grant that lets them."""
-        allowed = self._allowing(request)
-        found = dict(self._holders(allowed))
+        """Everybody who may do this, whoever the request says it is from, with a grant that lets them."""
+        always, named = self._allowing(request)
+        found = dict(self._holders(always))
         within = self._within.get(request.scope, {})
-        for i in sorted(i for content in within.keys() & allowed for i in within[content]):
+        more = [self._everywhere[content] for content in named if content in self._everywhere]
+        more += [ids for content, ids in within.items() if content in always or content in named]
+        for i in sorted(i for ids in more for i in ids):
             grant = self.rbac.grants[i]
             found.setdefault(grant.principal, grant)
         return found
@@ -124,11 +126,12 @@ class Lookup:
         found = {id(b): b for holder in holders for b in self._latent.get(holder, ())}
         return tuple(b for b in found.values() if b.namespace in ("", request.scope))
 
-    def _allowing(self, request: Request) -> Ids:
+    def _allowing(self, request: Request) -> tuple[Ids, Ids]:
+        """The contents that allow it: for every name, and for the request's."""
         if request.path is not None:
-            return self.permissions.to_url(request.verb, request.path)
+            return self.permissions.to_url(request.verb, request.path), _NOTHING
         found = self.permissions.to_resource(request.verb, request.group, request.combined, request.subresource)
-        return found.to(request.name)
+        return found.always, found.named.get(request.name, _NOTHING)
 
     def _candidates(self, request: Request) -> Iterator[tuple[int, ...]]:
         scope = request.scope
