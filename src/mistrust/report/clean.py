@@ -44,7 +44,7 @@ def shorten(text: str, width: int, ellipsis: str = "…") -> str:
         return text
     room = width - len(ellipsis)
     if room <= 0:
-        return ellipsis[:width]
+        return ellipsis[: max(0, width)]
     kept, taken = [], 0
     for c in text:
         taken += columns(c)

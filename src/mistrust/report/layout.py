@@ -28,12 +28,19 @@ class Layout(msgspec.Struct, frozen=True):
 
 
 def layout(
-    count: int, edges: Sequence[Edge], *, size: Point = (180, 44), gap: Point = (150, 18), first: Sequence[int] = ()
+    count: int,
+    edges: Sequence[Edge],
+    *,
+    size: Point = (180, 44),
+    gap: Point = (50, 18),
+    labels: Sequence[float] = (),
+    first: Sequence[int] = (),
 ) -> Layout:
-    """Place `count` nodes of one size; `first` are those that belong to the left.
+    """Place `count` nodes of one size.
 
-    Cycles are allowed: an edge that closes one is drawn backwards. Edges from a node to itself are not drawn through
-    any point.
+    `gap` is the least distance of columns and of nodes in a column; `labels` is the width that each edge's label wants
+    between the columns at its ends. `first` are nodes that belong to the left. Cycles are allowed: an edge that closes
+    one is drawn backwards. An edge from a node to itself has no points.
     """
     forward = _without_cycles(count, edges, first)
     rank = _ranks(count, forward)
@@ -41,9 +48,9 @@ def layout(
     links = [link for chain in chains for link in pairwise(chain)]
     order = _ordered(ranks, links)
     y = _heights(order, links, size[1] + gap[1], set(range(count)), gap[1])
-    x = {v: ranks[v] * (size[0] + gap[0]) + size[0] / 2 for v in y}
+    columns = _columns(chains, ranks, labels, size[0], gap[0])
     top = min(y.values(), default=0.0) - size[1] / 2
-    place = {v: (x[v], y[v] - top) for v in y}
+    place = {v: (columns[ranks[v]], y[v] - top) for v in y}
     height = max((p[1] for p in place.values()), default=0.0) + size[1] / 2
     width = max((p[0] for p in place.values()), default=0.0) + size[0] / 2
     return Layout(
@@ -55,6 +62,21 @@ def layout(
             for chain, edge in zip(chains, edges, strict=True)
         ),
     )
+
+
+def _columns(
+    chains: Sequence[Sequence[int]], ranks: Sequence[int], labels: Sequence[float], width: float, gap: float
+) -> list[float]:
+    """The middle of each column: a gap is as wide as the widest label in it."""
+    wide = [gap] * (max(ranks, default=0) + 1)
+    for chain, label in zip(chains, labels, strict=False):
+        if len(chain) > 1:
+            for r in (ranks[chain[0]], ranks[chain[-2]]):
+                wide[r] = max(wide[r], label)
+    middles = [width / 2]
+    for space in wide[:-1]:
+        middles.append(middles[-1] + width + space)
+    return middles
 
 
 def _without_cycles(count: int, edges: Sequence[Edge], first: Sequence[int]) -> list[Edge]:

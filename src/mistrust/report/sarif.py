@@ -194,8 +194,7 @@ def _location(evidence: Evidence, locate: Locate) -> Json:
     name = clean("/".join(part for part in (str(evidence.ref), show_path(evidence.path)) if part)) or "object"
     out: Json = {"logicalLocations": [{"fullyQualifiedName": name, "kind": "object"}]}
     if file and uri(file):
-        where: Json = {"artifactLocation": {"uri": uri(file)}}
-        out["physicalLocation"] = {**where, "region": {"startLine": line}} if line > 0 else where
+        out["physicalLocation"] = {"artifactLocation": {"uri": uri(file)}, "region": {"startLine": max(line, 1)}}
     text = clean(str(evidence))
     return {**out, "message": {"text": text}} if text else out
 

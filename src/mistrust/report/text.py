@@ -138,12 +138,13 @@ def _rules(groups: Sequence[Group], screen: Screen) -> list[str]:
     room -= rules + 4
     subjects = max(columns(screen.clean(g.worst.subject)) + len(_on(g.worst)) for g in groups)
     titles = min(max(columns(screen.clean(g.worst.title)) for g in groups), max(room - subjects, room // 2))
-    return [
-        f"{head}{screen.cell(g.rule, rules)}  {screen.cell(g.worst.title, titles)}  "
-        + screen.fit(g.worst.subject, room - titles - len(_on(g.worst)))
-        + screen.paint(_on(g.worst), "red")
-        for head, g in zip(heads, groups, strict=True)
-    ]
+    lines = []
+    for head, g in zip(heads, groups, strict=True):
+        on = _on(g.worst) if room - titles - len(_on(g.worst)) > len("Pod a/b") else ""
+        subject = screen.fit(g.worst.subject, room - titles - len(on))
+        line = f"{head}{screen.cell(g.rule, rules)}  {screen.cell(g.worst.title, titles)}  {subject}"
+        lines.append(line + screen.paint(on, "red"))
+    return lines
 
 
 def _on(finding: Finding) -> str:

@@ -49,7 +49,8 @@ def cells(row: Row) -> tuple[str, str, str, str]:
 def about(assessment: Assessment) -> tuple[str, ...]:
     """The parts of the first line: what was assessed, and on what evidence."""
     size = f"{count(assessment.workloads, 'workload')}, {count(assessment.namespaces, 'namespace')}"
-    return assessment.name, size, f"Kubernetes {assessment.version}", assessment.evidence
+    version = "Kubernetes version" if assessment.version == "not stated" else "Kubernetes"
+    return assessment.name, size, f"{version} {assessment.version}", assessment.evidence
 
 
 def starts(paths: Paths) -> str:

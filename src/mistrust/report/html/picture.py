@@ -16,11 +16,13 @@ from mistrust.report.words import count, listed
 
 BOXES = 32
 """More than that nobody can read; the table has every path."""
-SIZE: Point = (178, 46)
-GAP: Point = (124, 20)
+SIZE: Point = (172, 46)
+GAP: Point = (54, 20)
 MARGIN = 14
+STEP = 20
+"""Letters of a step's name."""
 LARGE = 1500
-"""Wider than that a picture scrolls; up to that it shrinks to the page."""
+"""Wider than that a picture is drawn a little smaller and scrolls; up to that it shrinks to the page."""
 
 
 Area = tuple[float, float, float, float]
@@ -75,7 +77,7 @@ def _graph(paths: Sequence[Path], changes: Sequence[Change]) -> Graph:
                 on[number] = None
                 hops[source, hop.target, step] = (how, on, cut | cutting)
     footholds = list(dict.fromkeys([*(p.start for p in paths), *(f for a, b, _ in hops for f in (a, b))]))
-    part = {f: "start" if f in starts else "target" if f in targets else "" for f in footholds}
+    part = {f: "start" if f in starts or f.kind == "internet" else "target" if f in targets else "" for f in footholds}
     role = _roles(footholds, part, {key: value[2] for key, value in hops.items()})
     members: dict[int, list[Foothold]] = {}
     for f in footholds:
@@ -126,7 +128,8 @@ def picture(drawn: Graph) -> Markup:
     """The graph as SVG; `data-paths` and `data-changes` tell the page what fades when a change is made."""
     edges = [(a.source, a.target) for a in drawn.arrows]
     starts = [i for i, b in enumerate(drawn.boxes) if b.part == "start"]
-    placed = layout(len(drawn.boxes), edges, size=SIZE, gap=GAP, first=starts)
+    labels = [7.0 * min(len(a.step), STEP) + 44 if a.step else 60.0 if a.changes else 0.0 for a in drawn.arrows]
+    placed = layout(len(drawn.boxes), edges, size=SIZE, gap=GAP, labels=labels, first=starts)
     on = [
         tuple(sorted({p for a in drawn.arrows if i in (a.source, a.target) for p in a.paths}))
         for i in range(len(drawn.boxes))
@@ -134,9 +137,10 @@ def picture(drawn: Graph) -> Markup:
     drawable = [(arrow, points) for arrow, points in zip(drawn.arrows, placed.edges, strict=True) if points]
     taken: list[Area] = []
     arrows = [_curve(arrow, points) for arrow, points in drawable]
-    labels = [_label(arrow, points, edges, taken) for arrow, points in drawable]
+    names = [_label(arrow, points, edges, taken) for arrow, points in drawable]
     boxes = [_box(box, at, paths) for box, at, paths in zip(drawn.boxes, placed.nodes, on, strict=True)]
     width, height = placed.width + 2 * MARGIN, placed.height + 2 * MARGIN
+    scale = 1 if width <= LARGE else 0.85
     size = f"{count(drawn.shown, 'attack path')} through {count(len(drawn.boxes), 'box', 'boxes')}"
     head = tag(
         "marker",
@@ -153,12 +157,12 @@ def picture(drawn: Graph) -> Markup:
         "svg",
         tag("title", f"{size}; the tables below say the same"),
         tag("defs", head),
-        tag("g", *arrows, *labels, *boxes, transform=f"translate({MARGIN} {MARGIN})"),
+        tag("g", *arrows, *names, *boxes, transform=f"translate({MARGIN} {MARGIN})"),
         viewBox=f"0 0 {width:g} {height:g}",
-        width=width,
-        height=height,
+        width=width * scale,
+        height=height * scale,
         role="img",
-        class_="picture large" if width > LARGE else "picture",
+        class_="picture large" if scale < 1 else "picture",
     )
 
 
@@ -190,7 +194,7 @@ def _label(arrow: Arrow, points: Sequence[Point], edges: Sequence[tuple[int, int
     entering = sum(1 for _, b in edges if b == arrow.target)
     leaving = sum(1 for a, _ in edges if a == arrow.source)
     first, last = (points[0], points[1]) if entering >= leaving else (points[-2], points[-1])
-    words = shorten(clean(arrow.step), 20)
+    words = shorten(clean(arrow.step), STEP)
     half, below = max(3.2 * len(words), 9.0 * len(arrow.changes)), 20 if arrow.changes else 0
     along = (0.5, 0.36, 0.64, 0.26, 0.74, 0.18, 0.82)
     spots = [

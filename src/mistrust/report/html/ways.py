@@ -86,7 +86,7 @@ def _paths(paths: Sequence[Path], hops: dict[Hop, int], every: Paths) -> Markup:
         rows.append(
             tag(
                 "tr",
-                tag("td", tag("code", path_id(p))),
+                tag("td", tag("code", path_id(p)), class_="id"),
                 tag("td", way),
                 tag("td", links),
                 data_paths=str(i),
