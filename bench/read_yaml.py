@@ -16,7 +16,7 @@ from pathlib import Path
 
 import yaml
 
-from mistrust.kube.blocks import Shapes
+from mistrust.kube.shapes import Shapes
 from mistrust.kube.yaml import documents
 
 HERE = Path(__file__).resolve().parent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mistrust.kube.events import DEPTH, REPEATS
+from mistrust.kube.build import DEPTH, REPEATS
 from mistrust.kube.yaml import DOCUMENTS, documents
 
 

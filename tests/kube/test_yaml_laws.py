@@ -10,10 +10,12 @@ import yaml
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mistrust.kube.blocks import DoubtError, Shapes, block
-from mistrust.kube.events import Memory, UnreadableError, read
+from mistrust.kube.blocks import block
+from mistrust.kube.build import Memory, read
+from mistrust.kube.events import UnreadableError
 from mistrust.kube.lines import line_of
 from mistrust.kube.scalars import resolve
+from mistrust.kube.shapes import DoubtError, Shapes
 from mistrust.kube.yaml import documents
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"], exclude_characters="\ufeff"), max_size=12)
@@ -44,11 +46,19 @@ class Dumper(yaml.SafeDumper):
 
 
 def text_node(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-    style = random.Random(text).choice(["", "", "|", ">", "'"]) if resolve(text) == text and text != "<<" else '"'
+    any_style = resolve(text) == text and text != "<<" and not set(text) & set("\r\x85\u2028\u2029")
+    style = random.Random(text).choice(["", "", "|", ">", "'"]) if any_style else '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 Dumper.add_representer(str, text_node)
+
+
+def read_by_pyyaml(text: str) -> object:
+    try:
+        return yaml.load(text, yaml.CSafeLoader)
+    except yaml.YAMLError:
+        return None
 
 
 @given(VALUES, st.sampled_from([True, False, None]), st.sampled_from([None, 8, 400]), st.sampled_from([2, 3, 8]))
@@ -56,7 +66,7 @@ def test_what_pyyaml_writes_is_read_back(value: object, flow: bool | None, width
     text = yaml.dump(
         {"v": value}, Dumper=Dumper, default_flow_style=flow, width=width, indent=indent, allow_unicode=True
     )
-    assume(yaml.load(text, yaml.CBaseLoader) is not None)
+    assume(read_by_pyyaml(text) == {"v": value})  # its folding of quoted text has a bug of its own
     assert only(text.encode()) == {"v": value}
 
 

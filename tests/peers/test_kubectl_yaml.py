@@ -157,6 +157,6 @@ def test_files_of_the_corpus(tmp_path: Path) -> None:
 def unlabelled(value: object) -> object:
     """Without the label that `kubectl label` adds."""
     assert isinstance(value, dict)
-    metadata = {**value["metadata"]}
+    metadata = {**(value.get("metadata") or {})}
     labels = {name: label for name, label in (metadata.pop("labels", None) or {}).items() if name != "zz"}
     return {**value, "metadata": {**metadata, "labels": labels}}

@@ -19,7 +19,8 @@ from yaml.events import (
     SequenceStartEvent,
 )
 
-from mistrust.kube.events import DEPTH, Names, UnreadableError, events, index
+from mistrust.kube.build import DEPTH, Names
+from mistrust.kube.events import UnreadableError, events, index
 from mistrust.kube.read import BOM, json_values
 from mistrust.kube.yaml import Chunk, chunks, decoded
 

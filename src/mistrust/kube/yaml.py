@@ -11,9 +11,11 @@ from collections.abc import Iterator
 
 import msgspec
 
-from mistrust.kube.blocks import DoubtError, Shapes, block
-from mistrust.kube.events import REPEATS, Plain, UnreadableError, read
+from mistrust.kube.blocks import block
+from mistrust.kube.build import REPEATS, Plain, read
+from mistrust.kube.events import UnreadableError
 from mistrust.kube.problem import Problem
+from mistrust.kube.shapes import DoubtError, Shapes
 
 DOCUMENTS = 100_000
 """Most documents of one file that are read."""
