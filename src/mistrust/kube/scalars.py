@@ -114,7 +114,7 @@ def value(scalar: Scalar) -> Scalar:
     Raises ValueError for what JSON cannot hold.
 
     >>> value(1e3), value(1 << 63)
-    (1000, 9.223372036854775808e+18)
+    (1000, 9.223372036854776e+18)
     """
     if type(scalar) is int:
         return scalar if -_INT64 <= scalar < _INT64 else float(scalar)
