@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from mistrust.kube.errors import UsageError
 from mistrust.kube.meta import Ref
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.identity.index import Rbac
-from mistrust.layers.identity.subjects import SERVICE_ACCOUNT
+from mistrust.layers.identity.subjects import Principal, account, group, user
 from mistrust.paths.fixes import fixes
 from mistrust.paths.graph import Key
 from mistrust.paths.hops import cost, foothold, hops
@@ -53,32 +55,59 @@ def attack(
 
     Raises `UsageError` for a start or target that the snapshot does not have.
     """
-    wanted = [Gain(t.kind) for t in targets if t.kind in set(Gain)]
-    secrets: list[Key] = [("secret", *t.name.split("/", 1)) for t in targets if t.kind == "secrets" and "/" in t.name]
-    land = terrain(snapshot, index, steps, wanted=wanted, secrets=secrets)
-    ways = Ways(land.graph)
-    begin = _starts(land, starts)
-    goals: list[tuple[Toward, list[int]]] = []
-    for target in targets:
-        toward = Toward(ways, _target_nodes(land, target))
-        goals.append((toward, [n for n in begin if toward.reaches(n) and n not in toward.targets]))
-    found = [(toward, n, target) for (toward, nodes), target in zip(goals, targets, strict=True) for n in nodes]
+    land, ways, goals = survey(snapshot, index, steps, starts, targets)
+    found = [(goal, start) for goal in goals for start in goal.starts]
     smallest = NOTHING
     if found:
         labels = Labels(land, index.defaults, frozenset(protected), costs or Costs())
-        smallest = fixes(region(ways, goals), labels, seconds)
+        smallest = fixes(region(ways, [(g.toward, [s.node for s in g.starts]) for g in goals]), labels, seconds)
     return Paths(
-        paths=_shortest(land, found, begin, limit),
+        paths=_shortest(land, found, limit),
         pairs=len(found),
-        starts=len({n for _, n, _ in found}),
+        starts=len({start.node for _, start in found}),
         targets=tuple(dict.fromkeys(str(t) for t in targets)),
         fixes=smallest,
         unknown=unseen(snapshot, index),
     )
 
 
-def _starts(land: Terrain, starts: Iterable[Foothold]) -> dict[int, bool]:
-    """The nodes to start from; True for those that have to be reached from the Internet first."""
+class Start(msgspec.Struct, frozen=True, order=True):
+    """A node to start from, and whether the Internet has to reach it first."""
+
+    node: int
+    outside: bool
+
+
+class Goal(msgspec.Struct, frozen=True):
+    """One target, and the starts that reach it."""
+
+    target: Foothold
+    toward: Toward
+    starts: tuple[Start, ...]
+
+
+def survey(
+    snapshot: Snapshot,
+    index: Rbac,
+    steps: Iterable[Step],
+    starts: Sequence[Foothold],
+    targets: Sequence[Foothold],
+) -> tuple[Terrain, Ways, tuple[Goal, ...]]:
+    """The graph, and for each target the starts that reach it; `attack` says what the arguments are."""
+    wanted = [Gain(t.kind) for t in targets if t.kind in set(Gain)]
+    secrets: list[Key] = [("secret", *t.name.split("/", 1)) for t in targets if t.kind == "secrets" and "/" in t.name]
+    asked = [principal(f.name) for f in (*starts, *targets) if f.kind == "identity"]
+    land = terrain(snapshot, index, steps, wanted=wanted, secrets=secrets, identities=asked)
+    ways, begin = Ways(land.graph), _starts(land, starts)
+    goals: list[Goal] = []
+    for target in targets:
+        toward = Toward(ways, _nodes(land, target))
+        reaching = (s for s in begin if toward.reaches(s.node) and s.node not in toward.targets)
+        goals.append(Goal(target, toward, tuple(reaching)))
+    return land, ways, tuple(goals)
+
+
+def _starts(land: Terrain, starts: Iterable[Foothold]) -> tuple[Start, ...]:
     found: dict[int, bool] = {}
     ids, workloads = land.graph.ids, land.inv.workloads
     for start in starts:
@@ -91,7 +120,7 @@ def _starts(land: Terrain, starts: Iterable[Foothold]) -> dict[int, bool]:
                 found.update({n: False for n in own if n not in found})
             case _:
                 found.update({n: False for n in _nodes(land, start) if n not in found})
-    return found
+    return tuple(Start(n, outside) for n, outside in sorted(found.items()))
 
 
 def _nodes(land: Terrain, foothold: Foothold) -> list[int]:
@@ -100,7 +129,8 @@ def _nodes(land: Terrain, foothold: Foothold) -> list[int]:
         case "pod", name:
             keys = [("pod", i) for i, w in enumerate(land.inv.workloads) if str(w.ref) == name]
         case "identity", name:
-            keys = [identity_key(name)]
+            who = principal(name)
+            keys = [("identity", who.kind, who.name)]
         case "node", "":
             keys = [NODE_TARGET]
         case "secrets", name if "/" in name:
@@ -113,44 +143,39 @@ def _nodes(land: Terrain, foothold: Foothold) -> list[int]:
             keys = [k for k in land.graph.keys if k[:2] == ("gain", kind)]
         case kind, name:
             keys = [("gain", kind, name)]
-    return [land.graph.ids[k] for k in keys if k in land.graph.ids]
+    found = [land.graph.ids[k] for k in keys if k in land.graph.ids]
+    if not found and foothold.kind in ("pod", "node", "node-identity") and foothold.name:
+        raise UsageError("the snapshot has no such start or target", got=str(foothold))
+    return found
 
 
-def identity_key(name: str) -> Key:
-    """The key of `ServiceAccount ci/runner`, `User jane` or `Group devs`.
+def principal(name: str) -> Principal:
+    """`ServiceAccount ci/runner`, `User jane` or `Group devs`.
 
     Raises `UsageError` for another form.
     """
     kind, _, rest = name.partition(" ")
-    space, slash, account = rest.partition("/")
+    space, slash, own = rest.partition("/")
     if kind == "ServiceAccount" and slash:
-        return ("identity", "User", f"{SERVICE_ACCOUNT}{space}:{account}")
+        return account(space, own)
     if kind in ("User", "Group") and rest:
-        return ("identity", kind, rest)
+        return user(rest) if kind == "User" else group(rest)
     raise UsageError("not an identity", got=name, wanted="ServiceAccount NAMESPACE/NAME, User NAME or Group NAME")
 
 
-def _target_nodes(land: Terrain, target: Foothold) -> list[int]:
-    found = _nodes(land, target)
-    if not found and target.kind in ("pod", "identity", "node") and target.name:
-        raise UsageError("the snapshot has no such target", got=str(target))
-    return found
-
-
-def _shortest(
-    land: Terrain, found: Sequence[tuple[Toward, int, Foothold]], begin: dict[int, bool], limit: int
-) -> tuple[Path, ...]:
+def _shortest(land: Terrain, found: Sequence[tuple[Goal, Start]], limit: int) -> tuple[Path, ...]:
     """One path a pair, by hops, then cost, then name; two copies of one workload have one path."""
-    order = sorted(found, key=lambda f: (f[0].far[f[1]], str(foothold(land, land.graph.keys[f[1]])), f[2]))
+    keys = land.graph.keys
+    named = [(g, s, foothold(land, keys[s.node])) for g, s in found]
+    order = sorted(named, key=lambda f: (f[0].toward.far[f[1].node], f[2], f[0].target))
     paths: dict[tuple[Foothold, Foothold], Path] = {}
-    for toward, node, target in order:
+    for goal, start, name in order:
         if len(paths) >= limit:
             break
-        proof = toward.route(node)
-        if begin[node]:
-            proof = (_door(toward.ways, node), *proof)
-        start = foothold(land, land.graph.keys[node])
-        paths.setdefault((start, target), Path(start, target, hops(land, proof), cost(land, proof)))
+        proof = goal.toward.route(start.node)
+        if start.outside:
+            proof = (_door(goal.toward.ways, start.node), *proof)
+        paths.setdefault((name, goal.target), Path(name, goal.target, hops(land, proof), cost(land, proof)))
     return tuple(sorted(paths.values(), key=lambda p: (len(p.hops), p.cost, p.start, p.target)))
 
 

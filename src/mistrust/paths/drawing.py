@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mistrust.layers.identity.rules import ANY, Names
 from mistrust.layers.identity.subjects import Principal, account
 from mistrust.paths.graph import Key, Reason, Sketch
+from mistrust.paths.needs import ALL_NAMES, Span
 from mistrust.paths.powers import HOLDS, STEP, Powers, pairs
 from mistrust.paths.rights import CLUSTER, NAMESPACES, Held, counts, scope_of
 from mistrust.paths.step import Gain
@@ -63,7 +63,7 @@ class Drawing:
                     self.atom(node, held, s, n)
         return self.nodes[held]
 
-    def easiest(self, key: Key, outcomes: Iterable[tuple[int, str, Names]]) -> Best:
+    def easiest(self, key: Key, outcomes: Iterable[tuple[int, str, Span]]) -> Best:
         """For everything that these successes lead to, the easiest step."""
         best: Best = {}
         for s, scope, names in outcomes:
@@ -77,7 +77,9 @@ class Drawing:
     def draw(self, source: int, best: Best) -> None:
         """Edges to everything gained."""
         for head, (cost, _, _, s, assumes) in best.items():
-            self.sketch.edge(source, self.sketch.node(*head), self.sketch.why(Reason(STEP, s, 1, cost, assumes)))
+            half = head[0] == "ready"
+            why = Reason(STEP, s, 0 if half else 1, 0.0 if half else cost, assumes)
+            self.sketch.edge(source, self.sketch.node(*head), self.sketch.why(why))
 
     def principals(self) -> None:
         """What each principal puts together from its roles, and the principals that it becomes by taking on more."""
@@ -115,7 +117,7 @@ class Drawing:
         step = self.powers.steps[s]
         need, wanted = step.needs[n], scope_of(step, step.needs[n])
         space = scope if wanted == "namespace" and scope != NAMESPACES else CLUSTER
-        named = need.names == "target" and self.powers.reading.worth[role][s, n] is not ANY
+        named = need.names == "target" and not self.powers.reading.worth[role][s, n].every
         if not named and counts(step, need, scope, space):
             self.sketch.edge(node, self.sketch.node("part", s, n, space), self.holds)
 
@@ -134,7 +136,7 @@ class Drawing:
                 parts: list[Key] = [("part", s, n, space if f else CLUSTER) for n, f in enumerate(follows)]
                 if all(p in ids for p in parts):
                     sources = [ids[p] for p in parts] + ([self.sketch.node(*machine)] if machine else [])
-                    for head, assumes in self.powers.gained(s, space or self.powers.landing(s, CLUSTER), ANY):
+                    for head, assumes in self.powers.gained(s, space or self.powers.landing(s, CLUSTER), ALL_NAMES):
                         why = self.sketch.why(Reason(STEP, s, 1, step.cost, assumes))
                         self.sketch.joint(sources, self.sketch.node(*head), why)
 

@@ -60,11 +60,11 @@ def surroundings(step: Step, example: Example) -> Snapshot:
 
     Besides, nothing but what every cluster has: `cluster-admin`, and a service account `default` in each namespace.
     """
-    objects = [_object(o) for o in (*example.objects, *_attacker(example))]
+    objects = [_object(o) for o in (*example.objects, *_bound(example))]
     refs = {o.ref for o in objects}
     spaces = dict.fromkeys(["shop", "kube-system", *(o.namespace for o in objects if o.namespace)])
     beside: list[dict[str, object]] = [_named("Namespace", ns) for ns in spaces]
-    beside.append(_named("Node", "attacker"))
+    beside += [_named("ServiceAccount", "attacker", "shop"), _named("Node", "attacker")]
     beside.append(
         {
             "apiVersion": RBAC,
@@ -93,8 +93,7 @@ def _named(kind: str, name: str, namespace: str = "") -> dict[str, object]:
     return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name, **within}}
 
 
-def _attacker(example: Example) -> Iterator[dict[str, object]]:
-    yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": ATTACKER}
+def _bound(example: Example) -> Iterator[dict[str, object]]:
     if not example.rules:
         return
     within = {"namespace": example.namespace} if example.namespace else {}

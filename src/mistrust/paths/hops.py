@@ -98,7 +98,7 @@ def _acts(graph: Graph, proof: Proof) -> Iterator[Act]:
         silent: list[int] = []
         holders: list[int] = []
         for node in sources:
-            while node in into and _reason(graph, into[node]).name in SILENT:
+            while node in into and _silently(_reason(graph, into[node])):
                 silent.append(into[node])
                 node = _ends(graph, into[node])[0][0]
             holders.append(node)
@@ -120,10 +120,14 @@ def _ends(graph: Graph, edge: int) -> tuple[tuple[int, ...], int]:
     return graph.joints[-1 - edge].sources, graph.joints[-1 - edge].target
 
 
+def _silently(reason: Reason) -> bool:
+    return reason.name in SILENT or (reason.name == STEP and not reason.hops)
+
+
 def _contains(graph: Graph, edge: int) -> bool:
     """Is it an edge to something that is simply part of what was gained, and worth naming?"""
     reason = _reason(graph, edge)
-    return not reason.hops and reason.name not in SILENT and len(graph.keys[_ends(graph, edge)[1]]) > 1
+    return not reason.hops and not _silently(reason) and len(graph.keys[_ends(graph, edge)[1]]) > 1
 
 
 def _hop(terrain: Terrain, act: Act) -> Hop:

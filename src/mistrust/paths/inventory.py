@@ -51,7 +51,7 @@ class Inventory(msgspec.Struct, frozen=True):
     control_plane: frozenset[str]
     """The nodes that certainly hold the control plane's keys."""
     token_secrets: Mapping[Account, Secret]
-    """Long-lived tokens kept in Secrets, by the service account that they are for."""
+    """Long-lived tokens kept in Secrets, by the service account that they are for; worthless without it."""
 
 
 def inventory(snapshot: Snapshot) -> Inventory:
@@ -75,6 +75,13 @@ def inventory(snapshot: Snapshot) -> Inventory:
     labelled = {n for n, node in nodes.items() if node and not CONTROL_PLANE_LABELS.isdisjoint(node.metadata.labels)}
     serving = {n for w in workloads if is_api_server(w) for n in nodes_of(w)} & nodes.keys()
     around = surroundings(snapshot)
+    secrets = {
+        (s.namespace, s.metadata.annotations.get(TOKEN_ACCOUNT, "")): s
+        for s in sorted(snapshot.of(Secret), key=lambda s: s.ref, reverse=True)
+        if s.type == TOKEN_SECRET
+    }
+    if snapshot.scope is Scope.MANIFESTS or snapshot.blind(ServiceAccount):
+        accounts.update(dict.fromkeys(a for a in secrets if a[1] and a not in accounts))
     return Inventory(
         snapshot=snapshot,
         namespaces=tuple(sorted(namespaces)),
@@ -83,11 +90,7 @@ def inventory(snapshot: Snapshot) -> Inventory:
         ways_out=tuple(escapes(w, around) for w in workloads),
         nodes=dict(sorted(nodes.items())),
         control_plane=frozenset(labelled | serving),
-        token_secrets={
-            (s.namespace, s.metadata.annotations.get(TOKEN_ACCOUNT, "")): s
-            for s in sorted(snapshot.of(Secret), key=lambda s: s.ref, reverse=True)
-            if s.type == TOKEN_SECRET and s.metadata.annotations.get(TOKEN_ACCOUNT)
-        },
+        token_secrets={a: s for a, s in secrets.items() if a in accounts},
     )
 
 

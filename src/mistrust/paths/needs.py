@@ -22,6 +22,36 @@ Met = Mapping[NeedAt, Names]
 """What one rule meets, and for which names."""
 
 
+class Span(msgspec.Struct, frozen=True, gc=False):
+    """The names of targets that several rules give together.
+
+    A name that one rule lists is kept although another gives all names: it is left when the other goes.
+    """
+
+    every: bool = False
+    named: frozenset[str] = frozenset()
+
+    def __or__(self, other: Span) -> Span:
+        return Span(self.every or other.every, self.named | other.named)
+
+    def __and__(self, other: Span) -> Span:
+        """What both give; a name of one counts if the other has it, or has all."""
+        mine = self.named if other.every else self.named & other.named
+        return Span(self.every and other.every, mine | (other.named if self.every else frozenset()))
+
+    def __bool__(self) -> bool:
+        return self.every or bool(self.named)
+
+
+ALL_NAMES = Span(every=True)
+NO_NAMES = Span()
+
+
+def span(names: Names) -> Span:
+    """The names that one rule gives."""
+    return Span(named=names) if isinstance(names, frozenset) else ALL_NAMES
+
+
 class Gated(msgspec.Struct, frozen=True):
     """A step that works in the version at hand."""
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from mistrust.layers.identity.rules import ANY, Names
 from mistrust.layers.identity.subjects import Principal
 from mistrust.paths.conditions import IN_NAMESPACE, Conditions, every
 from mistrust.paths.graph import Key
 from mistrust.paths.inventory import Inventory
-from mistrust.paths.needs import Gated, role_kind
+from mistrust.paths.needs import ALL_NAMES, Gated, Span, role_kind
 from mistrust.paths.rights import CLUSTER, NAMESPACES, Held, Reading, scope_of
 from mistrust.paths.step import Gain, Step
 from mistrust.paths.structure import account_key, leads_to
@@ -44,7 +43,7 @@ class Powers:
         self.possible = tuple(
             s for s, t in enumerate(self.steps) if every([conditions.of_cluster(w) for w in t.where]) is not None
         )
-        self._templates: dict[tuple[int, str], tuple[tuple[int, str, Names], ...]] = {}
+        self._templates: dict[tuple[int, str], tuple[tuple[int, str, Span], ...]] = {}
         self._fixed = frozenset(scope_of(t, n) for t in self.steps for n in t.needs)
         self.by_requests = tuple(
             s
@@ -83,7 +82,7 @@ class Powers:
         principal = Principal("User" if kind == "User" else "Group", name)
         return tuple((g, self.rights.gives[g], self.rights.grants[g].namespace) for g in self.rights.granted(principal))
 
-    def enough(self, held: Held) -> Iterator[tuple[int, str, Names]]:
+    def enough(self, held: Held) -> Iterator[tuple[int, str, Span]]:
         """The steps that one held role is enough for, where, and for which names."""
         role, scope = held
         generic = scope if scope in (CLUSTER, NAMESPACES) or scope in self._fixed else GENERIC
@@ -100,7 +99,7 @@ class Powers:
         for s, where, names in template:
             yield s, scope if where == GENERIC else where, names
 
-    def composing(self, key: Key, steps: Iterable[int]) -> Iterator[tuple[int, str, Names]]:
+    def composing(self, key: Key, steps: Iterable[int]) -> Iterator[tuple[int, str, Span]]:
         """Of these steps, those that a principal puts together from several roles, or that gain it roles by name."""
         worth = self.reading.worth
         held = sorted({(r, scope) for _, r, scope in self.sources(key)})
@@ -111,7 +110,7 @@ class Powers:
                 for scope, names in self.reading.outcomes(s, adding).items():
                     yield s, scope, names
 
-    def alone(self, key: Key) -> Iterator[tuple[int, str, Names]]:
+    def alone(self, key: Key) -> Iterator[tuple[int, str, Span]]:
         """The steps that whoever stands at a node may take without a role, or with those of the pod's own token."""
         for s in self.possible:
             step = self.steps[s]
@@ -126,24 +125,24 @@ class Powers:
                         held = sorted({(r, scope) for _, r, scope in self.sources(key)})
                         yield from ((s, scope, names) for scope, names in self.reading.outcomes(s, held).items())
                     else:
-                        yield s, self.landing(s, w.namespace), ANY
+                        yield s, self.landing(s, w.namespace), ALL_NAMES
                 case ("identity", str(kind), str(name)) if step.actor == "identity":
                     owner = Principal("User" if kind == "User" else "Group", name).service_account
                     if owner and every([self.conditions.of_account(w, owner) for w in step.where]) is not None:
-                        yield s, self.landing(s, owner[0]), ANY
+                        yield s, self.landing(s, owner[0]), ALL_NAMES
                 case ("some-node",) if step.actor == "node":
-                    yield s, self.landing(s, CLUSTER), ANY
+                    yield s, self.landing(s, CLUSTER), ALL_NAMES
                 case ("some-node-identity",) if step.actor == "node-identity":
-                    yield s, self.landing(s, CLUSTER), ANY
+                    yield s, self.landing(s, CLUSTER), ALL_NAMES
                 case ("internet",) if step.actor == "outside":
-                    yield s, self.landing(s, CLUSTER), ANY
+                    yield s, self.landing(s, CLUSTER), ALL_NAMES
                 case _:
                     continue
 
     def _personal(self, s: int) -> bool:
         return self.steps[s].gains in (Gain.ROLE, Gain.REWRITE_ROLE)
 
-    def gained(self, s: int, scope: str, names: Names) -> Iterator[tuple[Key, str]]:
+    def gained(self, s: int, scope: str, span: Span) -> Iterator[tuple[Key, str]]:
         """The nodes that a step gains in a namespace, with what has to be taken for granted."""
         step = self.steps[s]
         known = [self.gates[s].assumes, *(self.conditions.of_cluster(w) for w in step.where)]
@@ -151,10 +150,10 @@ class Powers:
         for ns in self.inv.namespaces if local and scope == CLUSTER else (scope,):
             answer = every([*known, *(self.conditions.of_namespace(w, ns) for w in local)])
             if answer is not None:
-                for key in self.targets.of(step, ns, names):
+                for key in self.targets.of(step, ns, span):
                     yield key, answer
 
-    def heads(self, key: Key, s: int, scope: str, names: Names) -> Iterator[tuple[Key, str]]:
+    def heads(self, key: Key, s: int, scope: str, span: Span) -> Iterator[tuple[Key, str]]:
         """What a step leads to for whoever stands at a node.
 
         A step of a node gives only its half: the node itself has to be held too. Roles by name are gained by a
@@ -162,49 +161,47 @@ class Powers:
         """
         step = self.steps[s]
         if step.actor in ("node", "node-identity"):
-            yield from ((("ready", s, *k), a) for k, a in self.gained(s, scope, names))
+            yield from ((("ready", s, *k), a) for k, a in self.gained(s, scope, span))
             return
-        yield from self.gained(s, scope, names)
+        yield from self.gained(s, scope, span)
         if key[0] == "held":
             return
         assumes = self.gates[s].assumes
         if step.gains is Gain.ROLE:
-            yield from ((k, assumes) for k in self._taking_on(key, step, scope, names))
+            yield from ((k, assumes) for k in self._taking_on(key, step, scope, span))
         elif step.gains is Gain.REWRITE_ROLE:
-            yield from ((k, assumes) for k in self._rewriting(key, step, scope, names))
+            yield from ((k, assumes) for k in self._rewriting(key, step, scope, span))
 
-    def _taking_on(self, key: Key, step: Step, scope: str, names: Names) -> Iterator[Key]:
+    def _taking_on(self, key: Key, step: Step, scope: str, span: Span) -> Iterator[Key]:
         """The principal with one more role."""
         kind, space = role_kind(step), NAMESPACES if scope == CLUSTER and step.scope == "namespace" else scope
-        if kind == "ClusterRole" and not isinstance(names, frozenset):
-            return
         base = key if key[0] == "as" else ("as", *key[1:])
-        known = {(r, n) for _, r, n in self.sources(key)}
-        for role in self._roles(kind, space, names):
+        known = set(pairs(base[3:]))
+        for role in self._roles(kind, space, span):
             place = self.rights.roles[role].source.namespace if kind == "Role" else space
             if (role, place) not in known and len(base) < DEEPEST:
                 extra = sorted([*pairs(base[3:]), (role, place)])
                 yield (*base[:3], *(part for pair in extra for part in pair))
 
-    def _roles(self, kind: str, space: str, names: Names) -> Iterator[int]:
-        if isinstance(names, frozenset):
-            candidates = sorted({i for name in names for i in self._named_roles.get((kind, name), ())})
-        else:
-            candidates = [i for (k, _), several in self._named_roles.items() if k == kind for i in several]
-        for i in candidates:
+    def _roles(self, kind: str, space: str, span: Span) -> Iterator[int]:
+        """The roles that may be bound; any ClusterRole at all is `cluster-admin`, and another gain."""
+        found = {i for name in span.named for i in self._named_roles.get((kind, name), ())}
+        if span.every and kind == "Role":
+            found.update(i for (k, _), several in self._named_roles.items() if k == kind for i in several)
+        for i in sorted(found):
             if space in (CLUSTER, NAMESPACES, self.rights.roles[i].source.namespace) or kind == "ClusterRole":
                 yield i
 
-    def _rewriting(self, key: Key, step: Step, scope: str, names: Names) -> Iterator[Key]:
-        yield from dict.fromkeys(head for _, head in self.rewritten(key, step, scope, names))
+    def _rewriting(self, key: Key, step: Step, scope: str, span: Span) -> Iterator[Key]:
+        yield from dict.fromkeys(head for _, head in self.rewritten(key, step, scope, span))
 
-    def rewritten(self, key: Key, step: Step, scope: str, names: Names) -> Iterator[tuple[Source, Key]]:
+    def rewritten(self, key: Key, step: Step, scope: str, span: Span) -> Iterator[tuple[Source, Key]]:
         """The roles that may be rewritten and are bound to the principal itself, and what that makes of it."""
         kind = role_kind(step)
         for source in self.sources(key):
             grant, number, space = source
             role = self.rights.roles[number].source
-            named = not isinstance(names, frozenset) or role.name in names
+            named = span.every or role.name in span.named
             if grant >= 0 and kind == role.KIND and named and (kind == "ClusterRole" or scope in (CLUSTER, space)):
                 admin = (str(Gain.CLUSTER_ADMIN),) if space == CLUSTER else ("gain", str(Gain.NAMESPACE_ADMIN), space)
                 yield source, admin

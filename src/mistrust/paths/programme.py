@@ -80,6 +80,7 @@ class Programme:
         """The cheapest labels; None where the limit was reached before any answer was found."""
         import highspy
         import numpy as np
+        from highspy._core import _Highs  # `Highs`, which wraps it, prints a banner when it is made
 
         count = len(self.prices)
         model = highspy.HighsLp()
@@ -95,7 +96,7 @@ class Programme:
         binary = frozenset(self.labels.values())
         whole, free = highspy.HighsVarType.kInteger, highspy.HighsVarType.kContinuous
         model.integrality_ = [whole if v in binary else free for v in range(count)]
-        solver = highspy.Highs()  # type: ignore[no-untyped-call]
+        solver = _Highs()
         for option, value in OPTIONS.items():
             solver.setOptionValue(option, value)
         solver.setOptionValue("time_limit", seconds)

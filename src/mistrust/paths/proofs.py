@@ -12,6 +12,7 @@ import msgspec
 from mistrust.layers.identity.rules import ANY, Names
 from mistrust.layers.identity.subjects import Principal
 from mistrust.paths.graph import Key
+from mistrust.paths.needs import Span, span
 from mistrust.paths.powers import Powers
 from mistrust.paths.rights import counts
 from mistrust.paths.step import Gain
@@ -35,7 +36,7 @@ class Taken(msgspec.Struct, frozen=True):
     needs: tuple[tuple[Met, ...], ...]
 
 
-Outcome = tuple[int, str, Names]
+Outcome = tuple[int, str, Span]
 """A step, the namespace in which it succeeds, and the names that it gains."""
 
 
@@ -70,7 +71,7 @@ class Proofs:
         """Every step that leads from one node to another."""
         return tuple(self._taken(source, target, *outcome) for outcome in self._leading(source).get(target, ()))
 
-    def _taken(self, source: Key, target: Key, s: int, scope: str, names: Names) -> Taken:
+    def _taken(self, source: Key, target: Key, s: int, scope: str, names: Span) -> Taken:
         step = self.powers.steps[s]
         needs = [self._for(source, target, s, n, scope) for n in range(len(step.needs))]
         if step.gains is Gain.REWRITE_ROLE:
@@ -105,7 +106,7 @@ class Proofs:
         return tuple(
             m
             for m, names in met
-            if names is ANY or any(head == target for head, _ in self.powers.heads(source, s, scope, names))
+            if names is ANY or any(head == target for head, _ in self.powers.heads(source, s, scope, span(names)))
         )
 
     def _meeting(self, source: Key, s: int, n: int, scope: str) -> tuple[tuple[Met, Names], ...]:

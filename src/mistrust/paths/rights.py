@@ -10,9 +10,9 @@ from mistrust.kube.meta import Object, Ref
 from mistrust.kube.rbac import PolicyRule
 from mistrust.layers.identity.index import Grant, Rbac
 from mistrust.layers.identity.roles import EffectiveRole
-from mistrust.layers.identity.rules import ANY, NONE, Names
+from mistrust.layers.identity.rules import NONE, Names
 from mistrust.layers.identity.subjects import Principal, group, groups_of
-from mistrust.paths.needs import NeedAt, Needs, both, either
+from mistrust.paths.needs import ALL_NAMES, NO_NAMES, NeedAt, Needs, Span, span
 from mistrust.paths.step import Need, Step
 
 CLUSTER = ""
@@ -23,9 +23,6 @@ NAMESPACES = "*"
 
 Held = tuple[int, str]
 """Index of a role, and the scope in which it is held."""
-
-Outcome = tuple[str, Names]
-"""The namespace (`CLUSTER` for all of them) in which a step gains something, and the names of what it gains."""
 
 
 class Rights(msgspec.Struct, frozen=True):
@@ -77,14 +74,14 @@ class Reading(msgspec.Struct, frozen=True):
 
     rights: Rights
     steps: Sequence[Step]
-    worth: tuple[Mapping[NeedAt, Names], ...]
+    worth: tuple[Mapping[NeedAt, Span], ...]
     """For each role the needs that it meets, and for which names."""
     meets: Needs
 
-    def outcomes(self, step: int, held: Iterable[Held]) -> dict[str, Names]:
+    def outcomes(self, step: int, held: Iterable[Held]) -> dict[str, Span]:
         """Where a step succeeds for someone who holds these roles, and what it gains there.
 
-        A namespace is left out where the answer for all of them says as much.
+        A namespace is named although `CLUSTER` covers it, if a role is held there: it may succeed when others are gone.
         """
         return _outcomes(self.steps[step], step, [(self.worth[r], scope) for r, scope in held])
 
@@ -99,18 +96,18 @@ class Reading(msgspec.Struct, frozen=True):
 def read(rights: Rights, steps: Sequence[Step]) -> Reading:
     """Ask once a role what it is worth."""
     needs = Needs(steps)
-    known: dict[int, Mapping[NeedAt, Names]] = {}
+    known: dict[int, Mapping[NeedAt, Span]] = {}
     for role in rights.roles:
         if role.content not in known:
             known[role.content] = _worth(role.rules, needs)
     return Reading(rights, steps, tuple(known[r.content] for r in rights.roles), needs)
 
 
-def _worth(rules: Iterable[PolicyRule], needs: Needs) -> Mapping[NeedAt, Names]:
-    total: dict[NeedAt, Names] = {}
+def _worth(rules: Iterable[PolicyRule], needs: Needs) -> Mapping[NeedAt, Span]:
+    total: dict[NeedAt, Span] = {}
     for rule in rules:
         for at, names in needs.met_by(rule).items():
-            total[at] = either(total.get(at, NONE), names)
+            total[at] = total.get(at, NO_NAMES) | span(names)
     return total
 
 
@@ -129,31 +126,25 @@ def counts(step: Step, need: Need, scope: str, gained: str) -> bool:
     return scope == NAMESPACES or scope == (gained if wanted == "namespace" else wanted)
 
 
-def _outcomes(step: Step, s: int, held: Sequence[tuple[Mapping[NeedAt, Names], str]]) -> dict[str, Names]:
-    follows = any(scope_of(step, need) == "namespace" for need in step.needs)
-    if not follows:
-        fixed = step.scope if step.scope not in ("namespace", "cluster") else CLUSTER
-        names = _names(step, s, held, fixed)
-        return {} if names == NONE else {fixed: names}
-    everywhere = _names(step, s, held, CLUSTER)
-    result = {} if everywhere == NONE else {CLUSTER: everywhere}
-    for scope in sorted({scope for _, scope in held} - {CLUSTER, NAMESPACES}):
-        names = _names(step, s, held, scope)
-        if names not in (NONE, everywhere):
-            result[scope] = names
-    return result
+def _outcomes(step: Step, s: int, held: Sequence[tuple[Mapping[NeedAt, Span], str]]) -> dict[str, Span]:
+    if any(scope_of(step, need) == "namespace" for need in step.needs):
+        scopes = sorted({CLUSTER, *(scope for _, scope in held)} - {NAMESPACES})
+    else:
+        scopes = [step.scope if step.scope not in ("namespace", "cluster") else CLUSTER]
+    found = ((scope, _gained(step, s, held, scope)) for scope in scopes)
+    return {scope: names for scope, names in found if names}
 
 
-def _names(step: Step, s: int, held: Sequence[tuple[Mapping[NeedAt, Names], str]], gained: str) -> Names:
-    """The names that all needs leave; `NONE` where one need is not met."""
-    names: Names = ANY
+def _gained(step: Step, s: int, held: Sequence[tuple[Mapping[NeedAt, Span], str]], gained: str) -> Span:
+    """The names that all needs leave; none where one need is not met."""
+    names = ALL_NAMES
     for n, need in enumerate(step.needs):
-        met: Names = NONE
+        met = NO_NAMES
         for worth, scope in held:
             if (s, n) in worth and counts(step, need, scope, gained):
-                met = either(met, worth[s, n])
-        if met == NONE:
-            return NONE
+                met |= worth[s, n]
+        if not met:
+            return NO_NAMES
         if need.names == "target":
-            names = both(names, met)
+            names &= met
     return names

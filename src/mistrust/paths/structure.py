@@ -64,6 +64,7 @@ def draw_pods(sketch: Sketch, inv: Inventory, exposed: tuple[Exposure, ...]) -> 
     on_node, contains = sketch.why(Reason(ON_NODE)), sketch.why(Reason(CONTAINS))
     shared = sketch.why(Reason(ON_NODE, assumes="it runs on the same node"))
     live = bool(inv.nodes)
+    owners = {account_key(*a) for a in inv.accounts}
     running_as: set[tuple[str, Account]] = set()
     for i, w in enumerate(inv.workloads):
         pod = sketch.node("pod", i)
@@ -74,6 +75,8 @@ def draw_pods(sketch: Sketch, inv: Inventory, exposed: tuple[Exposure, ...]) -> 
             sketch.edge(sketch.node("node-pods", n), pod, on_node if certain else shared)
             running_as.add((n, (w.namespace, w.spec.identity)))
         for key, escape in easiest(inv.ways_out[i], hosts).items():
+            if key[0] == "identity" and key not in owners:
+                continue
             assumes = escape.condition
             if key[0] == "node" and not hosts:
                 assumes = "; ".join(p for p in (assumes, "its pods run on some node again") if p)
@@ -201,7 +204,8 @@ def draw_identities(sketch: Sketch, accounts: Iterable[Account], others: Iterabl
             groups.add(principal.name)
             continue
         node = identity_node(sketch, principal)
-        sketch.edge(any_user, node, contains)
+        if principal.service_account is None:
+            sketch.edge(any_user, node, contains)
         for g in groups_of(principal):
             sketch.edge(node, identity_node(sketch, group(g)), member)
     for name in sorted(groups):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mistrust.layers.identity.rules import Names
 from mistrust.layers.identity.subjects import NODE, account, group, user
 from mistrust.paths.graph import Key
 from mistrust.paths.inventory import CONTROL_PLANE, Inventory
-from mistrust.paths.needs import role_kind
+from mistrust.paths.needs import Span, role_kind
 from mistrust.paths.rights import CLUSTER
 from mistrust.paths.step import Gain, Step
 
@@ -31,14 +30,11 @@ class Targets:
             for name in {p.name for p in w.pods} | {w.ref.name}:
                 self._pods.setdefault(name, []).append(i)
 
-    def of(self, step: Step, scope: str, names: Names) -> Iterator[Key]:
+    def of(self, step: Step, scope: str, span: Span) -> Iterator[Key]:
         """The nodes for a step that succeeded in a namespace (`CLUSTER`: everywhere) for these names."""
-        if step.targets:
-            names = frozenset(step.targets)
-        gain = step.gains
-        if not isinstance(names, frozenset):
+        gain, names = step.gains, frozenset(step.targets) or span.named
+        if span.every and not step.targets:
             yield from self._all(step, scope)
-            return
         for name in sorted(names):
             match gain:
                 case Gain.SERVICE_ACCOUNT:

@@ -10,6 +10,7 @@ from mistrust.kube.core import ServiceAccount
 from mistrust.kube.meta import Other
 from mistrust.kube.snapshot import Scope, Snapshot
 from mistrust.layers.identity.index import Rbac
+from mistrust.layers.identity.subjects import Principal
 from mistrust.layers.pods.admission import Enforced
 from mistrust.paths.conditions import Conditions
 from mistrust.paths.drawing import draw_powers
@@ -35,12 +36,18 @@ class Terrain(msgspec.Struct, frozen=True):
 
 
 def terrain(
-    snapshot: Snapshot, index: Rbac, steps: Iterable[Step], *, wanted: Iterable[Gain] = (), secrets: Iterable[Key] = ()
+    snapshot: Snapshot,
+    index: Rbac,
+    steps: Iterable[Step],
+    *,
+    wanted: Iterable[Gain] = (),
+    secrets: Iterable[Key] = (),
+    identities: Iterable[Principal] = (),
 ) -> Terrain:
     """Draw the graph of a snapshot.
 
     `wanted` are gains that lead no further (a leak, a cloud identity) and are drawn only because somebody asks for
-    them; `secrets` are the keys of Secrets that somebody asks for.
+    them; `secrets` are the keys of Secrets, `identities` those that somebody asks for although no binding names them.
     """
     known = rights(index)
     inv = _with_named_accounts(inventory(snapshot), known)
@@ -52,7 +59,8 @@ def terrain(
     draw_pods(sketch, inv, exposed)
     draw_nodes(sketch, inv)
     draw_secrets(sketch, inv)
-    draw_identities(sketch, inv.accounts, (p for p in known.of if p.service_account is None))
+    named = sorted({*identities, *(p for p in known.of if p.service_account is None)})
+    draw_identities(sketch, inv.accounts, named)
     powers = Powers(
         inv,
         read(known, [g.step for g in gates]),
