@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from mistrust.access.finding import Finding
 from mistrust.paths.path import Change
 from mistrust.report.assessment import Assessment, Row, change_id
@@ -159,7 +161,7 @@ def _coverage(assessment: Assessment, screen: Screen) -> list[str]:
         places = f"{count(len(blind), 'place')} in {count(len({p.file for p in blind}), 'file')}"
         lines.append(f"Not understood: {places}" + (f"; {remarks}" if remarks else ""))
         shown = blind if len(blind) <= PROBLEMS else blind[: PROBLEMS - 1]
-        lines += [f"  {p}" for p in shown]
+        lines += [f"  {replace(p, file=_end_of(p.file, screen))}" for p in shown]
         if len(blind) > len(shown):
             lines.append(f"  and {len(blind) - len(shown):,} more")
     elif remarks:
@@ -172,6 +174,13 @@ def _coverage(assessment: Assessment, screen: Screen) -> list[str]:
     if assessment.paths.unknown:
         lines.append(f"Might open a path: {listed(assessment.paths.unknown, 2)}")
     return [screen.paint(screen.fit(line, screen.width), "yellow") for line in lines]
+
+
+def _end_of(file: str, screen: Screen) -> str:
+    """The end of a long file name says more than its beginning."""
+    name = screen.clean(file)
+    room = screen.width * 2 // 5
+    return name if len(name) <= room else screen.ellipsis + name[-room:]
 
 
 def _end(assessment: Assessment, screen: Screen) -> list[str]:

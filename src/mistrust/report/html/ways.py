@@ -20,7 +20,7 @@ def ways(assessment: Assessment, locate: Locate, catalog: Catalog) -> Markup:
     """The whole section; without a path it says what was looked for."""
     paths = assessment.paths
     sentence = f"{paths_sentence(assessment)} {fixes_sentence(paths.fixes, paths.pairs)}".strip()
-    parts = [tag("h2", "Attack paths"), tag("p", sentence, class_="lead")]
+    parts = [tag("h2", "Attack paths"), tag("p", f"{sentence[:1].upper()}{sentence[1:]}", class_="lead")]
     if paths.fixes.changes:
         parts.append(_changes(paths.fixes.changes, paths, locate))
     if paths.paths:
