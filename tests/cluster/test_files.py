@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from mistrust.cluster.files import read_files
 from mistrust.cluster.saved import load, save
-from mistrust.kube.errors import InputError
+from mistrust.kube.errors import InputError, UsageError
 from mistrust.kube.snapshot import Scope
 
 NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: %s}\n"
@@ -92,3 +94,26 @@ def test_a_saved_snapshot_is_the_same_snapshot_and_the_same_bytes(tmp_path: Path
 def test_a_damaged_snapshot_is_refused_with_the_place(data: bytes, what: str) -> None:
     with pytest.raises(InputError, match=what):
         load(data, "s.mist")
+
+
+def test_a_pipe_in_a_folder_is_a_problem_and_never_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "a.yaml").write_text(NAMESPACE % "a")
+    s = read_files([str(tmp_path)]).snapshot
+    assert [o.name for o in s.objects] == ["a"]
+    assert [(p.what, p.blinds) for p in s.problems] == [("not a regular file", True)]
+
+
+def test_a_pipe_that_is_named_is_read_once_and_its_text_kept_for_the_lines(tmp_path: Path) -> None:
+    os.mkfifo(pipe := tmp_path / "pipe")
+    writer = threading.Thread(target=pipe.write_text, args=(NAMESPACE % "a",))
+    writer.start()
+    source = read_files([str(pipe)])
+    writer.join()
+    assert source.texts == {str(pipe): (NAMESPACE % "a").encode()}
+
+
+@pytest.mark.parametrize("paths", [[""], ["-", "-"]])
+def test_a_source_that_is_none_is_usage(paths: list[str]) -> None:
+    with pytest.raises(UsageError, match="no such source"):
+        read_files(paths)

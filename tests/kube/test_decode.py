@@ -99,6 +99,12 @@ def test_what_is_no_object_is_a_remark_that_says_what_it_is(value: object, got: 
     assert (problem.what, problem.got, problem.blinds) == ("not a Kubernetes object", got, False)
 
 
+def test_what_was_meant_to_be_an_object_blinds() -> None:
+    (problem,) = both({"kind": "Pod", "metadata": {"name": "p"}, "spec": {}})
+    assert isinstance(problem, Problem)
+    assert problem.blinds
+
+
 def test_an_object_that_the_server_would_refuse_is_a_problem_with_field_got_and_wanted() -> None:
     (problem,) = both(pod(containers="web"))
     assert isinstance(problem, Problem)

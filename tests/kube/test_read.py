@@ -60,4 +60,20 @@ def test_no_bytes_raise(data: bytes) -> None:
 def test_spans_of_concatenated_values_are_the_values(values: list[dict[str, object]]) -> None:
     data = b" ".join(json.dumps(v).encode() for v in values)
     spans = list(json_values(data))
-    assert [json.loads(data[s[0] : s[1]]) for s in spans if isinstance(s, tuple) and data[s[0] : s[1]].strip()] == values
+    assert [
+        json.loads(data[s[0] : s[1]]) for s in spans if isinstance(s, tuple) and data[s[0] : s[1]].strip()
+    ] == values
+
+
+def test_json_nested_beyond_reason_is_a_problem_and_never_a_crash() -> None:
+    deep = b'{"a":' * 200_000 + b"1" + b"}" * 200_000
+    lists = b'{"apiVersion":"v1","kind":"List","items":[' * 5_000 + b"]}" * 5_000
+    for data in (deep, lists):
+        objects, problems = read(data, "deep.json")
+        assert objects == []
+        assert [(p.what, p.blinds) for p in problems] == [("nested too deeply", True)]
+
+
+def test_many_concatenated_values_each_know_their_line() -> None:
+    data = b"\n".join([json.dumps(ROLE).encode()] * 3_000)
+    assert [o.origin.line for o in read(data, "f")[0]] == list(range(1, 3_001))

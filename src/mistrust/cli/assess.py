@@ -18,6 +18,7 @@ from mistrust.cli.entries import Entries
 from mistrust.cli.footholds import starts, targets
 from mistrust.cli.progress import Progress
 from mistrust.cli.source import source_words
+from mistrust.cli.version import version
 from mistrust.kube.errors import UsageError
 from mistrust.kube.meta import Ref
 from mistrust.kube.snapshot import Snapshot
@@ -67,8 +68,8 @@ def assess(snapshot: Snapshot, args: argparse.Namespace) -> Assessed:
             protected=_protected(config, snapshot),
         )
     rows = (
-        Row("permissions", granted=(granted - _brought(identity, snapshot)).count()),
-        Row("node powers", granted=powers.count()),
+        Row("permissions", granted=(granted - _brought(identity, snapshot)).count(), layer=identity.name),
+        Row("node powers", granted=powers.count(), layer=pods.name),
     )
     known = checks()
     every = on_paths((*findings(facts, known), *path_findings(paths, known)), paths)
@@ -81,7 +82,7 @@ def _assessed(
 ) -> Assessed:
     shown = tuple(f for f in judged.open if _in(f, args.namespace))
     baseline = getattr(args, "baseline", None) or config.check.baseline
-    known = _known(baseline, updating=getattr(args, "update_baseline", False))
+    known = frozenset(f.id for f in judged.open) if getattr(args, "update_baseline", False) else _known(baseline)
     gate = getattr(args, "gate", None) or config.check.gate or "high"
     if gate != "none" and gate not in tuple(Severity):
         raise UsageError("no such gate", got=gate, wanted=", ".join((*Severity, "none")))
@@ -105,6 +106,7 @@ def _assessed(
         gaps=snapshot.gaps,
         unread=snapshot.unread(),
         exit_code=code,
+        tool=version(),
     )
     return Assessed(assessment, Entries(), baseline)
 
@@ -127,14 +129,12 @@ def _brought(identity: Identity, snapshot: Snapshot) -> Grants:
     return identity.granted(Snapshot(scope=snapshot.scope, gaps=snapshot.gaps))
 
 
-def _known(baseline: str, *, updating: bool) -> frozenset[str] | None:
+def _known(baseline: str) -> frozenset[str] | None:
     if not baseline:
         return None
     try:
         return read_baseline(Path(baseline).read_text("utf-8"))
     except FileNotFoundError:
-        if updating:
-            return frozenset()
         raise UsageError("no such baseline", where=baseline, do="write it first with --update-baseline") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError("baseline cannot be read", where=baseline, got=str(error)) from None

@@ -79,6 +79,7 @@ def run(args: argparse.Namespace) -> int:
     from mistrust.cli.source import open_source
 
     wanted = outputs(args.output)
+    _refuse_overwriting(wanted, args.source)
     source = open_source(args)
     assessed = assess(source.snapshot, args)
     write(wanted, assessed, source, args)
@@ -110,6 +111,17 @@ def outputs(given: list[str] | None) -> tuple[tuple[str, str], ...]:
     return tuple(wanted)
 
 
+def _refuse_overwriting(wanted: tuple[tuple[str, str], ...], sources: list[str]) -> None:
+    """Raises `UsageError` for a report that would replace what it reports on."""
+    from mistrust.kube.errors import UsageError
+
+    for _, file in wanted:
+        if file and any(
+            Path(s).exists() and Path(file).exists() and Path(s).samefile(file) for s in sources if s != "-"
+        ):
+            raise UsageError("the output is the source", where=file, do="write the report to another file")
+
+
 def write(wanted: tuple[tuple[str, str], ...], assessed: Assessed, source: Source, args: argparse.Namespace) -> None:
     """Render every output; files are written whole or not at all.
 
@@ -120,9 +132,12 @@ def write(wanted: tuple[tuple[str, str], ...], assessed: Assessed, source: Sourc
     from mistrust.cli.source import locator
     from mistrust.cli.terminal import terminal_screen
     from mistrust.kube.errors import UsageError
+    from mistrust.report.assessment import every_evidence
     from mistrust.report.screen import Screen
 
     locate = locator(source)
+    if any(form != "text" for form, _ in wanted):
+        locate.prepare(every_evidence(assessed.assessment))
     for form, file in wanted:
         if form == "text":
             from mistrust.report import text

@@ -42,6 +42,8 @@ def run(argv: list[str]) -> int:
         sys.stdout.write(help_text())
         return 0 if argv else 2
     name, rest = argv[0], argv[1:]
+    if sys.stdout is None:
+        return 2
     if name not in dict(COMMANDS):
         return _unknown(name)
     try:
@@ -125,6 +127,11 @@ def _failed(error: Exception) -> int:
         traceback.print_exc()
     if isinstance(error, UsageError):
         sys.stderr.write(f"mistrust: {clean(str(error))}\n")
+        return 2
+    if isinstance(error, OSError):
+        where = error.filename or "standard output"
+        sys.stderr.write(f"mistrust: {clean(str(where))}: cannot be used: {error.strerror or error}\n")
+        _silence_stdout()
         return 2
     if isinstance(error, Error):
         sys.stderr.write(f"mistrust: {clean(str(error))}\n")

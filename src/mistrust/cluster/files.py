@@ -11,10 +11,11 @@ import msgspec
 
 from mistrust.cluster.saved import MAGIC, load
 from mistrust.kube.decode import DEFAULT_NAMESPACE
-from mistrust.kube.errors import InputError
+from mistrust.kube.errors import InputError, UsageError
 from mistrust.kube.meta import Object
 from mistrust.kube.problem import Problem
 from mistrust.kube.read import read
+from mistrust.kube.shapes import Shapes
 from mistrust.kube.snapshot import Scope, Snapshot, snapshot
 from mistrust.kube.version import Version
 
@@ -47,19 +48,24 @@ def read_files(
     Parameters: `namespace` for objects that name none; `version` and `scope` where the user states them.
 
     Raises `InputError` for a path that does not exist or cannot be read: a missing input is never an empty one.
+    Raises `UsageError` for an empty path, or standard input twice.
     """
     objects: list[Object] = []
     problems: list[Problem] = []
     texts: dict[str, bytes] = {}
+    for path in paths:
+        if not path or (path == STDIN and paths.count(STDIN) > 1):
+            raise UsageError("no such source", got=repr(path), wanted="a folder, a file or -, each once")
     if len(paths) == 1 and (saved := _saved(paths[0])) is not None:
         return Source(saved)
+    known = Shapes()
     for path in paths:
         found = 0
         for name, data in _texts(path, problems):
             progress(name)
-            if path == STDIN:
+            if path == STDIN or not Path(name).is_file():
                 texts[name] = data
-            got, wrong = read(data, name, namespace)
+            got, wrong = read(data, name, namespace, known)
             found += len(got) + len(wrong)
             objects += got
             problems += _remarks(wrong, explicit=name == path)
@@ -80,7 +86,7 @@ def _texts(path: str, problems: list[Problem]) -> Iterator[tuple[str, bytes]]:
         return
     for name in _walk(path, problems):
         try:
-            yield name, _bytes(name)
+            yield name, _bytes(name, walked=True)
         except InputError as error:
             problems.append(Problem(error.what, name, got=error.got))
 
@@ -104,9 +110,11 @@ def _walk(folder: str, problems: list[Problem]) -> Iterator[str]:
                 yield os.path.join(here, file)
 
 
-def _bytes(path: str) -> bytes:
+def _bytes(path: str, *, walked: bool = False) -> bytes:
+    """A file's bytes. A pipe is read only where it was named: in a folder it would wait for a writer for ever."""
     try:
-        if not Path(path).is_file() and not Path(path).is_fifo() and Path(path).exists():
+        readable = Path(path).is_file() or (Path(path).is_fifo() and not walked)
+        if not readable and Path(path).exists():
             raise InputError("not a regular file", where=path, do="give a folder, a file or -")
         with Path(path).open("rb") as file:
             data = file.read(LARGEST + 1)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mistrust.access.evidence import Evidence, FieldPath
-from mistrust.kube.lines import line_of
+from mistrust.kube.lines import Lines
 from mistrust.kube.problem import Origin
 
 
@@ -17,7 +17,7 @@ class Locator:
     """
 
     def __init__(self, texts: Mapping[str, bytes] | None = None) -> None:
-        self._texts: dict[str, bytes | None] = dict(texts or {})
+        self._lines: dict[str, Lines | None] = {name: Lines(text) for name, text in (texts or {}).items()}
         self._known: dict[tuple[Origin, FieldPath], int] = {}
 
     def __call__(self, evidence: Evidence) -> tuple[str, int]:
@@ -25,27 +25,33 @@ class Locator:
         origin = evidence.origin
         key = (origin, evidence.path)
         if key not in self._known:
-            text = self._text(origin.file) if origin.line else None
-            self._known[key] = (
-                line_of(text, origin.document, evidence.path, origin.item) if text is not None else origin.line
-            )
+            lines = self._of(origin.file) if origin.line else None
+            found = lines.of(origin.document, evidence.path, origin.item) if lines else 0
+            self._known[key] = found or origin.line
         return origin.file, self._known[key]
 
-    def _text(self, file: str) -> bytes | None:
-        if file not in self._texts:
+    def prepare(self, evidence: Iterable[Evidence]) -> None:
+        """Look up many at once: each document is read once, however many of its fields are asked for."""
+        asked: dict[str, dict[tuple[Origin, FieldPath], None]] = {}
+        for e in evidence:
+            if e.origin.line and (e.origin, e.path) not in self._known:
+                asked.setdefault(e.origin.file, {})[e.origin, e.path] = None
+        for file, keys in asked.items():
+            lines = self._of(file)
+            found = lines.many((o.document, path, o.item) for o, path in keys) if lines else [0] * len(keys)
+            for (origin, path), line in zip(keys, found, strict=True):
+                self._known[origin, path] = line or origin.line
+
+    def _of(self, file: str) -> Lines | None:
+        if file not in self._lines:
             try:
-                self._texts[file] = Path(file).read_bytes() if file else None
+                self._lines[file] = Lines(Path(file).read_bytes()) if Path(file).is_file() else None
             except OSError:
-                self._texts[file] = None
-        return self._texts[file]
+                self._lines[file] = None
+        return self._lines[file]
 
 
 def show(where: tuple[str, int]) -> str:
     """`("a.yaml", 3)` -> `a.yaml:3`."""
     file, line = where
     return f"{file}:{line}" if line else file
-
-
-def places(locate: Locator, evidence: Iterable[Evidence]) -> tuple[str, ...]:
-    """`file:line` of each, in order, once."""
-    return tuple(dict.fromkeys(show(locate(e)) for e in evidence))

@@ -61,11 +61,11 @@ def from_plain(value: object, origin: Origin, namespace: str = DEFAULT_NAMESPACE
     if value is None:
         return
     if not isinstance(value, dict):
-        yield _not_an_object(origin, _article(value))
+        yield _not_an_object(origin, value)
         return
     api_version, kind = value.get("apiVersion"), value.get("kind")
     if not isinstance(api_version, str) or not isinstance(kind, str) or not kind:
-        yield _not_an_object(origin, _shape(value))
+        yield _not_an_object(origin, value)
         return
     if (
         kind.endswith("List")
@@ -101,7 +101,7 @@ def from_json(
         return
     api_version, kind = head.api_version or "", head.kind or ""
     if not api_version or not kind:
-        yield _not_an_object(origin, _shape(msgspec.json.decode(raw)))
+        yield _not_an_object(origin, msgspec.json.decode(raw))
         return
     if kind.endswith("List") and type_of(api_version, kind) is None:
         try:
@@ -192,8 +192,11 @@ def _wrong(origin: Origin, kind: str, what: str, got: str, wanted: str) -> Probl
     return Problem(what, origin.file, origin.line, got, wanted, f"fix it: this {kind} is not part of the analysis")
 
 
-def _not_an_object(origin: Origin, got: str) -> Problem:
-    return Problem("not a Kubernetes object", origin.file, origin.line, got, "apiVersion and kind", blinds=False)
+def _not_an_object(origin: Origin, value: object) -> Problem:
+    """Any other YAML may lie beside manifests; what has a kind and metadata was meant to be an object."""
+    got = _shape(value)
+    meant = isinstance(value, dict) and "kind" in value and "metadata" in value
+    return Problem("not a Kubernetes object", origin.file, origin.line, got, "apiVersion and kind", blinds=meant)
 
 
 def _only_list_fields(value: dict[str, object]) -> frozenset[str]:

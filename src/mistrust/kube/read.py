@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -11,19 +12,25 @@ from mistrust.kube.decode import DEFAULT_NAMESPACE, decoder, from_json, from_pla
 from mistrust.kube.meta import Object
 from mistrust.kube.problem import Origin, Problem
 
+if TYPE_CHECKING:
+    from mistrust.kube.shapes import Shapes
+
 BOM = b"\xef\xbb\xbf"
+_INK = re.compile(rb"[^ \t\r\n]")
 _TRAILING = re.compile(r"trailing characters \(byte (\d+)\)")
 
 
-def read(data: bytes, file: str, namespace: str = DEFAULT_NAMESPACE) -> tuple[list[Object], list[Problem]]:
+def read(
+    data: bytes, file: str, namespace: str = DEFAULT_NAMESPACE, known: Shapes | None = None
+) -> tuple[list[Object], list[Problem]]:
     """Everything that a file holds.
 
-    `file` is what origins and problems name. JSON (one value, concatenated values, a List) is decoded without building
+    `file` is what origins and problems name; `known` remembers lines of YAML from file to file, for speed alone. JSON (one value, concatenated values, a List) is decoded without building
     plain values; everything else is YAML. Nothing is raised for bad input: it becomes problems, and the rest is kept.
     """
     objects: list[Object] = []
     problems: list[Problem] = []
-    for found in _values(data, file, namespace):
+    for found in _values(data, file, namespace, known):
         if isinstance(found, Problem):
             problems.append(found)
         else:
@@ -31,7 +38,7 @@ def read(data: bytes, file: str, namespace: str = DEFAULT_NAMESPACE) -> tuple[li
     return objects, problems
 
 
-def _values(data: bytes, file: str, namespace: str) -> Iterator[Object | Problem]:
+def _values(data: bytes, file: str, namespace: str, known: Shapes | None) -> Iterator[Object | Problem]:
     if data.removeprefix(BOM).lstrip()[:1] in (b"{", b"["):
         spans = list(json_values(data))
         if not isinstance(spans[0], msgspec.DecodeError):
@@ -39,7 +46,7 @@ def _values(data: bytes, file: str, namespace: str) -> Iterator[Object | Problem
             return
     from mistrust.kube.yaml import documents
 
-    found, problems = documents(data, file)
+    found, problems = documents(data, file, known)
     for document in found:
         yield from from_plain(document.value, Origin(file, document.index, -1, document.line), namespace)
     yield from problems
@@ -49,17 +56,19 @@ def _json(
     data: bytes, spans: list[tuple[int, int] | msgspec.DecodeError], file: str, namespace: str
 ) -> Iterator[Object | Problem]:
     view = memoryview(data)
+    line = 1
     for i, span in enumerate(spans):
         if isinstance(span, msgspec.DecodeError):
-            end = spans[i - 1]
-            assert isinstance(end, tuple)
-            line = data.count(b"\n", 0, end[1]) + 1
             do = "what follows is not part of the analysis: write the dump again"
             yield Problem("not JSON", file, line, got=str(span), do=do)
             return
-        start = span[0] + (len(data[span[0] : span[1]]) - len(data[span[0] : span[1]].lstrip()))
-        line = data.count(b"\n", 0, start) + 1
-        yield from from_json(msgspec.Raw(view[span[0] : span[1]]), Origin(file, i, -1, line), namespace)
+        start = _INK.search(data, span[0])
+        first = line + data.count(b"\n", span[0], start.start() if start else span[1])
+        try:
+            yield from from_json(msgspec.Raw(view[span[0] : span[1]]), Origin(file, i, -1, first), namespace)
+        except RecursionError:
+            yield Problem("nested too deeply", file, first, wanted="JSON that a person could have written")
+        line += data.count(b"\n", *span)
 
 
 def json_values(data: bytes) -> Iterator[tuple[int, int] | msgspec.DecodeError]:
@@ -74,6 +83,9 @@ def json_values(data: bytes) -> Iterator[tuple[int, int] | msgspec.DecodeError]:
     while True:
         try:
             raw.decode(view[start:])
+        except RecursionError:
+            yield start, len(data)
+            return
         except msgspec.DecodeError as error:
             trailing = _TRAILING.search(str(error))
             if trailing is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 import msgspec
@@ -100,6 +100,18 @@ class Assessment(msgspec.Struct, frozen=True):
 def ranked(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Worst first: severity, then attack paths through it, then rule and id: never the order of the input."""
     return tuple(sorted(findings, key=lambda f: (SEVERITIES.index(f.severity), -f.paths, f.rule, f.id)))
+
+
+def every_evidence(assessment: Assessment) -> Iterator[Evidence]:
+    """All that a renderer may ask the place of."""
+    for finding in (*assessment.findings, *(a.finding for a in assessment.accepted)):
+        yield from finding.evidence
+        yield from (Evidence(e.ref, e.origin, e.path) for e in finding.edits)
+    for path in assessment.paths.paths:
+        yield from (e for hop in path.hops for e in hop.grants)
+    for change in assessment.paths.fixes.changes:
+        yield from change.evidence
+        yield from (Evidence(e.ref, e.origin, e.path) for e in change.edits)
 
 
 def change_id(change: Change) -> str:
