@@ -18,7 +18,9 @@ def imported(*argv: str) -> set[str]:
         "import sys; before = set(sys.modules); from mistrust.cli.main import run; code = run(sys.argv[1:]);"
         "sys.stderr.write('\\n'.join(sorted(set(sys.modules) - before))); sys.exit(code)"
     )
-    done = subprocess.run([sys.executable, "-S", "-c", _with_path(code), *argv], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", _with_path(code), *argv], capture_output=True, text=True, check=True
+    )
     return set(done.stderr.splitlines())
 
 

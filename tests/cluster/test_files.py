@@ -117,3 +117,16 @@ def test_a_pipe_that_is_named_is_read_once_and_its_text_kept_for_the_lines(tmp_p
 def test_a_source_that_is_none_is_usage(paths: list[str]) -> None:
     with pytest.raises(UsageError, match="no such source"):
         read_files(paths)
+
+
+def test_files_that_leave_the_namespace_to_kubectl_are_told_from_their_bindings(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(
+        "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: server}\n---\n"
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {name: server}\n"
+        "roleRef: {kind: ClusterRole, name: cluster-admin}\n"
+        "subjects: [{kind: ServiceAccount, name: server, namespace: argocd}]\n"
+    )
+    (problem,) = read_files([str(tmp_path)]).snapshot.problems
+    assert problem.blinds
+    assert problem.do == "give -n argocd if that is where they will be applied"
+    assert read_files([str(tmp_path)], namespace="argocd").snapshot.problems == ()

@@ -105,7 +105,7 @@ def test_manifests_do_not_say_who_shares_a_node_and_the_hop_says_so() -> None:
         scope=Scope.MANIFESTS,
     )  # fmt: skip
     found = paths(snapshot, Foothold("pod", "Pod ci/agent"))
-    assert hops(found)[:2] == ["Pod ci/agent", "node any"]
+    assert hops(found)[:2] == ["Pod ci/agent", "a node"]
     assert hops(found)[-2:] == ["ServiceAccount ops/backup", "cluster-admin"]
 
 
@@ -302,3 +302,15 @@ def test_a_service_account_that_does_not_exist_is_no_way() -> None:
     files = cluster(namespace("ci", "restricted"), account("ci", "runner"), *grants, scope=Scope.MANIFESTS)
     assert paths(live).pairs == 0
     assert paths(files).pairs == 1, "files may leave out what another file makes"
+
+
+def test_a_start_inside_is_told_apart_and_answers_where_nothing_else_does() -> None:
+    """One exposed harmless pod must not hide what a privileged one is worth."""
+    snapshot = cluster(pod("ci", "agent", privileged=True), pod("ci", "quiet"), scope=Scope.MANIFESTS)
+    found = attack(snapshot, rbac(snapshot), STEPS, (Foothold("pod", "Pod ci/quiet"),), (ANY_NODE,), inside=(ANY_POD,))
+    assert found.supposed
+    assert [str(p.start) for p in found.paths] == ["Pod ci/agent"]
+    assert (found.searched, found.taken, found.takeable, found.pairs) == (1, 1, 1, 1)
+    beside = attack(snapshot, rbac(snapshot), STEPS, (ANY_POD,), (ANY_NODE,), inside=(ANY_POD,))
+    assert not beside.supposed
+    assert beside.inside == ()

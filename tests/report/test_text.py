@@ -98,12 +98,22 @@ def test_without_evidence_used_is_unknown_and_not_zero():
 
 
 def test_no_path_found_is_not_said_without_its_condition():
-    looked = replace(realistic(20), paths=Paths((), 0, 20, ("cluster-admin",), Fixes((), 0, 0, True)))
+    looked = replace(realistic(20), paths=Paths((), 0, 0, ("cluster-admin",), Fixes((), 0, 0, True), searched=20))
     assert "none found from 20 starting points to cluster-admin, but what was not understood" in render(
         looked, Screen(140)
     )
+    nowhere = replace(looked, paths=replace(looked.paths, searched=0))
+    assert "none looked for: there is nothing to start from" in render(nowhere, Screen(140))
     understood = replace(looked, problems=(), gaps=())
     assert "none found from 20 starting points to cluster-admin." in render(understood, Screen(140))
+
+
+def test_what_a_stolen_pod_is_worth_is_said_beside_and_instead_of_paths_from_outside():
+    some = realistic(20)
+    beside = replace(some, paths=replace(some.paths, taken=1, takeable=17))
+    assert "If a pod were taken: 1 of 17 further workloads reaches one of them." in render(beside, Screen(140))
+    instead = replace(some, paths=replace(some.paths, supposed=True))
+    assert "none from outside; with a pod taken, " in render(instead, Screen(140))
 
 
 @pytest.mark.parametrize(

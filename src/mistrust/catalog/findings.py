@@ -76,7 +76,7 @@ def on_paths(found: Iterable[Finding], paths: Paths) -> tuple[Finding, ...]:
 
 def path_facts(paths: Paths) -> Iterator[Fact]:
     """What each path shows about its start."""
-    for path in paths.paths:
+    for path in (*paths.paths, *paths.inside):
         target = TARGETS.get(path.target, "other")
         subject = str(path.start) if path.target in TARGETS else f"{path.start} to {path.target}"
         yield Fact(

@@ -59,12 +59,14 @@ def assess(snapshot: Snapshot, args: argparse.Namespace) -> Assessed:
         powers = pods.granted(snapshot)
         facts += pods.facts(snapshot, powers)
         progress.step("attack paths")
+        outside, inside = starts(args.starts or ())
         paths = attack(
             snapshot,
             granted.rbac,
             steps(),
-            starts(args.starts or (), snapshot),
+            outside,
             targets(args.targets or ()),
+            inside=inside,
             protected=_protected(config, snapshot),
         )
     rows = (

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mistrust.kube.errors import UsageError
-from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.identity.subjects import AUTHENTICATED, UNAUTHENTICATED
 from mistrust.paths.attack import ANY_NODE, ANY_POD, CLUSTER_ADMIN, INTERNET
-from mistrust.paths.exposure import exposures
 from mistrust.paths.path import Foothold
 
 EVERYBODY = (Foothold("identity", f"Group {UNAUTHENTICATED}"), Foothold("identity", f"Group {AUTHENTICATED}"))
@@ -18,15 +16,13 @@ START_FORMS = "internet, pod, a workload (Deployment shop/web), sa:NS/NAME, user
 TARGET_FORMS = "cluster-admin, node, node:NAME, secrets:NS, sa:NS/NAME, user:NAME or group:NAME"
 
 
-def starts(given: Iterable[str], snapshot: Snapshot) -> tuple[Foothold, ...]:
-    """The starts that were asked for; none: the Internet and everybody, or any pod where nothing faces the Internet.
+def starts(given: Iterable[str]) -> tuple[tuple[Foothold, ...], tuple[Foothold, ...]]:
+    """The starts that were asked for, and those inside: without a wish, the Internet and everybody, and then any pod.
 
     Raises `UsageError` for a start that is none.
     """
     wanted = tuple(_start(text) for text in given)
-    if wanted:
-        return wanted
-    return (INTERNET if exposures(snapshot, snapshot.workloads) else ANY_POD, *EVERYBODY)
+    return (wanted, ()) if wanted else ((INTERNET, *EVERYBODY), (ANY_POD,))
 
 
 def targets(given: Iterable[str]) -> tuple[Foothold, ...]:

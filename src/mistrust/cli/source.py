@@ -84,9 +84,11 @@ def source_words(args: argparse.Namespace) -> str:
     import shlex
 
     words = list(args.source)
-    for option in ("context", "kubeconfig"):
+    for option in ("context", "kubeconfig", "namespace", "kubernetes", "scope"):
         if value := getattr(args, option):
-            words += [f"--{option}", value]
+            words += ["-n" if option == "namespace" else f"--{option}", value]
+    for option, values in (("--from", args.starts), ("--to", args.targets)):
+        words += [word for value in values or () for word in (option, value)]
     return shlex.join(words)
 
 

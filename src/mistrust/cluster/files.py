@@ -10,10 +10,12 @@ from pathlib import Path
 import msgspec
 
 from mistrust.cluster.saved import MAGIC, load
+from mistrust.kube.core import ServiceAccount
 from mistrust.kube.decode import DEFAULT_NAMESPACE
 from mistrust.kube.errors import InputError, UsageError
 from mistrust.kube.meta import Object
 from mistrust.kube.problem import Problem
+from mistrust.kube.rbac import ClusterRoleBinding, RoleBinding
 from mistrust.kube.read import read
 from mistrust.kube.shapes import Shapes
 from mistrust.kube.snapshot import Scope, Snapshot, snapshot
@@ -73,8 +75,27 @@ def read_files(
             problems.append(
                 Problem("no Kubernetes objects", path, do="give a folder, a file, a dump or a saved snapshot")
             )
+    problems += _misplaced(objects, namespace)
     name = ", ".join(_title(p) for p in paths)
     return Source(snapshot(objects, problems, scope=scope, version=version, name=name), texts)
+
+
+def _misplaced(objects: Sequence[Object], namespace: str) -> Iterator[Problem]:
+    """Files that leave the namespace to `kubectl apply -n`, told apart by bindings that name it.
+
+    Their service accounts would be somebody else's, and every path through them would be missed.
+    """
+    accounts = {(o.namespace, o.name) for o in objects if isinstance(o, ServiceAccount)}
+    meant: dict[str, Object] = {}
+    for o in objects:
+        for s in o.subjects if isinstance(o, RoleBinding | ClusterRoleBinding) else ():
+            here, there = (namespace, s.name) in accounts, (s.namespace, s.name) in accounts
+            if s.kind == "ServiceAccount" and s.namespace not in ("", namespace) and here and not there:
+                meant.setdefault(s.namespace, o)
+    for wanted, binding in sorted(meant.items()):
+        what = f"{binding.ref} names service accounts of {wanted}, which these files put into {namespace}"
+        origin = binding.origin
+        yield Problem(what, origin.file, origin.line, do=f"give -n {wanted} if that is where they will be applied")
 
 
 def _texts(path: str, problems: list[Problem]) -> Iterator[tuple[str, bytes]]:

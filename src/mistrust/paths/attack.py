@@ -38,6 +38,7 @@ def attack(
     starts: Sequence[Foothold] = (INTERNET,),
     targets: Sequence[Foothold] = (CLUSTER_ADMIN,),
     *,
+    inside: Sequence[Foothold] = (),
     limit: int = 1000,
     protected: Iterable[Ref] = (),
     costs: Costs | None = None,
@@ -48,19 +49,24 @@ def attack(
     Starts: `INTERNET` (every workload with a door to the outside, each for itself), `ANY_POD` (every workload), a
     workload (`Foothold("pod", "Deployment shop/web")`) or an identity (`Foothold("identity", "Group devs")`).
     Targets: `CLUSTER_ADMIN`, `ANY_NODE`, a node, an identity, or any gain in a namespace
-    (`Foothold("secrets", "kube-system")`; without a name: in any). `limit` caps the paths that are written out,
+    (`Foothold("secrets", "kube-system")`; without a name: in any). `inside` are starts that an attacker is supposed to
+    hold already: their paths are told apart, and stand for the answer where nothing else leads to a target. `limit` caps the paths that are written out,
     cheapest first, never the pairs that are counted and cut. `protected` objects are never changed, nor is what
     Kubernetes itself brings; `costs` weigh the changes. `seconds` limits the search for the smallest set: an answer
     that was not proven by then says so. The order of the objects does not change the answer.
 
     Raises `UsageError` for a start or target that the snapshot does not have.
     """
-    land, ways, goals = survey(snapshot, index, steps, starts, targets)
-    found = [(goal, start) for goal in goals for start in goal.starts]
+    land, ways, goals = survey(snapshot, index, steps, starts, targets, inside)
+    outer = [(goal, start) for goal in goals for start in goal.starts if not start.inside]
+    inner = [(goal, start) for goal in goals for start in goal.starts if start.inside]
+    begin = _starts(land, starts, inside)
+    found = outer or inner
     smallest = NOTHING
     if found:
         labels = Labels(land, index.defaults, frozenset(protected), costs or Costs())
-        smallest = fixes(region(ways, [(g.toward, [s.node for s in g.starts]) for g in goals]), labels, seconds)
+        pairs = [(g.toward, [s.node for g2, s in found if g2 is g]) for g in goals]
+        smallest = fixes(region(ways, pairs), labels, seconds)
     return Paths(
         paths=_shortest(land, found, limit),
         pairs=len(found),
@@ -68,14 +74,20 @@ def attack(
         targets=tuple(dict.fromkeys(str(t) for t in targets)),
         fixes=smallest,
         unknown=unseen(snapshot, index),
+        searched=sum(not s.inside for s in begin),
+        inside=_shortest(land, inner, limit) if outer else (),
+        taken=len({start.node for _, start in inner}),
+        takeable=sum(s.inside for s in begin),
+        supposed=bool(inner) and not outer,
     )
 
 
 class Start(msgspec.Struct, frozen=True, order=True):
-    """A node to start from, and whether the Internet has to reach it first."""
+    """A node to start from, whether the Internet has to reach it first, and whether it is supposed to be held."""
 
     node: int
     outside: bool
+    inside: bool = False
 
 
 class Goal(msgspec.Struct, frozen=True):
@@ -92,13 +104,14 @@ def survey(
     steps: Iterable[Step],
     starts: Sequence[Foothold],
     targets: Sequence[Foothold],
+    inside: Sequence[Foothold] = (),
 ) -> tuple[Terrain, Ways, tuple[Goal, ...]]:
     """The graph, and for each target the starts that reach it; `attack` says what the arguments are."""
     wanted = [Gain(t.kind) for t in targets if t.kind in set(Gain)]
     secrets: list[Key] = [("secret", *t.name.split("/", 1)) for t in targets if t.kind == "secrets" and "/" in t.name]
-    asked = [principal(f.name) for f in (*starts, *targets) if f.kind == "identity"]
+    asked = [principal(f.name) for f in (*starts, *inside, *targets) if f.kind == "identity"]
     land = terrain(snapshot, index, steps, wanted=wanted, secrets=secrets, identities=asked)
-    ways, begin = Ways(land.graph), _starts(land, starts)
+    ways, begin = Ways(land.graph), _starts(land, starts, inside)
     goals: list[Goal] = []
     for target in targets:
         toward = Toward(ways, _nodes(land, target))
@@ -107,7 +120,15 @@ def survey(
     return land, ways, tuple(goals)
 
 
-def _starts(land: Terrain, starts: Iterable[Foothold]) -> tuple[Start, ...]:
+def _starts(land: Terrain, starts: Iterable[Foothold], inside: Iterable[Foothold] = ()) -> tuple[Start, ...]:
+    """The nodes to start from, each once; what is reached from outside does not count as inside."""
+    outer = _begin(land, starts)
+    inner = {n: door for n, door in _begin(land, inside).items() if n not in outer}
+    every = {n: Start(n, door) for n, door in outer.items()} | {n: Start(n, door, True) for n, door in inner.items()}
+    return tuple(every[n] for n in sorted(every))
+
+
+def _begin(land: Terrain, starts: Iterable[Foothold]) -> dict[int, bool]:
     found: dict[int, bool] = {}
     ids, workloads = land.graph.ids, land.inv.workloads
     for start in starts:
@@ -120,7 +141,7 @@ def _starts(land: Terrain, starts: Iterable[Foothold]) -> tuple[Start, ...]:
                 found.update({n: False for n in own if n not in found})
             case _:
                 found.update({n: False for n in _nodes(land, start) if n not in found})
-    return tuple(Start(n, outside) for n, outside in sorted(found.items()))
+    return found
 
 
 def _nodes(land: Terrain, foothold: Foothold) -> list[int]:

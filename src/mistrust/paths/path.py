@@ -18,7 +18,15 @@ class Foothold(msgspec.Struct, frozen=True, order=True, gc=False):
     """As people write it: `Deployment shop/web`, `ServiceAccount ci/runner`, `Group system:masters`, `kube-system`."""
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.name}".strip() if self.kind not in ("pod", "identity") else self.name
+        if self.kind in ("pod", "identity") and self.name:
+            return self.name
+        if self.name == "any" and self.kind in _SOME:
+            return _SOME[self.kind]
+        return f"{self.kind} {self.name}".strip()
+
+
+_SOME = {"node": "a node", "node-identity": "the kubelet of a node", "node-pods": "the pods of a node"}
+"""Where only manifests are known, nobody knows which node it is."""
 
 
 class Hop(msgspec.Struct, frozen=True):
@@ -85,7 +93,18 @@ class Paths(msgspec.Struct, frozen=True):
     """One shortest path a (start, target) pair, cheapest first; may be capped, `pairs` is not."""
     pairs: int
     starts: int
+    """Starts from which a target is reached."""
     targets: tuple[str, ...]
     fixes: Fixes
     unknown: tuple[str, ...] = ()
     """What could not be judged and might open a path."""
+    searched: int = 0
+    """Starts that were looked at."""
+    inside: tuple[Path, ...] = ()
+    """The same from starts inside, each supposed to be taken already; `pairs` and `fixes` are not about these."""
+    taken: int = 0
+    """Starts inside from which a target is reached."""
+    takeable: int = 0
+    """Starts inside that were looked at."""
+    supposed: bool = False
+    """True where nothing outside leads to a target, so that `paths`, `pairs` and `fixes` suppose a start inside."""

@@ -88,11 +88,12 @@ def unseen(snapshot: Snapshot, index: Rbac) -> tuple[str, ...]:
     found = [f"{g.kind}{f' in {g.namespace}' if g.namespace else ''}: {g.why}" for g in snapshot.gaps]
     blind = sum(1 for p in snapshot.problems if p.blinds)
     if blind:
-        found.append(f"{blind} documents were not understood")
+        found.append("1 document was not understood" if blind == 1 else f"{blind} documents were not understood")
     authorizers = sorted({o.kind for o in snapshot.of(Other) if o.kind in AUTHORIZERS})
     found += [f"{kind} may allow what RBAC does not" for kind in authorizers]
     if index.dangling:
-        found.append(f"{len(index.dangling)} bindings name a role that does not exist: creating it would activate them")
+        some = "1 binding names a role" if len(index.dangling) == 1 else f"{len(index.dangling)} bindings name roles"
+        found.append(f"{some} that nobody has written: whoever does decides what is granted")
     return tuple(dict.fromkeys(found))
 
 

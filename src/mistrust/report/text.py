@@ -20,6 +20,7 @@ from mistrust.report.words import (
     fixes_sentence,
     gap_phrase,
     grouped,
+    inside_sentence,
     listed,
     paths_sentence,
     route,
@@ -82,6 +83,8 @@ def _paths(assessment: Assessment, screen: Screen) -> list[str]:
         steps = f" {screen.arrow} ".join(screen.clean(str(foothold)) for foothold in route(first))
         line = f"Shortest ({count(len(first.hops), 'hop')}): {steps}"
         out.append("  " + screen.fit(line, screen.width - 2))
+    if inside := inside_sentence(paths):
+        out.append("  " + screen.fit(inside, screen.width - 2))
     return out
 
 

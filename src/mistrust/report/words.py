@@ -76,12 +76,22 @@ def paths_sentence(assessment: Assessment) -> str:
     paths = assessment.paths
     targets = listed(paths.targets) or "any target"
     if paths.pairs:
-        return f"{paths.pairs:,} from {starts(paths)} to {targets}."
-    if not paths.starts:
+        none = "none from outside; with a pod taken, " if paths.supposed else ""
+        return f"{none}{paths.pairs:,} from {starts(paths)} to {targets}."
+    if not paths.searched and not paths.takeable:
         return "none looked for: there is nothing to start from."
     blind = bool(paths.unknown) or any(p.blinds for p in assessment.problems) or bool(assessment.gaps)
     but = ", but what was not understood may hide one." if blind else "."
-    return f"none found from {starts(paths)} to {targets}{but}"
+    looked = count(paths.searched + paths.takeable, "starting point")
+    return f"none found from {looked} to {targets}{but}"
+
+
+def inside_sentence(paths: Paths) -> str:
+    """What one stolen pod is worth beside the paths from outside; empty where nobody looked, or it is the answer."""
+    if not paths.takeable or paths.supposed:
+        return ""
+    verb = "reaches" if paths.taken == 1 else "reach"
+    return f"If a pod were taken: {paths.taken:,} of {count(paths.takeable, 'further workload')} {verb} one of them."
 
 
 def fixes_sentence(fixes: Fixes, pairs: int) -> str:

@@ -25,6 +25,10 @@ class Box(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
         """Is this point inside? A point has as many values as the box has sides."""
         return len(values) == len(self.sides) and all(v in side for v, side in zip(values, self.sides, strict=True))
 
+    def example(self) -> tuple[str, ...]:
+        """A point inside, without a name if there is such a point."""
+        return tuple(side.example(("get", "")) for side in self.sides)
+
 
 class Bundle(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """A union of boxes, which may overlap; one object for all who hold the same rules."""

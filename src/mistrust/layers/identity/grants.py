@@ -14,7 +14,6 @@ from mistrust.access.verdict import Answer, Verdict
 from mistrust.layers.identity.boxes import Bundles, bundle_of, minus, union
 from mistrust.layers.identity.index import Rbac
 from mistrust.layers.identity.lookup import Request, deciding_rule
-from mistrust.layers.identity.strings import Strings
 from mistrust.layers.identity.subjects import Principal
 from mistrust.layers.identity.universe import Universe
 
@@ -107,24 +106,18 @@ class Grants(msgspec.Struct, frozen=True):
 
     def witness(self) -> Access | None:
         """One access inside, of things that exist if there are any; None if there is none."""
+        fallback: Access | None = None
         for principal in sorted(self.shards):
             shard = self.shards[principal]
             for space in ("", *sorted(shard.within)):
-                for box in (box for bundle in shard.at(space) for box in bundle.boxes):
-                    if not (box.of_urls and space):
-                        return self._example(principal, space, box.sides)
-        return None
-
-    def _example(self, principal: Principal, namespace: str, sides: tuple[Strings, ...]) -> Access:
-        if len(sides) == 2:
-            return Access(principal, sides[0].example(("get",)), path=sides[1].example(self.universe.paths))
-        verbs, groups, resources, names = sides
-        name = names.example(("",))
-        for known in self.universe.resources:
-            for verb in known.verbs:
-                if verb in verbs and known.group in groups and known.resource in resources:
-                    return Access(principal, verb, known.group, known.resource, namespace, name)
-        return Access(principal, verbs.example(("get",)), groups.example(), resources.example(), namespace, name)
+                for bundle in shard.at(space):
+                    found = self.universe.witness(bundle, inside=space != "")
+                    if found is not None:
+                        return _access(principal, space, found)
+                    point = next((box.example() for box in bundle.boxes if not (box.of_urls and space)), None)
+                    if point is not None and fallback is None:
+                        fallback = _access(principal, space, point)
+        return fallback
 
     def count(self) -> int:
         """How many (principal, verb, resource, namespace) there are, over what exists in the cluster.
@@ -181,6 +174,13 @@ def granted(rbac: Rbac, universe: Universe) -> Grants:
         if shard := Shard(always, spaces):
             shards[principal] = shard
     return Grants(shards, universe, (rbac,), rbac.unseen)
+
+
+def _access(principal: Principal, namespace: str, point: tuple[str, ...]) -> Access:
+    if len(point) == 2:
+        return Access(principal, point[0], path=point[1])
+    verb, api_group, resource, name = point
+    return Access(principal, verb, api_group, resource, namespace, name)
 
 
 def _each(a: Shard, b: Shard, combine: Callable[[Bundles, Bundles], Bundles]) -> Shard:

@@ -20,9 +20,8 @@ class Universe:
     def __init__(self, resources: Sequence[Resource], namespaces: Iterable[str], urls: Sequence[str] = ()) -> None:
         self.resources = tuple(resources)
         self.namespaces = frozenset(namespaces)
-        self.paths = tuple(urls)
         places = [(verb, r) for r in resources for verb in r.verbs]
-        self.of_resources = (1 << len(places)) - 1
+        self._resources = len(places)
         self.in_namespaces = _bits(_inside(verb, r) for verb, r in places)
         self._sides = (
             _Side([verb for verb, _ in places]),
@@ -30,6 +29,8 @@ class Universe:
             _Side([r.resource for _, r in places]),
         )
         self._urls = (_Side(["get" for _ in urls]), _Side(list(urls)))
+        self._points: list[tuple[str, ...]] = [(verb, r.group, r.resource) for verb, r in places]
+        self._points += (("get", url) for url in urls)
         self._known: dict[Bundle, int] = {}
 
     def places(self, bundle: Bundle) -> int:
@@ -39,9 +40,19 @@ class Universe:
             found = self._known[bundle] = reduce(or_, map(self._places, bundle.boxes), 0)
         return found
 
+    def witness(self, bundle: Bundle, *, inside: bool) -> tuple[str, ...] | None:
+        """A point of the bundle that exists; with `inside` only among what is in namespaces."""
+        places = self.places(bundle) & (self.in_namespaces if inside else -1)
+        if not places:
+            return None
+        first = places & -places
+        box = next(box for box in bundle.boxes if self._places(box) & first)
+        point = self._points[first.bit_length() - 1]
+        return point if box.of_urls else (*point, box.sides[3].example(("",)))
+
     def _places(self, box: Box) -> int:
         if box.of_urls:
-            return (self._urls[0][box.sides[0]] & self._urls[1][box.sides[1]]) << self.of_resources.bit_length()
+            return (self._urls[0][box.sides[0]] & self._urls[1][box.sides[1]]) << self._resources
         verbs, groups, resources, _ = box.sides
         return self._sides[0][verbs] & self._sides[1][groups] & self._sides[2][resources]
 
