@@ -230,10 +230,10 @@ def test_strings_mean_what_rules_match(verbs: list[str], things: list[str], path
 def accesses(every: list[Request]) -> list[Access]:
     """The same question for the user and for each group by itself."""
     return [
-        Access(p, r.verb, r.group, r.combined, r.scope, r.name, r.path or "")
+        Access(p, r.verb, r.group, r.combined, r.scope, r.name, r.path)
         for r in every
         for p in ((user(r.user),) if r.user else ()) + tuple(group(g) for g in r.groups)
-        if r.path != "" and ("/" not in r.resource or r.path)
+        if "/" not in r.resource or r.path is not None
     ]
 
 
@@ -316,5 +316,5 @@ def _asked_by(principal: Principal, request: Request) -> Request:
 
 def _request(access: Access) -> Request:
     main, _, sub = access.resource.partition("/")
-    bare = Request("", (), access.verb, access.group, main, sub, access.namespace, access.name, access.path or None)
+    bare = Request("", (), access.verb, access.group, main, sub, access.namespace, access.name, access.path)
     return _asked_by(access.principal, bare)

@@ -18,7 +18,7 @@ from mistrust.layers.identity.subjects import Principal
 from mistrust.layers.identity.universe import Universe
 
 
-class Access(msgspec.Struct, frozen=True, order=True, gc=False):
+class Access(msgspec.Struct, frozen=True, gc=False):
     """One principal doing one thing. What it may do through a group is an access of that group (`groups_of`)."""
 
     principal: Principal
@@ -29,13 +29,13 @@ class Access(msgspec.Struct, frozen=True, order=True, gc=False):
     namespace: str = ""
     """Empty for cluster-scoped objects, URLs, and all namespaces at once."""
     name: str = ""
-    path: str = ""
+    path: str | None = None
     """A URL that is no resource; then the fields above but `verb` mean nothing."""
 
     @property
     def point(self) -> tuple[str, ...]:
         """Its place in a `Box`."""
-        return (self.verb, self.path) if self.path else (self.verb, self.group, self.resource, self.name)
+        return (self.verb, self.path) if self.path is not None else (self.verb, self.group, self.resource, self.name)
 
 
 class Shard(msgspec.Struct, frozen=True, gc=False):
@@ -101,7 +101,7 @@ class Grants(msgspec.Struct, frozen=True):
 
     def __contains__(self, access: Access) -> bool:
         shard = self.shards.get(access.principal, NOTHING)
-        bundles = shard.everywhere if access.path else shard.at(access.namespace)
+        bundles = shard.everywhere if access.path is not None else shard.at(access.namespace)
         return any(box.holds(access.point) for bundle in bundles for box in bundle.boxes)
 
     def witness(self) -> Access | None:
@@ -191,9 +191,7 @@ def _each(a: Shard, b: Shard, combine: Callable[[Bundles, Bundles], Bundles]) ->
 
 def _reasons(sources: Iterable[Rbac], access: Access) -> Iterator[tuple[str, tuple[Evidence, ...]]]:
     main, _, subresource = access.resource.partition("/")
-    request = Request(
-        "", (), access.verb, access.group, main, subresource, access.namespace, access.name, access.path or None
-    )
+    request = Request("", (), access.verb, access.group, main, subresource, access.namespace, access.name, access.path)
     for source in sources:
         for grant in source.grants:
             if grant.principal == access.principal and grant.namespace in ("", request.scope):
