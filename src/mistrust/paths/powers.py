@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from mistrust.layers.identity.rules import ANY, permits
 from mistrust.layers.identity.subjects import Principal
 from mistrust.paths.conditions import IN_NAMESPACE, Conditions, every
 from mistrust.paths.graph import Key
@@ -54,6 +55,9 @@ class Powers:
         self._named_roles: dict[tuple[str, str], list[int]] = {}
         for i, role in enumerate(self.rights.roles):
             self._named_roles.setdefault((role.source.KIND, role.source.name), []).append(i)
+        self._everything = frozenset(
+            i for i, role in enumerate(self.rights.roles) if any(permits(r, "*", "*", "*") is ANY for r in role.rules)
+        )
         self.together = frozenset(s for s in self.possible if self.steps[s].together)
 
     def sources(self, key: Key) -> tuple[Source, ...]:
@@ -100,9 +104,14 @@ class Powers:
             yield s, scope if where == GENERIC else where, names
 
     def composing(self, key: Key, steps: Iterable[int]) -> Iterator[tuple[int, str, Span]]:
-        """Of these steps, those that a principal puts together from several roles, or that gain it roles by name."""
+        """Of these steps, those that a principal puts together from several roles, or that gain it roles by name.
+
+        A role with every right has the cluster by itself, and whatever rests on it goes when it goes: it takes no part.
+        """
         worth = self.reading.worth
-        held = sorted({(r, scope) for _, r, scope in self.sources(key)})
+        held = sorted(
+            {(r, scope) for _, r, scope in self.sources(key) if scope != CLUSTER or r not in self._everything}
+        )
         for s in steps:
             needs = range(len(self.steps[s].needs))
             adding = [h for h in held if any((s, n) in worth[h[0]] for n in needs)]
