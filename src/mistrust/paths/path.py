@@ -20,8 +20,10 @@ class Foothold(msgspec.Struct, frozen=True, order=True, gc=False):
     def __str__(self) -> str:
         if self.kind in ("pod", "identity") and self.name:
             return self.name
-        if self.name == "any" and self.kind in _SOME:
+        if self.name in ("", "any") and self.kind in _SOME:
             return _SOME[self.kind]
+        if self.kind == "secrets":
+            return f"Secrets of {self.name}" if self.name else "Secrets"
         return f"{self.kind} {self.name}".strip()
 
 

@@ -71,12 +71,11 @@ def _table(rows: Sequence[Row], screen: Screen) -> list[str]:
 
 def _paths(assessment: Assessment, screen: Screen) -> list[str]:
     paths, fixes = assessment.paths, assessment.paths.fixes
-    sentence = f"{paths_sentence(assessment)} {fixes_sentence(fixes, paths.pairs)}".rstrip()
-    if fixes.changes:
-        sentence = sentence.removesuffix(".") + ":"
     label = "Attack paths: "
-    text = screen.fit(sentence, screen.width - len(label))
+    text = screen.fit(paths_sentence(assessment), screen.width - len(label))
     out = [screen.paint(label, "bold") + screen.paint(text, "red" if paths.pairs else "plain")]
+    if cut := fixes_sentence(fixes, paths.pairs):
+        out.append("  " + screen.fit(cut.removesuffix(".") + ":" if fixes.changes else cut, screen.width - 2))
     out += _changes(fixes.changes, screen)
     if paths.paths:
         first = paths.paths[0]

@@ -59,6 +59,8 @@ def starts(paths: Paths) -> str:
     kinds = {p.start.kind for p in paths.paths}
     if kinds == {"internet"}:
         return "the Internet"
+    if paths.paths and all(p.hops[0].source.kind == "internet" for p in paths.paths if p.hops):
+        return count(paths.starts, "Internet-facing pod")
     word = names.get(next(iter(kinds)), "starting point") if len(kinds) == 1 else "starting point"
     return count(paths.starts, word, "identities" if word == "identity" else "")
 
