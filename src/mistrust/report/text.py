@@ -28,11 +28,11 @@ from mistrust.report.words import (
 )
 
 LINES = 40
-ROWS = 6
+ROWS = 5
 CHANGES = 5
 RULES = 7
 PROBLEMS = 3
-GATES = 3
+GATES = 2
 NARROW = 72
 """Below this many columns ids and subjects are left to the other formats."""
 
