@@ -163,16 +163,16 @@ class World:
     def taken(self, who: Principal, took_on: frozenset[Fact]) -> set[Fact]:
         """The steps that one identity may take by itself."""
         if (who, took_on) not in self.known:
-            self.known[who, took_on] = set(self._taken(who, self.rights(who, took_on)))
+            self.known[who, took_on] = set(self._taken(who, self.rights(who, took_on), took_on))
         return self.known[who, took_on]
 
-    def _taken(self, who: Principal, rights: list[Right]) -> Iterator[Fact]:
+    def _taken(self, who: Principal, rights: list[Right], took_on: frozenset[Fact]) -> Iterator[Fact]:
         for step in (s for s in self.steps if not s.together and s.actor == "identity"):
             targeted = any(n.names == "target" for n in step.needs)
             for ns in (*self.namespaces, ""):
                 for name in (*self.names(), NOBODY) if targeted else (NOBODY,):
                     if all(self.meets(rights, step, n, ns, name) for n in step.needs):
-                        yield from self.gains(step, ns, None if name == NOBODY else name, who)
+                        yield from self.gains(step, ns, None if name == NOBODY else name, who, took_on)
 
     def names(self) -> set[str]:
         """Every name that a rule of these clusters could mean something by."""
@@ -204,7 +204,9 @@ class World:
                             return True
         return False
 
-    def gains(self, step: Step, ns: str, name: str | None, who: Principal | None) -> Iterator[Fact]:
+    def gains(
+        self, step: Step, ns: str, name: str | None, who: Principal | None, took_on: frozenset[Fact] = frozenset()
+    ) -> Iterator[Fact]:
         """What a success stands for."""
         spaces = [ns] if ns else self.namespaces
         match step.gains:
@@ -238,6 +240,10 @@ class World:
                         continue
                     if ref.name == (name or ref.name) and ("ClusterRole", "", ref.name) in self.roles:
                         yield ("gain", "namespace-admin", b.namespace) if b.namespace else ("cluster-admin",)
+                for *_, kind, _, bound, where in took_on:
+                    if kind == "ClusterRole" and bound == (name or bound):
+                        within = "" if where == "*" else where
+                        yield ("cluster-admin",) if not where else ("gain", "namespace-admin", within)
             case Gain.USER | Gain.GROUP | Gain.ANY_IDENTITY:
                 yield ("gain", str(step.gains), "")
             case gain:

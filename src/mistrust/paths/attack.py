@@ -50,10 +50,10 @@ def attack(
     workload (`Foothold("pod", "Deployment shop/web")`) or an identity (`Foothold("identity", "Group devs")`).
     Targets: `CLUSTER_ADMIN`, `ANY_NODE`, a node, an identity, or any gain in a namespace
     (`Foothold("secrets", "kube-system")`; without a name: in any). `inside` are starts that an attacker is supposed to
-    hold already: their paths are told apart, and stand for the answer where nothing else leads to a target. `limit` caps the paths that are written out,
-    cheapest first, never the pairs that are counted and cut. `protected` objects are never changed, nor is what
-    Kubernetes itself brings; `costs` weigh the changes. `seconds` limits the search for the smallest set: an answer
-    that was not proven by then says so. The order of the objects does not change the answer.
+    hold already: their paths are told apart, and stand for the answer where nothing else leads to a target. `limit`
+    caps the paths that are written out, cheapest first, never the pairs that are counted and cut. `protected` objects
+    are never changed, nor is what Kubernetes itself brings; `costs` weigh the changes. `seconds` limits the search for
+    the smallest set: an answer not proven by then says so. The order of the objects does not change the answer.
 
     Raises `UsageError` for a start or target that the snapshot does not have.
     """

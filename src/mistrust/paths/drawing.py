@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from functools import reduce
+from operator import and_, or_
 
 from mistrust.layers.identity.subjects import Principal, account
 from mistrust.paths.graph import Key, Reason, Sketch
-from mistrust.paths.needs import ALL_NAMES, Span
-from mistrust.paths.powers import HOLDS, STEP, Powers, pairs
-from mistrust.paths.rights import CLUSTER, NAMESPACES, Held, counts, scope_of
+from mistrust.paths.needs import ALL_NAMES, NeedAt, Span
+from mistrust.paths.powers import HOLDS, STEP, Powers
+from mistrust.paths.rights import CLUSTER, NAMESPACES, Held, Rules, counts, scope_of, spanned
 from mistrust.paths.step import Gain
 from mistrust.paths.structure import CONTAINS, IDENTITY_TARGET, NODE_TARGET
 
 Best = dict[Key, tuple[float, bool, str, int, str]]
 """For each node that is gained the easiest step: cost, whether anything is assumed, id, index, assumption."""
+
+Shares = tuple[tuple[int, str, Mapping[NeedAt, Rules]], ...]
+"""Roles, each with its scope and what it adds to a step."""
 
 
 def draw_powers(sketch: Sketch, powers: Powers, wanted: frozenset[Gain]) -> None:
@@ -33,9 +38,10 @@ class Drawing:
         self.sketch, self.powers = sketch, powers
         self.holds, self.contains = sketch.why(Reason(HOLDS)), sketch.why(Reason(CONTAINS))
         self.steps = frozenset(s for s in powers.possible if powers.steps[s].gains in wanted)
-        self.composed = tuple(s for s in powers.composed if s in self.steps)
+        self.composed = powers.composed & self.steps
         self.shared = tuple(sorted(self.steps & powers.together))
         self.nodes: dict[Held, int | None] = {}
+        self.shared_out: set[tuple[Key, Key]] = set()
 
     def roles(self) -> None:
         """Held roles, and the principals that hold them."""
@@ -54,7 +60,7 @@ class Drawing:
         if held not in self.nodes:
             key = ("held", *held)
             best = self.easiest(key, ((s, n, m) for s, n, m in self.powers.enough(held) if s in self.steps))
-            atoms = [at for at in self.powers.reading.worth[held[0]] if at[0] in self.shared]
+            atoms = [at for at in self.powers.reading.worth(held[0]) if at[0] in self.shared]
             self.nodes[held] = None
             if best or atoms:
                 self.nodes[held] = node = self.sketch.node(*key)
@@ -82,21 +88,83 @@ class Drawing:
             self.sketch.edge(source, self.sketch.node(*head), self.sketch.why(why))
 
     def principals(self) -> None:
-        """What each principal puts together from its roles, and the principals that it becomes by taking on more."""
-        work: list[Key] = [("identity", p.kind, p.name) for p in self.powers.rights.of]
-        seen: set[Key] = set()
-        while work:
-            key = work.pop()
-            best = self.easiest(key, self.powers.composing(key, self.composed)) if key not in seen else {}
-            seen.add(key)
-            if key[0] == "as":
-                for extra in pairs(key[3:]):
-                    node = self.held(extra)
-                    if node is not None:
-                        self.sketch.edge(self.sketch.node(*key), node, self.holds)
-            if best:
-                self.draw(self.sketch.node(*key), best)
-                work.extend(k for k in best if k[0] == "as" and k not in seen)
+        """What each principal puts together from its roles, and what it becomes by taking on more."""
+        for p in self.powers.rights.of:
+            own: Key = ("identity", p.kind, p.name)
+            work, became = [own], dict[Key, None]()
+            while work:
+                key = work.pop()
+                heads = self.easiest(key, self.powers.composing(key, self.composed))
+                if heads:
+                    self.draw(self.sketch.node(*key), heads)
+                found = [k for k in heads if k[0] == "as"]
+                if key[0] == "as":
+                    became[key] = None
+                    self.take_on(key)
+                    found += self.put_together(own, became)
+                work += [k for k in dict.fromkeys(found) if k not in became and k not in work]
+
+    def take_on(self, key: Key) -> None:
+        """The roles that a principal took on."""
+        role, scope = key[3:]
+        for held in self.powers.taken_on(int(role), str(scope)):
+            node = self.held(held)
+            if node is not None:
+                self.sketch.edge(self.sketch.node(*key), node, self.holds)
+
+    def put_together(self, own: Key, became: Iterable[Key]) -> list[Key]:
+        """Steps for which a principal needs several roles that it took on; answers the further roles that it gains."""
+        found: dict[Key, None] = {}
+        for s in sorted(self.composed):
+            step = self.powers.steps[s]
+            several = {k: shares for k in (own, *became) if (shares := tuple(self.powers.adding(k, s)))}
+            if len(several) - (own in several) < 2:
+                continue
+            scopes = sorted({CLUSTER, *(n for shares in several.values() for _, n, _ in shares)} - {NAMESPACES})
+            if all(scope_of(step, need) != "namespace" for need in step.needs):
+                scopes = [self.powers.landing(s, CLUSTER)]
+            for scope in scopes:
+                by_need = [self.offers(several, s, n, scope) for n in range(len(step.needs))]
+                spans = [Span() if not o else reduce(or_, o.values()) for o in by_need]
+                names = reduce(
+                    and_, [p for p, need in zip(spans, step.needs, strict=True) if need.names == "target"], ALL_NAMES
+                )
+                if not all(spans):
+                    continue
+                for name in (*([""] if names.every else []), *sorted(names.named)):
+                    found.update(dict.fromkeys(self.joined(own, s, scope, name, by_need)))
+        return list(found)
+
+    def offers(self, several: Mapping[Key, Shares], s: int, n: int, scope: str) -> dict[Key, Span]:
+        """Who meets one need, and for which names."""
+        found: dict[Key, Span] = {}
+        step = self.powers.steps[s]
+        for key, shares in several.items():
+            for _, space, rules in shares:
+                if (s, n) in rules and counts(step, step.needs[n], space, scope):
+                    found[key] = found.get(key, Span()) | spanned(rules[s, n])
+        return found
+
+    def joined(self, own: Key, s: int, scope: str, name: str, by_need: list[dict[Key, Span]]) -> Iterator[Key]:
+        """One success that several of the roles share, for one name or for all."""
+        step = self.powers.steps[s]
+        parts: list[int] = []
+        edges: list[tuple[Key, Key]] = []
+        for n, (need, offers) in enumerate(zip(step.needs, by_need, strict=True)):
+            part: Key = ("own", *own[1:], s, n, scope, name)
+            giving = [k for k, p in offers.items() if need.names != "target" or p.every or name in p.named]
+            edges += [(k, part) for k in giving]
+            parts.append(self.sketch.node(*part))
+        if len({k for k, _ in edges if k != own}) < 2:
+            return
+        for k, part in edges:
+            if (k, part) not in self.shared_out:
+                self.shared_out.add((k, part))
+                self.sketch.edge(self.sketch.node(*k), self.sketch.node(*part), self.holds)
+        for head, assumes in self.powers.heads(own, s, scope, Span(named=frozenset([name])) if name else ALL_NAMES):
+            self.sketch.joint(parts, self.sketch.node(*head), self.sketch.why(Reason(STEP, s, 1, step.cost, assumes)))
+            if head[0] == "as":
+                yield head
 
     def halves(self) -> None:
         """Steps that a right and a node make together."""
@@ -117,7 +185,7 @@ class Drawing:
         step = self.powers.steps[s]
         need, wanted = step.needs[n], scope_of(step, step.needs[n])
         space = scope if wanted == "namespace" and scope != NAMESPACES else CLUSTER
-        named = need.names == "target" and not self.powers.reading.worth[role][s, n].every
+        named = need.names == "target" and not self.powers.reading.worth(role)[s, n].every
         if not named and counts(step, need, scope, space):
             self.sketch.edge(node, self.sketch.node("part", s, n, space), self.holds)
 

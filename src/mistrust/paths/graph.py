@@ -84,6 +84,8 @@ class Sketch:
 
     def edge(self, source: int, target: int, reason: int) -> None:
         """Who holds the source holds the target."""
+        if source == target:
+            return
         self.source.append(source)
         self.target.append(target)
         self.reason.append(reason)
@@ -91,6 +93,8 @@ class Sketch:
     def joint(self, sources: Iterable[int], target: int, reason: int) -> None:
         """Who holds all the sources holds the target."""
         together = tuple(sorted(set(sources)))
+        if target in together:
+            return
         if len(together) == 1:
             self.edge(together[0], target, reason)
         else:

@@ -15,7 +15,7 @@ from mistrust.paths import structure
 from mistrust.paths.graph import MILLI, Graph, Key, Reason
 from mistrust.paths.inventory import nodes_of
 from mistrust.paths.path import Foothold, Hop
-from mistrust.paths.powers import HOLDS, STEP, Powers, pairs
+from mistrust.paths.powers import ANY_ROLE, HOLDS, STEP, Powers
 from mistrust.paths.proofs import Met, Proofs
 from mistrust.paths.reach import Proof
 from mistrust.paths.step import Gain, Need
@@ -44,9 +44,10 @@ def foothold(terrain: Terrain, key: Key) -> Foothold:
             return Foothold("pod", str(terrain.inv.workloads[i].ref))
         case ("identity", str(kind), str(name)):
             return Foothold("identity", str(_principal(kind, name)))
-        case ("as", str(kind), str(name), *extra):
-            roles = [str(terrain.powers.rights.roles[r].source.ref) for r, _ in pairs(extra)]
-            return Foothold("identity", f"{_principal(kind, name)} with {', '.join(roles)}")
+        case ("as", str(kind), str(name), int(role), str(scope)):
+            known = terrain.powers.rights.roles
+            more = f"the Roles of {scope}" if role == ANY_ROLE else str(known[role].source.ref)
+            return Foothold("identity", f"{_principal(kind, name)} with {more}")
         case ("node" | "node-pods" | "node-identity" as kind, str(name)):
             return Foothold(str(kind), name or "any")
         case ("some-node" | "some-node-identity" as kind,):
@@ -186,6 +187,8 @@ def _silent(proofs: Proofs, source: Key, end: Key, s: int) -> tuple[list[tuple[N
             return [], [e for m in found[:1] for e in _evidence(powers, m)]
         case ("part", _, int(n), *_) if source[0] == "held":
             return [(powers.steps[s].needs[n], m) for m in proofs.adding(source, end)[:1]], []
+        case ("own", _, _, int(s), int(n), *_):
+            return [(powers.steps[s].needs[n], m) for m in proofs.sharing(source, end)[:1]], []
         case ("ready", int(step), *_):
             for t in proofs.taken(source, end):
                 return [(n, o[0]) for n, o in zip(powers.steps[step].needs, t.needs, strict=False)], []

@@ -120,6 +120,9 @@ class Labels:
             case str(name) if name == HOLDS and target[0] == "part":
                 at = (int(target[1]), int(target[2]))
                 yield (tuple(self._support(m, at) for m in self.proofs.adding(source, target)),)
+            case str(name) if name == HOLDS and target[0] == "own":
+                at = (int(target[3]), int(target[4]))
+                yield (tuple(self._support(m, at) for m in self.proofs.sharing(source, target)),)
             case structure.TOKEN | structure.ESCAPE:
                 yield (tuple(self._way_out(int(source[1]), target)),)
             case structure.PLACE:

@@ -7,23 +7,22 @@ decides it again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from mistrust.layers.identity.rules import ANY, permits
 from mistrust.layers.identity.subjects import Principal
 from mistrust.paths.conditions import IN_NAMESPACE, Conditions, every
 from mistrust.paths.graph import Key
 from mistrust.paths.inventory import Inventory
-from mistrust.paths.needs import ALL_NAMES, Gated, Span, role_kind
-from mistrust.paths.rights import CLUSTER, NAMESPACES, Held, Reading, scope_of
+from mistrust.paths.needs import ALL_NAMES, Gated, NeedAt, Span, role_kind
+from mistrust.paths.rights import CLUSTER, NAMESPACES, PERSONAL, Held, Reading, Rules, gained, scope_of, spanned
 from mistrust.paths.step import Gain, Step
 from mistrust.paths.structure import account_key, leads_to
 from mistrust.paths.targets import Targets
 
 HOLDS = "holds"
 STEP = "step"
-DEEPEST = 9
-"""Length of the longest key of a principal with roles that it took on: three of them."""
+ANY_ROLE = -1
+"""In place of a role's index: every Role of the namespace."""
 GENERIC = "\0"
 """Stands in a template for the namespace of whatever binding it is used for."""
 
@@ -51,13 +50,15 @@ class Powers:
             for s in self.possible
             if self.steps[s].needs and not self.steps[s].together and self.steps[s].actor not in ("pod", "outside")
         )
-        self.composed = tuple(s for s in self.by_requests if len(self.steps[s].needs) > 1 or self._personal(s))
+        self.composed = frozenset(
+            s for s in self.by_requests if len(self.steps[s].needs) > 1 or self.steps[s].gains in PERSONAL
+        )
         self._named_roles: dict[tuple[str, str], list[int]] = {}
+        self._by_namespace: dict[str, list[int]] = {}
         for i, role in enumerate(self.rights.roles):
             self._named_roles.setdefault((role.source.KIND, role.source.name), []).append(i)
-        self._everything = frozenset(
-            i for i, role in enumerate(self.rights.roles) if any(permits(r, "*", "*", "*") is ANY for r in role.rules)
-        )
+            if role.source.namespace:
+                self._by_namespace.setdefault(role.source.namespace, []).append(i)
         self.together = frozenset(s for s in self.possible if self.steps[s].together)
 
     def sources(self, key: Key) -> tuple[Source, ...]:
@@ -65,8 +66,8 @@ class Powers:
         match key:
             case ("held", int(role), str(scope)):
                 return ((-1, role, scope),)
-            case ("as", str(kind), str(name), *extra):
-                return (*self._granted(kind, name), *((-1, r, n) for r, n in pairs(extra)))
+            case ("as", str(kind), str(name), int(role), str(scope)):
+                return (*self._granted(kind, name), *((-1, r, n) for r, n in self.taken_on(role, scope)))
             case ("identity", str(kind), str(name)):
                 return self._granted(kind, name)
             case ("pod", int(i)):
@@ -93,7 +94,7 @@ class Powers:
         content = self.rights.roles[role].content
         template = self._templates.get((content, generic))
         if template is None:
-            worth = self.reading.worth[role]
+            worth = self.reading.worth(role)
             template = self._templates[content, generic] = tuple(
                 (s, where, names)
                 for s in self.by_requests
@@ -103,21 +104,37 @@ class Powers:
         for s, where, names in template:
             yield s, scope if where == GENERIC else where, names
 
-    def composing(self, key: Key, steps: Iterable[int]) -> Iterator[tuple[int, str, Span]]:
+    def taken_on(self, role: int, scope: str) -> tuple[Held, ...]:
+        """The roles that a principal took on, from the end of its key."""
+        if role != ANY_ROLE:
+            return ((role, scope),)
+        return tuple((r, scope) for r in self._by_namespace.get(scope, ()))
+
+    def composing(self, key: Key, steps: Collection[int]) -> Iterator[tuple[int, str, Span]]:
         """Of these steps, those that a principal puts together from several roles, or that gain it roles by name.
 
-        A role with every right has the cluster by itself, and whatever rests on it goes when it goes: it takes no part.
+        For a principal with a role that it took on, only those to which this role adds.
         """
-        worth = self.reading.worth
-        held = sorted(
-            {(r, scope) for _, r, scope in self.sources(key) if scope != CLUSTER or r not in self._everything}
-        )
-        for s in steps:
-            needs = range(len(self.steps[s].needs))
-            adding = [h for h in held if any((s, n) in worth[h[0]] for n in needs)]
-            if len(adding) > 1 or (adding and self._personal(s)):
-                for scope, names in self.reading.outcomes(s, adding).items():
+        found: dict[int, list[tuple[Mapping[NeedAt, Span], str]]] = {}
+        with_extra: set[int] = set()
+        for (role, scope), extra in {(r, scope): g < 0 for g, r, scope in self.sources(key)}.items():
+            for s, shares in self.reading.shares(role, scope).items():
+                if s in steps:
+                    found.setdefault(s, []).append(({at: spanned(rules) for at, rules in shares.items()}, scope))
+                    if extra:
+                        with_extra.add(s)
+        for s in sorted(with_extra if key[0] == "as" else found):
+            if len(found[s]) > 1 or self.steps[s].gains in PERSONAL:
+                for scope, names in gained(self.steps[s], s, found[s]).items():
                     yield s, scope, names
+
+    def adding(self, key: Key, s: int) -> Iterator[tuple[int, str, Mapping[NeedAt, Rules]]]:
+        """What the roles at a node add to one step: for a principal its own, else the one that it took on."""
+        for grant, role, scope in self.sources(key):
+            if (grant < 0) == (key[0] == "as"):
+                shares = self.reading.shares(role, scope).get(s)
+                if shares:
+                    yield role, scope, shares
 
     def alone(self, key: Key) -> Iterator[tuple[int, str, Span]]:
         """The steps that whoever stands at a node may take without a role, or with those of the pod's own token."""
@@ -147,9 +164,6 @@ class Powers:
                     yield s, self.landing(s, CLUSTER), ALL_NAMES
                 case _:
                     continue
-
-    def _personal(self, s: int) -> bool:
-        return self.steps[s].gains in (Gain.ROLE, Gain.REWRITE_ROLE)
 
     def gained(self, s: int, scope: str, span: Span) -> Iterator[tuple[Key, str]]:
         """The nodes that a step gains in a namespace, with what has to be taken for granted."""
@@ -182,24 +196,19 @@ class Powers:
             yield from ((k, assumes) for k in self._rewriting(key, step, scope, span))
 
     def _taking_on(self, key: Key, step: Step, scope: str, span: Span) -> Iterator[Key]:
-        """The principal with one more role."""
-        kind, space = role_kind(step), NAMESPACES if scope == CLUSTER and step.scope == "namespace" else scope
-        base = key if key[0] == "as" else ("as", *key[1:])
-        known = set(pairs(base[3:]))
-        for role in self._roles(kind, space, span):
-            place = self.rights.roles[role].source.namespace if kind == "Role" else space
-            if (role, place) not in known and len(base) < DEEPEST:
-                extra = sorted([*pairs(base[3:]), (role, place)])
-                yield (*base[:3], *(part for pair in extra for part in pair))
+        """The principal with one more role: a named one, or every Role of a namespace.
 
-    def _roles(self, kind: str, space: str, span: Span) -> Iterator[int]:
-        """The roles that may be bound; any ClusterRole at all is `cluster-admin`, and another gain."""
-        found = {i for name in span.named for i in self._named_roles.get((kind, name), ())}
+        Any ClusterRole at all would be `cluster-admin`, and is another gain.
+        """
+        kind, here = role_kind(step), NAMESPACES if scope == CLUSTER and step.scope == "namespace" else scope
+        base = ("as", *key[1:3])
+        for name in sorted(span.named):
+            for role in self._named_roles.get((kind, name), ()):
+                own = self.rights.roles[role].source.namespace
+                if kind == "ClusterRole" or here in (NAMESPACES, own):
+                    yield (*base, role, own or here)
         if span.every and kind == "Role":
-            found.update(i for (k, _), several in self._named_roles.items() if k == kind for i in several)
-        for i in sorted(found):
-            if space in (CLUSTER, NAMESPACES, self.rights.roles[i].source.namespace) or kind == "ClusterRole":
-                yield i
+            yield from ((*base, ANY_ROLE, ns) for ns in self._by_namespace if here in (NAMESPACES, ns))
 
     def _rewriting(self, key: Key, step: Step, scope: str, span: Span) -> Iterator[Key]:
         yield from dict.fromkeys(head for _, head in self.rewritten(key, step, scope, span))
@@ -208,17 +217,10 @@ class Powers:
         """The roles that may be rewritten and are bound to the principal itself, and what that makes of it."""
         kind = role_kind(step)
         for source in self.sources(key):
-            grant, number, space = source
+            _, number, space = source
             role = self.rights.roles[number].source
             named = span.every or role.name in span.named
-            if grant >= 0 and kind == role.KIND and named and (kind == "ClusterRole" or scope in (CLUSTER, space)):
-                admin = (str(Gain.CLUSTER_ADMIN),) if space == CLUSTER else ("gain", str(Gain.NAMESPACE_ADMIN), space)
-                yield source, admin
-
-
-def pairs(extra: Sequence[str | int]) -> Iterator[Held]:
-    """The roles that a principal took on, from the end of its key."""
-    for role, scope in zip(extra[::2], extra[1::2], strict=True):
-        assert isinstance(role, int)
-        assert isinstance(scope, str)
-        yield role, scope
+            if kind == role.KIND and named and (kind == "ClusterRole" or scope in (CLUSTER, space)):
+                within = CLUSTER if space == NAMESPACES else space
+                admin = ("gain", str(Gain.NAMESPACE_ADMIN), within)
+                yield source, (str(Gain.CLUSTER_ADMIN),) if space == CLUSTER else admin

@@ -5,16 +5,16 @@ Nothing of this is kept while the graph is drawn; it is decided again for the fe
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from mistrust.layers.identity.rules import ANY, Names
 from mistrust.layers.identity.subjects import Principal
 from mistrust.paths.graph import Key
-from mistrust.paths.needs import Span, span
+from mistrust.paths.needs import NeedAt, Span, span
 from mistrust.paths.powers import Powers
-from mistrust.paths.rights import counts
+from mistrust.paths.rights import Rules, counts
 from mistrust.paths.step import Gain
 
 
@@ -64,7 +64,7 @@ class Proofs:
         """The rules by which a held role meets one need of a step that several identities take together."""
         at, role = (int(part[1]), int(part[2])), int(held[1])
         named = self.powers.steps[at[0]].needs[at[1]].names == "target"
-        rules = self.powers.reading.rules_meeting(role, at)
+        rules = self.powers.reading.rules(role)[at]
         return tuple(Met(-1, role, rule) for rule, names in rules if names is ANY or not named)
 
     def taken(self, source: Key, target: Key) -> tuple[Taken, ...]:
@@ -117,6 +117,25 @@ class Proofs:
                 (Met(grant, role, rule), names)
                 for grant, role, space in self.powers.sources(source)
                 if counts(step, step.needs[n], space, scope)
-                for rule, names in self.powers.reading.rules_meeting(role, (s, n))
+                for rule, names in self._rules(source, role, space, s).get((s, n), ())
             )
         return self._met[at]
+
+    def _rules(self, source: Key, role: int, scope: str, s: int) -> Mapping[NeedAt, Rules]:
+        """What counts of a role: all of it where it stands for itself, else what it adds to others."""
+        if source[0] in ("identity", "as"):
+            return self.powers.reading.shares(role, scope).get(s, {})
+        return self.powers.reading.rules(role)
+
+    def sharing(self, source: Key, part: Key) -> tuple[Met, ...]:
+        """The rules by which a principal, or a role that it took on, meets one need of a step."""
+        s, n, scope, name = int(part[3]), int(part[4]), str(part[5]), str(part[6])
+        step = self.powers.steps[s]
+        targeted = step.needs[n].names == "target"
+        return tuple(
+            Met(grant, role, rule)
+            for grant, role, space in self.powers.sources(source)
+            if (grant < 0) == (source[0] == "as") and counts(step, step.needs[n], space, scope)
+            for rule, names in self.powers.reading.shares(role, space).get(s, {}).get((s, n), ())
+            if not targeted or names is ANY or (isinstance(names, frozenset) and name in names)
+        )

@@ -10,10 +10,10 @@ from mistrust.kube.meta import Object, Ref
 from mistrust.kube.rbac import PolicyRule
 from mistrust.layers.identity.index import Grant, Rbac
 from mistrust.layers.identity.roles import EffectiveRole
-from mistrust.layers.identity.rules import NONE, Names
+from mistrust.layers.identity.rules import Names
 from mistrust.layers.identity.subjects import Principal, group, groups_of
-from mistrust.paths.needs import ALL_NAMES, NO_NAMES, NeedAt, Needs, Span, span
-from mistrust.paths.step import Need, Step
+from mistrust.paths.needs import ALL_NAMES, NO_NAMES, NeedAt, Needs, Span, role_kind, span
+from mistrust.paths.step import Gain, Need, Step
 
 CLUSTER = ""
 """The scope of a ClusterRoleBinding: every namespace, and what is in none."""
@@ -69,45 +69,83 @@ def _place(o: Object) -> tuple[Ref, str, int, int]:
     return o.ref, o.origin.file, o.origin.document, o.origin.item
 
 
-class Reading(msgspec.Struct, frozen=True):
-    """What each role is worth to the steps."""
+Rules = tuple[tuple[int, Names], ...]
+"""Rules of a role by index, each with the names that it gives."""
 
-    rights: Rights
-    steps: Sequence[Step]
-    worth: tuple[Mapping[NeedAt, Span], ...]
-    """For each role the needs that it meets, and for which names."""
-    meets: Needs
+
+class Reading:
+    """What each role is worth to the steps, asked once for each distinct content."""
+
+    def __init__(self, rights: Rights, steps: Sequence[Step]) -> None:
+        self.rights, self.steps = rights, steps
+        self._needs = Needs(steps)
+        self._rules: dict[int, Mapping[NeedAt, Rules]] = {}
+        self._shares: dict[tuple[int, bool], Mapping[int, Mapping[NeedAt, Rules]]] = {}
+        self._worth: dict[int, Mapping[NeedAt, Span]] = {}
+        self._admin = tuple(s for s, t in enumerate(steps) if t.gains in (Gain.CLUSTER_ADMIN, Gain.NAMESPACE_ADMIN))
+
+    def rules(self, role: int) -> Mapping[NeedAt, Rules]:
+        """For each need the rules of a role that meet it."""
+        held = self.rights.roles[role]
+        found = self._rules.get(held.content)
+        if found is None:
+            met: dict[NeedAt, list[tuple[int, Names]]] = {}
+            for i, rule in enumerate(held.rules):
+                for at, names in self._needs.met_by(rule).items():
+                    met.setdefault(at, []).append((i, names))
+            found = self._rules[held.content] = {at: tuple(rules) for at, rules in met.items()}
+        return found
+
+    def worth(self, role: int) -> Mapping[NeedAt, Span]:
+        """For each need that a role meets the names that it gives."""
+        content = self.rights.roles[role].content
+        if content not in self._worth:
+            self._worth[content] = {at: spanned(rules) for at, rules in self.rules(role).items()}
+        return self._worth[content]
+
+    def shares(self, role: int, scope: str) -> Mapping[int, Mapping[NeedAt, Rules]]:
+        """For each step what a role has to add to others.
+
+        A rule that is enough for the step by itself has nothing to add: the step goes with it and without the others.
+        Nor has a rule with every right, for steps that gain roles.
+        """
+        held = self.rights.roles[role]
+        known = (held.content, scope == CLUSTER)
+        if known not in self._shares:
+            found: dict[int, dict[NeedAt, Rules]] = {}
+            for at, rules in self.rules(role).items():
+                left = tuple((i, names) for i, names in rules if not self._alone(held.rules[i], at[0], scope))
+                if left:
+                    found.setdefault(at[0], {})[at] = left
+            self._shares[known] = found
+        return self._shares[known]
+
+    def _alone(self, rule: PolicyRule, s: int, scope: str) -> bool:
+        met = {at: span(names) for at, names in self._needs.met_by(rule).items()}
+        steps = self._admin
+        if self.steps[s].gains not in PERSONAL:
+            steps = (s,)
+        elif self.steps[s].gains is Gain.ROLE and role_kind(self.steps[s]) == "ClusterRole":
+            steps = (s, *self._admin)
+        return any(names.every for t in steps for names in gained(self.steps[t], t, [(met, scope)]).values())
 
     def outcomes(self, step: int, held: Iterable[Held]) -> dict[str, Span]:
         """Where a step succeeds for someone who holds these roles, and what it gains there.
 
         A namespace is named although `CLUSTER` covers it, if a role is held there: it may succeed when others are gone.
         """
-        return _outcomes(self.steps[step], step, [(self.worth[r], scope) for r, scope in held])
-
-    def rules_meeting(self, role: int, at: NeedAt) -> Iterator[tuple[int, Names]]:
-        """The rules of a role that meet a need, one by one."""
-        for i, rule in enumerate(self.rights.roles[role].rules):
-            names = self.meets.met_by(rule).get(at, NONE)
-            if names != NONE:
-                yield i, names
+        return gained(self.steps[step], step, [(self.worth(r), scope) for r, scope in held])
 
 
-def read(rights: Rights, steps: Sequence[Step]) -> Reading:
-    """Ask once a role what it is worth."""
-    needs = Needs(steps)
-    known: dict[int, Mapping[NeedAt, Span]] = {}
-    for role in rights.roles:
-        if role.content not in known:
-            known[role.content] = _worth(role.rules, needs)
-    return Reading(rights, steps, tuple(known[r.content] for r in rights.roles), needs)
+PERSONAL = (Gain.ROLE, Gain.REWRITE_ROLE)
+"""Gains that depend on who takes the step."""
 
 
-def _worth(rules: Iterable[PolicyRule], needs: Needs) -> Mapping[NeedAt, Span]:
-    total: dict[NeedAt, Span] = {}
-    for rule in rules:
-        for at, names in needs.met_by(rule).items():
-            total[at] = total.get(at, NO_NAMES) | span(names)
+def spanned(rules: Rules) -> Span:
+    """The names that several rules give together."""
+    total = NO_NAMES
+    for _, names in rules:
+        total |= span(names)
     return total
 
 
@@ -126,22 +164,23 @@ def counts(step: Step, need: Need, scope: str, gained: str) -> bool:
     return scope == NAMESPACES or scope == (gained if wanted == "namespace" else wanted)
 
 
-def _outcomes(step: Step, s: int, held: Sequence[tuple[Mapping[NeedAt, Span], str]]) -> dict[str, Span]:
+def gained(step: Step, s: int, held: Sequence[tuple[Mapping[NeedAt, Span], str]]) -> dict[str, Span]:
+    """Where a step succeeds with these rights, each with the scope in which it is held, and the names that it gains."""
     if any(scope_of(step, need) == "namespace" for need in step.needs):
         scopes = sorted({CLUSTER, *(scope for _, scope in held)} - {NAMESPACES})
     else:
         scopes = [step.scope if step.scope not in ("namespace", "cluster") else CLUSTER]
-    found = ((scope, _gained(step, s, held, scope)) for scope in scopes)
+    found = ((scope, _names(step, s, held, scope)) for scope in scopes)
     return {scope: names for scope, names in found if names}
 
 
-def _gained(step: Step, s: int, held: Sequence[tuple[Mapping[NeedAt, Span], str]], gained: str) -> Span:
+def _names(step: Step, s: int, held: Sequence[tuple[Mapping[NeedAt, Span], str]], where: str) -> Span:
     """The names that all needs leave; none where one need is not met."""
     names = ALL_NAMES
     for n, need in enumerate(step.needs):
         met = NO_NAMES
         for worth, scope in held:
-            if (s, n) in worth and counts(step, need, scope, gained):
+            if (s, n) in worth and counts(step, need, scope, where):
                 met |= worth[s, n]
         if not met:
             return NO_NAMES

@@ -19,7 +19,7 @@ from mistrust.paths.graph import Graph, Key, Sketch
 from mistrust.paths.inventory import Inventory, inventory
 from mistrust.paths.needs import gated
 from mistrust.paths.powers import Powers
-from mistrust.paths.rights import Rights, read, rights
+from mistrust.paths.rights import Reading, Rights, rights
 from mistrust.paths.step import Gain, Step
 from mistrust.paths.structure import draw_identities, draw_namespaces, draw_nodes, draw_pods, draw_secrets
 from mistrust.paths.targets import SINKS, Targets
@@ -63,7 +63,7 @@ def terrain(
     draw_identities(sketch, inv.accounts, named)
     powers = Powers(
         inv,
-        read(known, [g.step for g in gates]),
+        Reading(known, [g.step for g in gates]),
         gates,
         Conditions(inv, enforced, index.dangling),
         Targets(inv, frozenset(secrets)),
