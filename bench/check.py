@@ -14,6 +14,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -35,15 +36,20 @@ def main() -> int:
     parser.add_argument("--checkov", default=os.environ.get("CHECKOV") or shutil.which("checkov"))
     parser.add_argument("--runs", type=int, default=3)
     args = parser.parse_args()
-    ours = [sys.executable, "-m", "mistrust", "check", *args.folders]
-    commands = {"mistrust": ours}
-    if args.checkov:
-        folders = [word for folder in args.folders for word in ("-d", folder)]
-        commands["checkov"] = [args.checkov, "--framework", "kubernetes", "--quiet", "--compact", *folders]
+    with tempfile.TemporaryDirectory() as folder:
+        for i, source in enumerate(args.folders):  # Checkov reads one folder a run
+            shutil.copytree(source, Path(folder) / str(i))
+        return compare(folder, args.checkov, args.runs)
+
+
+def compare(folder: str, checkov: str | None, turns: int) -> int:
+    commands = {"mistrust": [sys.executable, "-m", "mistrust", "check", folder]}
+    if checkov:
+        commands["checkov"] = [checkov, "--framework", "kubernetes", "--quiet", "--compact", "-d", folder]
     else:
         print("checkov is not installed: set CHECKOV or --checkov")
     results: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
-    for turn in range(args.runs + 1):
+    for turn in range(turns + 1):
         for name, command in commands.items():
             found = measured(command)
             if turn:
