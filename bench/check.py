@@ -2,8 +2,9 @@
 
     python bench/check.py [--checkov PATH] FOLDER...
 
-Checkov is looked for on PATH and in $CHECKOV (`pip install checkov` into an environment of its own). Without folders the
-example shop is checked. Each command runs once to warm the file cache and then `--runs` times, in turn; medians are printed.
+Checkov is looked for on PATH and in $CHECKOV (`pip install checkov` into an environment of its own). Without folders
+the example shop is checked. Each command runs once to warm the file cache and then `--runs` times, in turn; medians are
+printed.
 """
 
 from __future__ import annotations
