@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,7 +28,7 @@ from tests.layers.identity.objects import Plain, lookup, policies, typed
 
 from mistrust.access.verdict import Answer
 from mistrust.kube.rbac import PolicyRule
-from mistrust.layers.identity.batch import allows_all
+from mistrust.layers.identity import batch
 from mistrust.layers.identity.boxes import bundle_of, minus
 from mistrust.layers.identity.decide import decide
 from mistrust.layers.identity.grants import Access, Grants, granted
@@ -66,10 +67,15 @@ def test_the_index_answers_what_the_definition_says(drawn: tuple[list[Plain], li
         assert decide(found, request).answer is (Answer.ALLOWED if expected else Answer.DENIED)
 
 
-@given(asked())
-def test_the_columns_answer_what_the_definition_says(drawn: tuple[list[Plain], list[Request]]) -> None:
+@given(asked(), st.sampled_from((0, batch.LARGE)), st.sampled_from((1, 3, batch.CHUNK)))
+def test_the_columns_answer_what_the_definition_says(
+    drawn: tuple[list[Plain], list[Request]], large: int, chunk: int
+) -> None:
+    """Whatever is judged together: that may change the cost, never the answer."""
     world, every = drawn
-    assert allows_all(lookup(*world), every).tolist() == [slow_allows(world, request) for request in every]
+    with patch.multiple(batch, LARGE=large, CHUNK=chunk):
+        answers = batch.allows_all(lookup(*world), every)
+    assert answers.tolist() == [slow_allows(world, request) for request in every]
 
 
 @given(asked())

@@ -72,6 +72,26 @@ def test_a_yes_names_the_binding_the_subject_and_the_rule() -> None:
     ]
 
 
+def test_the_first_binding_that_allows_it_is_named_whoever_it_names() -> None:
+    found = lookup(
+        role("r", rule("get", "pods")),
+        binding("near", "ClusterRole/r", "User/ann", namespace="a"),
+        binding("second", "ClusterRole/r", "User/ann"),
+        binding("first", "ClusterRole/r", "Group/devs"),
+    )
+    by_group = decide(found, Request("ann", ("devs",), "get", "", "pods", "", "a"))
+    by_user = decide(found, Request("ann", (), "get", "", "pods", "", "a"))
+
+    assert '"second"' in by_group.because
+    assert '"second"' in by_user.because
+    reverse = lookup(
+        role("r", rule("get", "pods")),
+        binding("first", "ClusterRole/r", "Group/devs"),
+        binding("second", "ClusterRole/r", "User/ann"),
+    )
+    assert '"first"' in decide(reverse, Request("ann", ("devs",), "get", "", "pods")).because
+
+
 def test_a_no_names_the_role_that_is_missing_as_the_server_does() -> None:
     verdict = ask(user="eve", verb="get", resource="pods")
 

@@ -95,6 +95,7 @@ HIDDEN: list[tuple[str, tuple[Plain, ...]]] = [
     ("secrets-everywhere", holding_in_a(rule("list", "secrets"))),
     ("secrets-everywhere", holding(rule("get", "secrets", names=["one"]))),
     ("secrets-everywhere", holding(rule("create", "secrets"))),
+    ("cluster-admin", holding(rule("*", "*", "*", names=["one"]))),
     ("wildcard-resources", (role("r", rule("get", "*/log")),)),
     ("no-such-wildcard", (role("r", rule("get", "*/log")),)),
     ("names-without-effect", (role("r", rule("create", "serviceaccounts/token", names=["x"])),)),

@@ -121,6 +121,17 @@ def test_who_may_anywhere_and_in_one_namespace() -> None:
     assert [(r.who, r.what) for r in holders(FOUND, named)] == [("Group ops", ""), ("User ann", ""), ("User bob", "")]
 
 
+def test_rows_that_read_the_same_are_both_shown() -> None:
+    many, more = [f"n{i}" for i in range(9)], [f"n{i}" for i in range(8)] + ["other"]
+    found = lookup(
+        role("r", rule("get", "secrets", names=many), namespace="a"),
+        role("r", rule("get", "secrets", names=more), namespace="a"),  # written twice, differently
+        binding("b", "Role/r", "User/ann", namespace="a"),
+    )
+
+    assert [r.what for r in holders(found, SECRETS)] == ["only n0, n1, n2, n3, n4 and 4 more"] * 2
+
+
 def test_what_somebody_may_do_without_what_a_role_binding_cannot_give() -> None:
     rows = held(FOUND, [user("bob"), group("ops")])
 

@@ -17,7 +17,7 @@ SHOWN = 5
 """How many namespaces or names a remark lists."""
 
 
-class Row(msgspec.Struct, frozen=True, order=True, gc=False):
+class Row(msgspec.Struct, frozen=True, gc=False):
     """One thing that somebody may do."""
 
     namespace: str
@@ -91,7 +91,8 @@ def holders(lookup: Lookup, request: Request) -> tuple[Row, ...]:
         limited = "" if names is ANY or request.name else f"only {_some(dict.fromkeys(sorted(names)))}"
         row = Row(grant.namespace, str(grant.principal), limited, _via(grant), grant.evidence(rule))
         rows.setdefault((grant.namespace, grant.principal), {}).setdefault(names, row)
-    return tuple(sorted(row for found in rows.values() for row in ([found[ANY]] if ANY in found else found.values())))
+    shown = (row for found in rows.values() for row in ([found[ANY]] if ANY in found else found.values()))
+    return tuple(sorted(shown, key=lambda row: (row.namespace, row.who, row.what, row.via)))
 
 
 def held(lookup: Lookup, principals: Sequence[Principal]) -> tuple[Row, ...]:

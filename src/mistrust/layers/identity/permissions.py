@@ -106,6 +106,6 @@ class Permissions:
 
 def _or_all(written: Mapping[str, set[int]], value: str) -> set[int]:
     exact, wild = written.get(value), written.get(ALL)
-    if exact is None or wild is None or value == ALL:
+    if exact is None or wild is None:
         return exact or wild or set()
     return exact | wild
