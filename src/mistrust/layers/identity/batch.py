@@ -142,6 +142,9 @@ class Batch:
         return who * len(self._namespaces) + where
 
 
+_MASKS: Final = np.array([1 << i for i in range(8)], np.uint8)
+
+
 class _Judge:
     """Looks at holds and marks the requests that one of them allows."""
 
@@ -160,11 +163,12 @@ class _Judge:
             self.allowed[asked[self._permitted(each)[self._permissions[asked]]]] = True
 
     def _one_by_one(self, hold: Ints, size: Ints, request: Ints) -> None:
-        offset = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
-        content = self._contents[np.repeat(self._starts[hold], size) + offset]
-        request = np.repeat(request, size)
-        hit = self._bits[self._permissions[request], content >> 3] >> (content & 7).astype(np.uint8) & 1
-        self.allowed[request[hit != 0]] = True
+        base = self._permissions[request] * self._bits.shape[1]
+        offset = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size - self._starts[hold], size)
+        content = self._contents[offset]
+        byte = self._bits.ravel()[np.repeat(base, size) + (content >> 3)]
+        hit = np.flatnonzero(byte & _MASKS[content & 7])
+        self.allowed[np.repeat(request, size)[hit]] = True
 
     def _permitted(self, hold: int) -> Bools:
         """For each permission, whether a large hold has it."""
