@@ -115,8 +115,8 @@ def survey(
     goals: list[Goal] = []
     for target in targets:
         toward = Toward(ways, _nodes(land, target))
-        reaching = (s for s in begin if toward.reaches(s.node) and s.node not in toward.targets)
-        goals.append(Goal(target, toward, tuple(reaching)))
+        reaching = toward.reaching([s.node for s in begin]) - toward.targets
+        goals.append(Goal(target, toward, tuple(s for s in begin if s.node in reaching)))
     return land, ways, tuple(goals)
 
 

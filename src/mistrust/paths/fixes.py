@@ -155,7 +155,7 @@ class Cutting:
     def surviving(self, chosen: frozenset[int], towards: Sequence[Toward] = ()) -> set[Pair]:
         """The pairs that still have a path."""
         towards = towards or self.after(chosen)
-        return {(g, s) for g, s in self.pairs if towards[g].reaches(s)}
+        return {(g, s) for g, goal in enumerate(self.goals) for s in towards[g].reaching(goal.starts)}
 
     def greedy(self, chosen: frozenset[int]) -> Solved:
         """Not the smallest, but a cut: of the labels on shortest ways, again and again the one that is on most."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -18,6 +18,7 @@ from mistrust.paths.path import Foothold, Hop
 from mistrust.paths.powers import ANY_ROLE, HOLDS, STEP, Powers
 from mistrust.paths.proofs import Met, Proofs
 from mistrust.paths.reach import Proof
+from mistrust.paths.rights import place as place_of
 from mistrust.paths.step import Gain, Need
 from mistrust.paths.terrain import Terrain
 
@@ -163,8 +164,8 @@ def _said(terrain: Terrain, act: Act) -> tuple[str, str, list[Evidence]]:
         goal: Key = ("ready", reason.step, *head) if key[0] == "ready" else head
         for t in proofs.taken(key, goal) if key[0] != "ready" else ():
             if t.step == reason.step:
-                met += [(need, options[0]) for need, options in zip(step.needs, t.needs, strict=False)]
-                met += [(step.needs[-1], o[0]) for o in t.needs[len(step.needs) :]]
+                met += [(need, _first(powers, options)) for need, options in zip(step.needs, t.needs, strict=False)]
+                met += [(step.needs[-1], _first(powers, o)) for o in t.needs[len(step.needs) :]]
                 break
     evidence: list[Evidence] = []
     for e in act.silent:
@@ -184,15 +185,30 @@ def _silent(proofs: Proofs, source: Key, end: Key, s: int) -> tuple[list[tuple[N
     match end:
         case ("held", *_):
             found = proofs.holding(source, end)
-            return [], [e for m in found[:1] for e in _evidence(powers, m)]
+            return [], [e for m in _firsts(powers, found) for e in _evidence(powers, m)]
         case ("part", _, int(n), *_) if source[0] == "held":
-            return [(powers.steps[s].needs[n], m) for m in proofs.adding(source, end)[:1]], []
+            return [(powers.steps[s].needs[n], m) for m in _firsts(powers, proofs.adding(source, end))], []
         case ("own", _, _, int(s), int(n), *_):
-            return [(powers.steps[s].needs[n], m) for m in proofs.sharing(source, end)[:1]], []
+            return [(powers.steps[s].needs[n], m) for m in _firsts(powers, proofs.sharing(source, end))], []
         case ("ready", int(step), *_):
             for t in proofs.taken(source, end):
-                return [(n, o[0]) for n, o in zip(powers.steps[step].needs, t.needs, strict=False)], []
+                return [(n, _first(powers, o)) for n, o in zip(powers.steps[step].needs, t.needs, strict=False)], []
     return [], []
+
+
+def _first(powers: Powers, options: Sequence[Met]) -> Met:
+    """One of several that would do, always the same."""
+
+    def order(m: Met) -> tuple[object, ...]:
+        grant = powers.rights.grants[m.grant] if m.grant >= 0 else None
+        bound = (place_of(grant.binding), grant.subject) if grant else ()
+        return bool(bound), bound, m.role, m.rule
+
+    return min(options, key=order)
+
+
+def _firsts(powers: Powers, options: Sequence[Met]) -> list[Met]:
+    return [_first(powers, options)] if options else []
 
 
 def _evidence(powers: Powers, met: Met) -> list[Evidence]:

@@ -24,16 +24,12 @@ from mistrust.layers.pods.levels import level
 from mistrust.paths import structure
 from mistrust.paths.conditions import PRIVILEGED_PODS
 from mistrust.paths.graph import Key
-from mistrust.paths.inventory import nodes_of
 from mistrust.paths.powers import HOLDS, STEP
 from mistrust.paths.proofs import Met, Proofs, Taken
-from mistrust.paths.rights import CLUSTER
+from mistrust.paths.rights import CLUSTER, Place, place
 from mistrust.paths.terrain import Terrain
 
 Kind = Literal["rule", "binding", "subject", "pod", "token", "namespace"]
-Place = tuple[Ref, str, int, int]
-"""An object, and where it was read from: two copies of one object are changed one by one."""
-
 Support = frozenset[int]
 """Labels any of which takes the support away; empty for one that stays."""
 Need = tuple[Support, ...]
@@ -91,6 +87,9 @@ class Labels:
         self._reasons: dict[int, tuple[Reason, ...]] = {}
         self._objects: dict[Place, Object] = {}
         self._spaces: dict[str, Support] = {}
+        self._workloads: dict[str, list[Workload]] = {}
+        for w in terrain.inv.workloads:
+            self._workloads.setdefault(w.namespace, []).append(w)
 
     def object(self, label: Label) -> Object:
         """The object that a label changes."""
@@ -145,11 +144,8 @@ class Labels:
         return tuple(needs)
 
     def _way_out(self, i: int, target: Key) -> Iterator[Support]:
-        inv = self.terrain.inv
-        w = inv.workloads[i]
-        hosts = nodes_of(w) if inv.nodes else structure.hosts_of(w)
-        for escape in inv.ways_out[i]:
-            if target in structure.leads_to(escape, hosts):
+        for escape in self.terrain.inv.ways_out[i]:
+            if structure.opens(escape, target):
                 yield self._pod(i, escape)
 
     # --- labels --------------------------------------------------------------------------------------------------
@@ -229,7 +225,7 @@ class Labels:
         inv = self.terrain.inv
         seen = [n for n in inv.snapshot.of(Namespace) if n.name == ns]
         price = self.costs.namespace + (0.0 if seen else self.costs.by_hand)
-        if any(w.namespace == ns and refused(w, inv.snapshot.version) for w in inv.workloads):
+        if any(refused(w, inv.snapshot.version) for w in self._workloads.get(ns, ())):
             price += self.costs.refused
         found = seen[0] if seen else Namespace(metadata=Metadata(name=ns))
         yield self._label(Label("namespace", place(found)), found, price)
@@ -248,11 +244,6 @@ class Labels:
 def refused(workload: Workload, version: Version | None) -> bool:
     """Would Pod Security refuse the pods of this workload at `baseline`?"""
     return level(workload.template.metadata, workload.spec, version) is Level.PRIVILEGED
-
-
-def place(o: Object) -> Place:
-    """Tells two copies of an object apart."""
-    return o.ref, o.origin.file, o.origin.document, o.origin.item
 
 
 def _same_subject(subject: BindingSubject, among: Iterable[BindingSubject]) -> bool:

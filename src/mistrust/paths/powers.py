@@ -14,7 +14,7 @@ from mistrust.paths.conditions import IN_NAMESPACE, Conditions, every
 from mistrust.paths.graph import Key
 from mistrust.paths.inventory import Inventory
 from mistrust.paths.needs import ALL_NAMES, Gated, NeedAt, Span, role_kind
-from mistrust.paths.rights import CLUSTER, NAMESPACES, PERSONAL, Held, Reading, Rules, gained, scope_of, spanned
+from mistrust.paths.rights import CLUSTER, NAMESPACES, PERSONAL, Held, Reading, Rules, gained, scope_of
 from mistrust.paths.step import Gain, Step
 from mistrust.paths.structure import account_key, leads_to
 from mistrust.paths.targets import Targets
@@ -25,6 +25,9 @@ ANY_ROLE = -1
 """In place of a role's index: every Role of the namespace."""
 GENERIC = "\0"
 """Stands in a template for the namespace of whatever binding it is used for."""
+
+ROVING = ("namespace", "cluster")
+"""Scopes of a need that are not one namespace."""
 
 Source = tuple[int, int, str]
 """A role as somebody holds it: index of the grant (-1 where no grant is asked about), index of the role, scope."""
@@ -59,6 +62,9 @@ class Powers:
             self._named_roles.setdefault((role.source.KIND, role.source.name), []).append(i)
             if role.source.namespace:
                 self._by_namespace.setdefault(role.source.namespace, []).append(i)
+        self._anywhere = frozenset(
+            s for s in self.composed if any(scope_of(self.steps[s], n) not in ROVING for n in self.steps[s].needs)
+        )
         self.together = frozenset(s for s in self.possible if self.steps[s].together)
 
     def sources(self, key: Key) -> tuple[Source, ...]:
@@ -118,15 +124,21 @@ class Powers:
         found: dict[int, list[tuple[Mapping[NeedAt, Span], str]]] = {}
         with_extra: set[int] = set()
         for (role, scope), extra in {(r, scope): g < 0 for g, r, scope in self.sources(key)}.items():
-            for s, shares in self.reading.shares(role, scope).items():
+            for s, spans in self.reading.adds(role, scope).items():
                 if s in steps:
-                    found.setdefault(s, []).append(({at: spanned(rules) for at, rules in shares.items()}, scope))
+                    found.setdefault(s, []).append((spans, scope))
                     if extra:
                         with_extra.add(s)
         for s in sorted(with_extra if key[0] == "as" else found):
-            if len(found[s]) > 1 or self.steps[s].gains in PERSONAL:
+            if self.steps[s].gains in PERSONAL or self._meet(s, [scope for _, scope in found[s]]):
                 for scope, names in gained(self.steps[s], s, found[s]).items():
                     yield s, scope, names
+
+    def _meet(self, s: int, scopes: list[str]) -> bool:
+        """Can roles that are held in these scopes add to each other? Roles of two namespaces cannot."""
+        if s in self._anywhere:
+            return len(scopes) > 1
+        return len(scopes) > 1 and (len(set(scopes)) < len(scopes) or CLUSTER in scopes or NAMESPACES in scopes)
 
     def adding(self, key: Key, s: int) -> Iterator[tuple[int, str, Mapping[NeedAt, Rules]]]:
         """What the roles at a node add to one step: for a principal its own, else the one that it took on."""

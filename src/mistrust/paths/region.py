@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from mistrust.paths.graph import Graph, Joint
-from mistrust.paths.reach import Toward, Ways, onward
+from mistrust.paths.reach import FAR, Toward, Ways, onward
 
 
 class Goal(msgspec.Struct):
@@ -31,7 +31,8 @@ def region(ways: Ways, goals: Sequence[tuple[Toward, Sequence[int]]]) -> Region:
     """Cut away what no start reaches and what reaches no target. Nodes keep the order of their keys."""
     graph = ways.graph
     starts = {s for _, several in goals for s in several}
-    kept = onward(ways, starts, [t for t, _ in goals])
+    towards = [t for t, _ in goals]
+    kept = onward(ways, starts, lambda n: any(t.far[n] < FAR or n in t.perhaps for t in towards))
     order = sorted(kept, key=lambda n: tuple(map(str, graph.keys[n])))
     number = {n: i for i, n in enumerate(order)}
     edges = [

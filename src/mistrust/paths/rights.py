@@ -26,13 +26,13 @@ Held = tuple[int, str]
 
 
 class Rights(msgspec.Struct, frozen=True):
-    """The grants of one snapshot, in an order that does not depend on the input's."""
+    """The roles and grants of one snapshot."""
 
     roles: tuple[EffectiveRole, ...]
     grants: tuple[Grant, ...]
     gives: tuple[int, ...]
     """For each grant the index of its role."""
-    of: Mapping[Principal, tuple[int, ...]]
+    of: Mapping[Principal, list[int]]
     """For each principal the grants that name it."""
 
     def holders(self, principal: Principal) -> tuple[Principal, ...]:
@@ -50,22 +50,21 @@ class Rights(msgspec.Struct, frozen=True):
 
 
 def rights(index: Rbac) -> Rights:
-    """Order the grants of an index."""
-    roles = sorted((r for copies in index.roles.values() for r in copies), key=lambda r: _place(r.source))
+    """Number the roles of an index in an order of their own, and look its grants up by principal."""
+    roles = sorted((r for copies in index.roles.values() for r in copies), key=lambda r: place(r.source))
     number = {id(r): i for i, r in enumerate(roles)}
-    grants = sorted(index.grants, key=lambda g: (_place(g.binding), g.subject, number[id(g.role)]))
     of: dict[Principal, list[int]] = {}
-    for i, grant in enumerate(grants):
+    for i, grant in enumerate(index.grants):
         of.setdefault(grant.principal, []).append(i)
-    return Rights(
-        roles=tuple(roles),
-        grants=tuple(grants),
-        gives=tuple(number[id(g.role)] for g in grants),
-        of={p: tuple(of[p]) for p in sorted(of)},
-    )
+    return Rights(tuple(roles), index.grants, tuple(number[id(g.role)] for g in index.grants), of)
 
 
-def _place(o: Object) -> tuple[Ref, str, int, int]:
+Place = tuple[Ref, str, int, int]
+"""An object, and where it was read from: two copies of one object are told apart."""
+
+
+def place(o: Object) -> Place:
+    """The name and the origin of an object, in an order that does not depend on the input's."""
     return o.ref, o.origin.file, o.origin.document, o.origin.item
 
 
@@ -81,6 +80,7 @@ class Reading:
         self._needs = Needs(steps)
         self._rules: dict[int, Mapping[NeedAt, Rules]] = {}
         self._shares: dict[tuple[int, bool], Mapping[int, Mapping[NeedAt, Rules]]] = {}
+        self._adds: dict[tuple[int, bool], Mapping[int, Mapping[NeedAt, Span]]] = {}
         self._worth: dict[int, Mapping[NeedAt, Span]] = {}
         self._admin = tuple(s for s, t in enumerate(steps) if t.gains in (Gain.CLUSTER_ADMIN, Gain.NAMESPACE_ADMIN))
 
@@ -119,6 +119,14 @@ class Reading:
                     found.setdefault(at[0], {})[at] = left
             self._shares[known] = found
         return self._shares[known]
+
+    def adds(self, role: int, scope: str) -> Mapping[int, Mapping[NeedAt, Span]]:
+        """The names of `shares`."""
+        known = (self.rights.roles[role].content, scope == CLUSTER)
+        if known not in self._adds:
+            shares = self.shares(role, scope)
+            self._adds[known] = {s: {at: spanned(r) for at, r in rules.items()} for s, rules in shares.items()}
+        return self._adds[known]
 
     def _alone(self, rule: PolicyRule, s: int, scope: str) -> bool:
         met = {at: span(names) for at, names in self._needs.met_by(rule).items()}

@@ -5,6 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from msgspec.structs import replace
+
+from mistrust.kube.core import Namespace
 from mistrust.kube.workloads import DaemonSet, Workload
 from mistrust.layers.identity.subjects import AUTHENTICATED, MASTERS, Principal, account, group, groups_of
 from mistrust.layers.pods.admission import Enforced, admits_level, other_admission
@@ -102,6 +105,19 @@ def leads_to(escape: Escape, hosts: tuple[str, ...]) -> Iterator[Key]:
             yield from ((kind, n) for n in hosts or (EVERYWHERE,))
 
 
+def opens(escape: Escape, target: Key) -> bool:
+    """Is this one of the ways out that an edge from a pod to a target rests on?"""
+    match escape.power:
+        case Power.IDENTITY:
+            return any(target == account_key(t.namespace, t.name) for t in escape.targets)
+        case Power.NODE:
+            return target[0] == "node"
+        case Power.NODE_READ:
+            return target[0] == "node-identity"
+        case _:
+            return False
+
+
 def easiest(ways_out: Sequence[Escape], hosts: tuple[str, ...]) -> dict[Key, Escape]:
     """For everything that a workload's ways out lead to, the easiest one."""
     best: dict[Key, Escape] = {}
@@ -159,6 +175,9 @@ def draw_namespaces(sketch: Sketch, inv: Inventory) -> dict[str, Enforced]:
     relabel = sketch.why(Reason(RELABEL, hops=1))
     every_node = sketch.node("node", EVERYWHERE)
     enforced: dict[str, Enforced] = {}
+    copies: dict[str, tuple[Namespace, ...]] = {}
+    for n in inv.snapshot.of(Namespace):
+        copies[n.name] = (*copies.get(n.name, ()), n)
 
     def power(gain: Gain, scope: str) -> int:
         return gain_node(sketch, gain, scope)
@@ -173,7 +192,8 @@ def draw_namespaces(sketch: Sketch, inv: Inventory) -> dict[str, Enforced]:
         sketch.edge(creating, power(Gain.SECRETS, ns), mount)
         sketch.joint((creating, power(Gain.NAMESPACE_LABELS, ns)), every_node, relabel)
         sketch.edge(power(Gain.NAMESPACE_ADMIN, ns), every_node, relabel)
-        enforced[ns] = level = admits_level(inv.snapshot, ns)
+        alone = replace(inv.snapshot, kinds={Namespace: copies.get(ns, ())})
+        enforced[ns] = level = admits_level(alone, ns)
         if level.level is Level.PRIVILEGED:
             doubts = (*((level.assumed,) if level.assumed else ()), *other_admission(inv.snapshot, ns))
             place = sketch.why(Reason(PLACE, hops=1, assumes="; ".join(doubts)))
