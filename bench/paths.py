@@ -26,7 +26,7 @@ from mistrust.kube.rbac import BindingSubject, ClusterRole, ClusterRoleBinding, 
 from mistrust.kube.snapshot import Scope, Snapshot, snapshot
 from mistrust.kube.workloads import DaemonSet, Deployment, TemplateSpec
 from mistrust.layers.identity.index import rbac
-from mistrust.paths.attack import ANY_NODE, CLUSTER_ADMIN, INTERNET, survey
+from mistrust.paths.attack import ANY_NODE, ANY_POD, CLUSTER_ADMIN, INTERNET, survey
 from mistrust.paths.fixes import fixes
 from mistrust.paths.labels import Costs, Labels
 from mistrust.paths.path import Foothold
@@ -154,7 +154,9 @@ def workloads(size: Size, rng: random.Random, accounts: list[tuple[str, str]]) -
     while left > 0:
         ns, account = rng.choice(accounts)
         replicas = min(left, rng.choice((1, 2, 3, 5, 10)))
-        spec = pod_spec(account if rng.random() < 0.7 else "default", privileged=rng.random() < 0.01, host=rng.random() < 0.02)
+        spec = pod_spec(
+            account if rng.random() < 0.7 else "default", privileged=rng.random() < 0.01, host=rng.random() < 0.02
+        )
         nodes = [rng.randrange(3, size.nodes) for _ in range(replicas)]
         yield from controlled(Deployment, ns, f"app-{i}", spec, nodes)
         if rng.random() < 0.05:
@@ -183,7 +185,9 @@ def controlled(
     for i, node in enumerate(nodes):
         from msgspec.structs import replace
 
-        metadata = Metadata(name=f"{name}-{i}", namespace=ns, labels=labels, owner_references=owner, uid=f"{ns}/{name}/{i}")
+        metadata = Metadata(
+            name=f"{name}-{i}", namespace=ns, labels=labels, owner_references=owner, uid=f"{ns}/{name}/{i}"
+        )
         yield Pod(metadata=metadata, spec=replace(spec, node_name=f"node-{node}"))
 
 
@@ -191,18 +195,20 @@ def timed(what: str, do: Callable[[], T]) -> T:
     start, cpu = time.perf_counter(), time.process_time()
     result = do()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"  {what:<28} {time.perf_counter() - start:7.2f} s  cpu {time.process_time() - cpu:7.2f} s  peak {peak:6.0f} MB")
+    print(
+        f"  {what:<28} {time.perf_counter() - start:7.2f} s  cpu {time.process_time() - cpu:7.2f} s  peak {peak:6.0f} MB"
+    )
     sys.stdout.flush()
     return result
 
 
-def measure(name: str, seed: int) -> None:
+def measure(name: str, seed: int, start: Foothold) -> None:
     size = SIZES[name]
-    print(f"{name}: {size}")
+    print(f"{name}: {size}, from {start.kind}")
     snap: Snapshot = timed("make the cluster", lambda: snapshot(made_up(size, seed), scope=Scope.CLUSTER))
     index = timed("RBAC index", lambda: rbac(snap))
     targets = (CLUSTER_ADMIN, ANY_NODE, Foothold("secrets", "kube-system"))
-    land, ways, goals = timed("graph and search", lambda: survey(snap, index, steps(), (INTERNET,), targets))
+    land, ways, goals = timed("graph and search", lambda: survey(snap, index, steps(), (start,), targets))
     print(f"  {len(land.graph.keys):,} nodes, {len(land.graph.source):,} edges, {len(land.graph.joints):,} joints")
     pairs = [(g.toward, [s.node for s in g.starts]) for g in goals]
     print(f"  {len({s.node for g in goals for s in g.starts}):,} starts, {sum(len(s) for _, s in pairs):,} pairs")
@@ -219,7 +225,7 @@ def beside_the_definition(seed: int) -> None:
     from tests.paths.naive import World
 
     size = Size(40, 20, 40, 60, 5, 5)
-    snap = snapshot((o for o in made_up(size, seed) if o.name != "cluster-admin" or o.ref.kind != "ClusterRole"))
+    snap = snapshot(o for o in made_up(size, seed) if o.name != "cluster-admin" or o.ref.kind != "ClusterRole")
     start = time.perf_counter()
     survey(snap, rbac(snap), steps(), (Foothold("pod", ""),), (CLUSTER_ADMIN,))
     fast = time.perf_counter() - start
@@ -237,7 +243,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     for name in args.size or ("small", "medium"):
-        measure(name, args.seed)
+        for start in (INTERNET, ANY_POD):
+            measure(name, args.seed, start)
     beside_the_definition(args.seed)
     return 0
 

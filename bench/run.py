@@ -1,7 +1,7 @@
 """Run every benchmark of this folder and print what it prints; peers that are not installed are skipped, saying so.
 
-    python bench/run.py            all of them
-    python bench/run.py client paths some of them
+python bench/run.py            all of them
+python bench/run.py client paths some of them
 """
 
 from __future__ import annotations

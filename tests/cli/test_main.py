@@ -1,4 +1,4 @@
-"""The command line as a person meets it: help with examples, errors without tracebacks, exit codes that mean something."""
+"""The command line as a person meets it: help with examples, errors without tracebacks, telling exit codes."""
 
 from __future__ import annotations
 

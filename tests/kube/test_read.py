@@ -27,6 +27,13 @@ def test_a_dump_is_a_list_or_concatenated_values_indented_or_not() -> None:
     assert names(b"\xef\xbb\xbf  \n" + json.dumps(as_list).encode() + b"\n\n") == wanted
 
 
+def test_json_documents_may_stand_under_yaml_separators() -> None:
+    other = {**ROLE, "metadata": {"name": "q", "namespace": "a"}}
+    objects, problems = read(f"{json.dumps(ROLE, indent=1)}\n---\n{json.dumps(other)}\n".encode(), "f")
+    assert [o.name for o in objects] == ["r", "q"]
+    assert problems == []
+
+
 def test_a_truncated_dump_keeps_what_was_whole_and_says_where_it_ends() -> None:
     objects, problems = read(json.dumps(ROLE).encode() + b'\n\n{"apiVersion": "v1", "ki', "dump.json")
     assert [o.name for o in objects] == ["r"]

@@ -14,7 +14,7 @@ Plain = None | bool | int | float | str | tuple["Plain", ...]
 
 
 class Edit(msgspec.Struct, frozen=True, gc=False):
-    """A change of one field (or of a whole object, with an empty path) that a person can apply by hand or a tool in place."""
+    """A change of one field (or of a whole object, with an empty path) that a person, or a tool, can apply."""
 
     ref: Ref
     origin: Origin

@@ -1,7 +1,7 @@
 """What is granted, what of it is excess, the attack paths, and the few changes that cut them.
 
-Reads a folder of manifests, a dump, a saved snapshot or a live cluster. Unknown is never a pass: what was not understood
-or not seen is printed, and ends in exit code 3 unless --allow-unknown lifts it.
+Reads a folder of manifests, a dump, a saved snapshot or a live cluster. Unknown is never a pass: what was not
+understood or not seen is printed, and ends in exit code 3 unless --allow-unknown lifts it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The reason behind an id: a finding, a path, a change, a check or a step of an attack.
 
-Prints what is true, hop by hop where there is a path, the evidence with file and line, the patch that takes it away, and
-how to accept it. A check or a step is explained without a source.
+Prints what is true, hop by hop where there is a path, the evidence with file and line, the patch that takes it away,
+and how to accept it. A check or a step is explained without a source.
 """
 
 from __future__ import annotations

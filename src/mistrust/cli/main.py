@@ -98,7 +98,7 @@ def _command(name: str, rest: list[str]) -> int:
     )
     module.add_arguments(parser)
     try:
-        args = parser.parse_args(rest)
+        args = parser.parse_intermixed_args(rest)
     except SystemExit as stop:
         return int(stop.code or 0)
     code: int = module.run(args)

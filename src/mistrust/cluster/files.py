@@ -127,8 +127,9 @@ def _walk(folder: str, problems: list[Problem]) -> Iterator[str]:
         seen.add((stat.st_dev, stat.st_ino))
         folders[:] = sorted(f for f in folders if not f.startswith(".") and f != "node_modules")
         for file in sorted(files):
-            if os.path.splitext(file)[1].lower() in SUFFIXES and not file.startswith("."):
-                yield os.path.join(here, file)
+            path = Path(here, file)
+            if path.suffix.lower() in SUFFIXES and not file.startswith("."):
+                yield str(path)
 
 
 def _bytes(path: str, *, walked: bool = False) -> bytes:
@@ -156,7 +157,7 @@ def _saved(path: str) -> Snapshot | None:
 
 
 def _remarks(problems: Sequence[Problem], *, explicit: bool) -> Iterator[Problem]:
-    """In a walked folder a file without any object (values.yaml, a pipeline) is a remark; asked for by name, a problem."""
+    """In a walked folder a file without any object (values.yaml) is a remark; asked for by name, a problem."""
     for p in problems:
         yield msgspec.structs.replace(p, blinds=True) if explicit and p.what == "not a Kubernetes object" else p
 

@@ -93,7 +93,7 @@ def from_plain(value: object, origin: Origin, namespace: str = DEFAULT_NAMESPACE
 def from_json(
     raw: bytes | msgspec.Raw, origin: Origin, namespace: str = DEFAULT_NAMESPACE
 ) -> Iterator[Object | Problem]:
-    """The objects of one JSON value, Lists unfolded; the same meaning as `from_plain`, without building plain values."""
+    """The objects of one JSON value, Lists unfolded: as `from_plain`, without building plain values."""
     try:
         head = decoder(Head).decode(raw)
     except msgspec.ValidationError:

@@ -9,8 +9,8 @@ class Error(Exception):
     The command line prints it without a traceback. `what` is one clause without a full stop; the other parts are left
     out when they are empty.
 
-    >>> print(InputError("not a Kubernetes object", where="app.yaml:3", got="a list", wanted="a mapping", do="fix the file"))
-    app.yaml:3: not a Kubernetes object: got a list, wanted a mapping; fix the file
+    >>> print(InputError("not a Kubernetes object", where="app.yaml:3", got="a list", wanted="a mapping", do="fix it"))
+    app.yaml:3: not a Kubernetes object: got a list, wanted a mapping; fix it
     """
 
     def __init__(self, what: str, *, where: str = "", got: str = "", wanted: str = "", do: str = "") -> None:

@@ -25,8 +25,9 @@ def read(
 ) -> tuple[list[Object], list[Problem]]:
     """Everything that a file holds.
 
-    `file` is what origins and problems name; `known` remembers lines of YAML from file to file, for speed alone. JSON (one value, concatenated values, a List) is decoded without building
-    plain values; everything else is YAML. Nothing is raised for bad input: it becomes problems, and the rest is kept.
+    `file` is what origins and problems name; `known` remembers lines of YAML from file to file, for speed alone. JSON
+    (one value, concatenated values, a List) is decoded without building plain values; everything else is YAML. Nothing
+    is raised for bad input: it becomes problems, and the rest is kept.
     """
     objects: list[Object] = []
     problems: list[Problem] = []
@@ -41,7 +42,7 @@ def read(
 def _values(data: bytes, file: str, namespace: str, known: Shapes | None) -> Iterator[Object | Problem]:
     if data.removeprefix(BOM).lstrip()[:1] in (b"{", b"["):
         spans = list(json_values(data))
-        if not isinstance(spans[0], msgspec.DecodeError):
+        if not isinstance(spans[0], msgspec.DecodeError) and not _in_documents(data, spans):
             yield from _json(data, spans, file, namespace)
             return
     from mistrust.kube.yaml import documents
@@ -50,6 +51,11 @@ def _values(data: bytes, file: str, namespace: str, known: Shapes | None) -> Ite
     for document in found:
         yield from from_plain(document.value, Origin(file, document.index, -1, document.line), namespace)
     yield from problems
+
+
+def _in_documents(data: bytes, spans: list[tuple[int, int] | msgspec.DecodeError]) -> bool:
+    """Is it JSON in YAML documents, one under each `---`?"""
+    return len(spans) > 1 and isinstance(last := spans[-2], tuple) and data[last[1] :].lstrip().startswith(b"---")
 
 
 def _json(
