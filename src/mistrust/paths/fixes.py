@@ -15,12 +15,12 @@ from mistrust.paths.changes import Cut, changes
 from mistrust.paths.labels import Labels, alive
 from mistrust.paths.path import Change, Fixes
 from mistrust.paths.programme import Programme, Solved
-from mistrust.paths.reach import FAR, Toward
+from mistrust.paths.reach import FAR, Toward, Ways, onward
 from mistrust.paths.region import Region
 
 ROUNDS = 50
 """Programmes that are solved before an answer counts as not proven."""
-A_ROUND = 500
+A_ROUND = 25
 """Ways over joints that are forbidden at once."""
 
 Pair = tuple[int, int]
@@ -148,9 +148,16 @@ class Cutting:
 
     def after(self, chosen: frozenset[int]) -> list[Toward]:
         """What still leads to each target when these labels are cut."""
-        touched = {e for label in chosen for e in self.carried.get(label, ())}
-        ways = self.ways.without([e for e in touched if not alive(self.reasons[e], chosen)])
+        ways = self.ways.without(self.dead(chosen))
         return [Toward(ways, goal.targets) for goal in self.goals]
+
+    def touched(self, labels: Iterable[int]) -> set[int]:
+        """The edges that rest on one of the labels in some way."""
+        return {e for label in labels for e in self.carried.get(label, ())}
+
+    def dead(self, chosen: frozenset[int]) -> frozenset[int]:
+        """The edges that are gone when these labels are cut."""
+        return frozenset(e for e in self.touched(chosen) if not alive(self.reasons[e], chosen))
 
     def surviving(self, chosen: frozenset[int], towards: Sequence[Toward] = ()) -> set[Pair]:
         """The pairs that still have a path."""
@@ -184,6 +191,46 @@ class Cutting:
     def counted(self, cuts: Sequence[Cut]) -> tuple[Change, ...]:
         """The changes, each with the pairs that have a path again if only this one is left out; the most first."""
         every = frozenset(label for cut in cuts for label in cut.labels)
-        left = len(self.surviving(every))
-        done = [replace(c.change, cuts=len(self.surviving(every - c.labels)) - left) for c in cuts]
+        dead = self.dead(every)
+        ways = self.ways.without(dead)
+        towards = [Toward(ways, goal.targets) for goal in self.goals]
+        ahead = onward(ways, {s for _, s in self.pairs})
+        left = self.surviving(every, towards)
+        done = []
+        for cut in cuts:
+            without = every - cut.labels
+            back = [e for e in self.touched(cut.labels) if e in dead and alive(self.reasons[e], without)]
+            reopened = self.reopened(ways, towards, ahead, back)
+            if reopened is None:
+                reopened = self.surviving(without)
+            done.append(replace(cut.change, cuts=len(reopened - left)))
         return tuple(sorted(done, key=lambda c: (-c.cuts, c.cost, c.title)))
+
+    def reopened(self, ways: Ways, towards: Sequence[Toward], ahead: set[int], back: Sequence[int]) -> set[Pair] | None:
+        """The pairs that have a path over edges when some come back; None where a joint may have a part in it."""
+        graph = self.graph
+        out: dict[int, list[int]] = {}
+        into: dict[int, list[int]] = {}
+        for e in back:
+            out.setdefault(graph.source[e], []).append(graph.target[e])
+            into.setdefault(graph.target[e], []).append(graph.source[e])
+        reached = set(ahead)
+        work = [t for s in out if s in reached for t in out[s]]
+        while work:
+            node = work.pop()
+            if node not in reached:
+                reached.add(node)
+                work += [*(graph.target[e] for e in ways.out(node)), *out.get(node, ())]
+        if any(reached.issuperset(j.sources) for _, j in ways.joints):
+            return None
+        found: set[Pair] = set()
+        for g, (toward, goal) in enumerate(zip(towards, self.goals, strict=True)):
+            leading: set[int] = set()
+            work = [s for t in into if toward.far[t] < FAR for s in into[t]]
+            while work:
+                node = work.pop()
+                if node not in leading and toward.far[node] == FAR:
+                    leading.add(node)
+                    work += [*(graph.source[e] for e in ways.into(node)), *into.get(node, ())]
+            found.update((g, s) for s in goal.starts if s in leading or toward.far[s] < FAR)
+        return found

@@ -119,7 +119,8 @@ def _reason(graph: Graph, edge: int) -> Reason:
 def _ends(graph: Graph, edge: int) -> tuple[tuple[int, ...], int]:
     if edge >= 0:
         return (graph.source[edge],), graph.target[edge]
-    return graph.joints[-1 - edge].sources, graph.joints[-1 - edge].target
+    joint = graph.joints[-1 - edge]
+    return tuple(sorted(joint.sources, key=lambda n: tuple(map(str, graph.keys[n])))), joint.target
 
 
 def _silently(reason: Reason) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import accumulate
 
-from mistrust.paths.graph import Graph, Joint
+from mistrust.paths.graph import Graph
 
 FAR = 1 << 62
 """No way at all."""
@@ -43,8 +43,19 @@ class Ways:
         fewer = object.__new__(Ways)
         fewer.__dict__.update(self.__dict__)
         fewer.cut = self.cut | frozenset(cut)
-        fewer.joints = tuple((i, j) for i, j in self.joints if i not in fewer.cut)
+        if any(e < 0 for e in cut):
+            fewer.joints = tuple((i, j) for i, j in self.joints if i not in fewer.cut)
+            fewer.__dict__.pop("awaiting", None)
         return fewer
+
+    @cached_property
+    def awaiting(self) -> dict[int, list[int]]:
+        """The joints, as `-1 - index`, that a node is a source of."""
+        found: dict[int, list[int]] = {}
+        for i, joint in self.joints:
+            for s in joint.sources:
+                found.setdefault(s, []).append(i)
+        return found
 
     def out(self, node: int) -> Iterator[int]:
         """Edges that leave a node."""
@@ -78,8 +89,10 @@ class Toward:
         """Those of the starts that reach the target; quicker than asking one by one where few do."""
         found = {s for s in starts if self.far[s] < FAR}
         left = [s for s in starts if s not in found]
-        if left and self.ways.joints and not self.targets.isdisjoint(onward(self.ways, left)):
-            found.update(s for s in left if s in self.helped)
+        if left and self.ways.joints:
+            ahead = onward(self.ways, left)
+            if not self.targets.isdisjoint(ahead):
+                found.update(_fixed_point(self.ways, self.far, self.perhaps & ahead).intersection(left))
         return found
 
     def reaches(self, node: int) -> bool:
@@ -97,10 +110,7 @@ def onward(ways: Ways, starts: Iterable[int], within: Callable[[int], bool] | No
     """Everything that an attacker with all these starts holds, inside a part of the graph."""
     graph = ways.graph
     found: set[int] = set()
-    waiting: dict[int, list[Joint]] = {}
-    for _, joint in ways.joints:
-        for s in joint.sources:
-            waiting.setdefault(s, []).append(joint)
+    awaiting = ways.awaiting
     work = list(starts)
     while work:
         node = work.pop()
@@ -108,7 +118,9 @@ def onward(ways: Ways, starts: Iterable[int], within: Callable[[int], bool] | No
             continue
         found.add(node)
         work.extend(graph.target[e] for e in ways.out(node))
-        work.extend(j.target for j in waiting.get(node, ()) if found.issuperset(j.sources))
+        for i in awaiting.get(node, ()):
+            if found.issuperset(graph.joints[-1 - i].sources):
+                work.append(graph.joints[-1 - i].target)
     return found
 
 
@@ -217,19 +229,12 @@ def _fixed_point(ways: Ways, far: Sequence[int], perhaps: frozenset[int]) -> fro
     def of(node: int) -> int:
         return 1 if far[node] < FAR else derived.get(node, 0)
 
-    work, queued = sorted(perhaps), set(perhaps)
+    work = _successors_first(ways, perhaps)
+    work.reverse()
+    queued = set(work)
 
-    def again(node: int) -> None:
-        if node not in queued:
-            queued.add(node)
-            work.append(node)
-
-    while work:
-        node = work.pop()
-        queued.discard(node)
-        now = derived[node] | bit.get(node, 0)
-        for e in ways.out(node):
-            now |= of(target[e])
+    def grown(node: int, now: int) -> int:
+        """With what joints add to it."""
         looked = 1
         while fresh := now & ~looked:
             low = fresh & -fresh
@@ -238,15 +243,47 @@ def _fixed_point(ways: Ways, far: Sequence[int], perhaps: frozenset[int]) -> fro
                 if now & need == need:
                     fired.setdefault(head, set()).add(node)
                     now |= of(head)
+        return now
+
+    while work:
+        node = work.pop()
+        queued.discard(node)
+        now = derived[node] | bit.get(node, 0)
+        for e in ways.out(node):
+            now |= of(target[e])
+        now = grown(node, now)
         if now == derived[node]:
             continue
         derived[node] = now
-        for e in ways.into(node):
-            if source[e] in derived:
-                again(source[e])
-        for other in fired.get(node, ()):
-            again(other)
+        for other in (*(source[e] for e in ways.into(node)), *fired.get(node, ())):
+            if other not in queued and derived.get(other, now) | now != derived.get(other, now):
+                queued.add(other)
+                work.append(other)
     return frozenset(n for n, bits in derived.items() if bits & 1)
+
+
+def _successors_first(ways: Ways, nodes: frozenset[int]) -> list[int]:
+    """The nodes in the order in which a depth-first search leaves them: what a node leads to comes before it."""
+    target = ways.graph.target
+    order: list[int] = []
+    seen: set[int] = set()
+    for root in sorted(nodes):
+        if root in seen:
+            continue
+        seen.add(root)
+        stack = [(root, ways.out(root))]
+        while stack:
+            node, edges = stack[-1]
+            for e in edges:
+                other = target[e]
+                if other in nodes and other not in seen:
+                    seen.add(other)
+                    stack.append((other, ways.out(other)))
+                    break
+            else:
+                order.append(node)
+                stack.pop()
+    return order
 
 
 def _straight(toward: Toward, start: int) -> Iterator[int]:
@@ -270,21 +307,27 @@ def _order(ways: Ways, edge: int) -> tuple[int, tuple[str, ...]]:
     return ways.rank[joint.reason], tuple(map(str, graph.keys[joint.target]))
 
 
+def _apart(ways: Ways, edge: int) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
+    """The same for edges (and joints) of several sources."""
+    graph = ways.graph
+    sources = (graph.source[edge],) if edge >= 0 else graph.joints[-1 - edge].sources
+    return *_order(ways, edge), tuple(sorted("\0".join(map(str, graph.keys[s])) for s in sources))
+
+
 def _derivation(toward: Toward, start: int) -> Proof:
     """Knuth's generalisation of Dijkstra's algorithm: a joint costs as much as its dearest source."""
     ways, far = toward.ways, toward.far
     graph = ways.graph
-    awaiting: dict[int, list[int]] = {}
-    for i, j in ways.joints:
-        for s in j.sources:
-            awaiting.setdefault(s, []).append(i)
+    awaiting = ways.awaiting
     held: dict[int, int | None] = {}
     length: dict[int, int] = {}
-    heap: list[tuple[int, tuple[int, tuple[str, ...]], int, int | None]] = [(0, (0, ()), start, None)]
+    heap: list[tuple[int, tuple[int, tuple[str, ...], tuple[str, ...]], int, int | None]] = [
+        (0, (0, (), ()), start, None)
+    ]
 
     def push(weight: int, node: int, by: int) -> None:
         if node not in held and (far[node] < FAR or node in toward.perhaps):
-            heapq.heappush(heap, (weight, _order(ways, by), node, by))
+            heapq.heappush(heap, (weight, _apart(ways, by), node, by))
 
     while heap:
         known, _, node, by = heapq.heappop(heap)
