@@ -117,8 +117,8 @@ def stage(server: ControlPlane, home: str, tried: Tried, examples: Mapping[str, 
 
 def standings(tried: Tried, **words: str) -> Iterator[Plain]:
     """The objects that have to be there for the requests to do anything; nobody's own role among them."""
-    for request in (r for way in tried.ways for r in way if r.stands):
-        manifest = filled(request.stands, **words)
+    for stands in (s for way in tried.ways for r in way for s in r.stands):
+        manifest = filled(stands, **words)
         assert isinstance(manifest, dict)
         if "{own}" not in str(manifest):
             yield manifest

@@ -48,8 +48,8 @@ class Request:
     """Statuses that the server gives only after it has authorized the request: it lacks a kubelet, or the kind."""
     shows: tuple[Sequence[str], object] | None = None
     """Where in the answer success can be seen, and what stands there (or in the list there)."""
-    stands: Plain | None = None
-    """The object that has to be there for the request to do anything."""
+    stands: tuple[Plain, ...] = ()
+    """What has to be there for the request to do anything."""
 
     def send(self, client: Client) -> tuple[Outcome, Reply]:
         """What became of it."""
@@ -123,7 +123,7 @@ def on(
     whole = body or thing.manifest
     folder = thing.collection
     one = f"{folder}/{{name}}{f'/{sub}' if sub else ''}"
-    there = thing.manifest if stands else None
+    there = (thing.manifest,) if stands else ()
     new = {**whole, "metadata": thing.renamed("{name}-new")["metadata"]}
     found = {
         "create": Request("POST", one, whole, stands=there) if sub else Request("POST", folder, new),
@@ -143,7 +143,7 @@ def on(
 
 def standing(manifest: Plain, ways: Ways) -> Ways:
     """The same, where an object stands that they are about."""
-    return tuple((replace(first, stands=manifest), *others) for first, *others in ways)
+    return tuple((replace(first, stands=(manifest, *first.stands)), *others) for first, *others in ways)
 
 
 def one(
@@ -155,7 +155,7 @@ def one(
     headers: Mapping[str, str] | None = None,
     beyond: Iterable[int] = (),
     shows: tuple[Sequence[str], object] | None = None,
-    stands: Plain | None = None,
+    stands: tuple[Plain, ...] = (),
     real: bool = False,
 ) -> Ways:
     """One way of one request."""

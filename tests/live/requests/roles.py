@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from tests.live.requests.objects import (
     CLUSTER_ROLES,
     EVERYTHING,
@@ -10,7 +12,7 @@ from tests.live.requests.objects import (
     cluster_role_binding,
     role_binding,
 )
-from tests.live.requests.request import Plain, Tried, both, either, on, standing
+from tests.live.requests.request import Plain, Tried, both, either, filled, on, standing
 
 ME: Plain = {"kind": "ServiceAccount", "namespace": "{home}", "name": "attacker"}
 JOINED: Plain = {"subjects": [ME]}
@@ -23,6 +25,7 @@ HARMLESS = cluster_role_binding("system:basic-user")
 HARMLESS_HERE = role_binding("ClusterRole", "system:basic-user")
 """Of rules that everybody holds."""
 SECRET_READER = {**ROLES.manifest, "rules": [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}]}
+READERS = role_binding("Role", "secret-reader")
 LABELLED: Plain = {**CLUSTER_ROLES.manifest, "metadata": {"name": "{name}", **AGGREGATED}}
 
 ROLES_AND_BINDINGS = {
@@ -46,6 +49,14 @@ ROLES_AND_BINDINGS = {
     "join-rolebinding": Tried(
         on("update,patch", ADMINISTRATORS_HERE, patch=JOINED, body={**ADMINISTRATORS_HERE.manifest, **JOINED}),
         names={"clusterroles": "cluster-admin"},
+    ),
+    "join-rolebinding-of-role": Tried(
+        standing(
+            cast("Plain", filled(SECRET_READER, name="secret-reader")),
+            on("update,patch", READERS, patch=JOINED, body={**READERS.manifest, **JOINED}),
+        ),
+        names={"roles": "secret-reader"},
+        free=False,
     ),
     "label-clusterrole": Tried(on("update,patch", CLUSTER_ROLES, patch={"metadata": AGGREGATED}, body=LABELLED)),
     "replace-clusterrole": Tried(

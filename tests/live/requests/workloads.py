@@ -48,14 +48,14 @@ KUBELET = "a kubelet"
 def connecting(method: str, sub: str) -> Tried:
     """Connect to a pod that stands, and is on no node."""
     headers = WEBSOCKET if method == "GET" else {}
-    ways = one(method, f"{POD}/{sub}", headers=headers, beyond=UNSCHEDULED, stands=o.PODS.manifest, real=True)
+    ways = one(method, f"{POD}/{sub}", headers=headers, beyond=UNSCHEDULED, stands=(o.PODS.manifest,), real=True)
     return Tried(ways, rest=KUBELET)
 
 
 def proxied(thing: Thing) -> Ways:
     path = f"{thing.collection}/{{name}}/proxy/"
     methods = ("GET", "POST", "PUT", "PATCH", "DELETE")
-    return either(*(one(m, path, beyond=UNSCHEDULED, stands=thing.manifest, real=True) for m in methods))
+    return either(*(one(m, path, beyond=UNSCHEDULED, stands=(thing.manifest,), real=True) for m in methods))
 
 
 def ephemeral(**security: object) -> Tried:
@@ -106,7 +106,7 @@ WORKLOADS = {
         either(
             *(
                 one(m, "/api/v1/nodes/{name}/proxy/run/shop/web/main?cmd=id", beyond=UNSCHEDULED, real=True,
-                    stands=o.NODES.manifest)
+                    stands=(o.NODES.manifest,))
                 for m in ("GET", "POST")
             )
         ),
@@ -118,7 +118,7 @@ WORKLOADS = {
     "privileged-ephemeral-container": ephemeral(privileged=True),
     "proxy-to-pods": Tried(either(proxied(o.PODS), proxied(o.SERVICES)), rest="a pod that answers"),
     "read-logs": Tried(
-        one("GET", f"{POD}/log?container=main", beyond=UNSCHEDULED, stands=o.PODS.manifest), rest=KUBELET
+        one("GET", f"{POD}/log?container=main", beyond=UNSCHEDULED, stands=(o.PODS.manifest,)), rest=KUBELET
     ),
     "read-node": Tried(
         either(*(may("get", "", f"nodes/{sub}", "{name}") for sub in ("log", "configz", "stats", "metrics", "pods"))),
