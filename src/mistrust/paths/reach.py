@@ -359,6 +359,7 @@ def _unwound(ways: Ways, end: int, held: dict[int, int | None]) -> Proof:
             proof[by] = None
             continue
         work.append((node, True))
-        sources = (graph.source[by],) if by >= 0 else graph.joints[-1 - by].sources
-        work.extend((s, False) for s in reversed(sources))
+        sources = [graph.source[by]] if by >= 0 else list(graph.joints[-1 - by].sources)
+        sources.sort(key=lambda s: tuple(map(str, graph.keys[s])), reverse=True)
+        work.extend((s, False) for s in sources)
     return tuple(proof)
