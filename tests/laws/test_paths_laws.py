@@ -128,17 +128,17 @@ def test_no_change_of_the_set_is_idle(objects: list[Plain]) -> None:
 def test_no_cheaper_set_exists(objects: list[Plain]) -> None:
     """Every cheaper set of labels is tried, where there are few enough."""
     cutting = prepared(cluster(*objects))
-    prices = cutting.labels.price
-    assume(len(prices) <= 10)
+    price, count = cutting.labels.price_of, len(cutting.labels.price)
+    assume(count <= 10)
     found = cutting.solve(60.0)
-    best = sum(prices[x] for x in found.chosen)
+    best = price(found.chosen)
     wanted = cutting.surviving(found.chosen)
     assert wanted == cutting.hopeless & cutting.pairs
-    for size in range(len(prices) + 1):
-        for some in combinations(range(len(prices)), size):
-            if sum(prices[x] for x in some) < best - 1e-9:
+    for size in range(count + 1):
+        for some in combinations(range(count), size):
+            if price(some) < best - 1e-9:
                 assert not cutting.surviving(frozenset(some)) <= wanted
-    assert cutting.surviving(frozenset(range(len(prices)))) == wanted, "what is called hopeless cannot be cut at all"
+    assert cutting.surviving(frozenset(range(count))) == wanted, "what is called hopeless cannot be cut at all"
 
 
 @law

@@ -23,6 +23,8 @@ from mistrust.paths.step import Gain, Need, Step
 Fact = tuple[str, ...]
 CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 NOBODY = "a name that nobody has"
+EVERYTHING = PolicyRule(verbs=("*",), api_groups=("*",), resources=("*",))
+NOBODY_ELSE = Principal("User", "an administrator of whatever kind")
 Right = tuple[PolicyRule, str]
 """A rule, and where it holds: "" for everywhere, "*" for every namespace, else one namespace."""
 
@@ -95,6 +97,7 @@ class World:
                     yield ("cluster-admin",)
             case ("cluster-admin",):
                 yield ("gain", "namespace-admin", "")
+                yield from self._taken(NOBODY_ELSE, [(EVERYTHING, "")], frozenset())
             case ("gain", "any-identity", _):
                 yield ("gain", "user", "")
                 yield ("gain", "service-account", "")
@@ -106,6 +109,7 @@ class World:
             case ("gain", gain, ""):
                 yield from (("gain", gain, ns) for ns in self.namespaces)
             case ("gain", "namespace-admin", ns):
+                yield from self._taken(NOBODY_ELSE, [(EVERYTHING, ns)], frozenset())
                 yield from (
                     ("gain", g, ns) for g in ("create-pod", "pod", "service-account", "secrets", "namespace-labels")
                 )

@@ -3,7 +3,7 @@ that stops it?"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -73,13 +73,19 @@ def attack(
         starts=len({start.node for _, start in found}),
         targets=tuple(dict.fromkeys(str(t) for t in targets)),
         fixes=smallest,
-        unknown=unseen(snapshot, index),
+        unknown=(*unseen(snapshot, index), *_unknown_groups((*starts, *inside))),
         searched=sum(not s.inside for s in begin),
         inside=_shortest(land, inner, limit) if outer else (),
         taken=len({start.node for _, start in inner}),
         takeable=sum(s.inside for s in begin),
         supposed=bool(inner) and not outer,
     )
+
+
+def _unknown_groups(starts: Sequence[Foothold]) -> Iterator[str]:
+    for start in starts:
+        if start.kind == "identity" and principal(start.name).kind == "User" and not start.name.startswith("Service"):
+            yield f"the groups of {start}: certificates and identity providers say them, no object does"
 
 
 class Start(msgspec.Struct, frozen=True, order=True):

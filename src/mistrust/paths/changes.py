@@ -16,8 +16,9 @@ from mistrust.layers.pods.escapes.escape import Escape, Power
 from mistrust.layers.pods.policy import ENFORCE
 from mistrust.layers.pods.template import ordered, place
 from mistrust.paths.labels import Label, Labels, refused
-from mistrust.paths.narrowing import Narrowed, narrowed
+from mistrust.paths.narrowing import narrowed
 from mistrust.paths.path import Change
+from mistrust.paths.step import Need
 
 OWNER = "needs owner"
 SHOWN = 3
@@ -65,17 +66,16 @@ def _made(
     evidence: tuple[Evidence, ...],
     note: str = "",
 ) -> Change:
-    price = sum(labels.price[n] for n in numbers)
+    price = round(labels.price_of(numbers), 2)
     return Change(labels.of[numbers[0]].kind, o.ref, title, price, 0, edits, evidence, note)
 
 
 def _rules(labels: Labels, numbers: Sequence[int], role: Object) -> Change:
     assert isinstance(role, Role | ClusterRole)
-    steps = labels.terrain.powers.steps
-    found: dict[int, Narrowed] = {}
+    taken: dict[int, list[Need]] = {}
     for n in numbers:
-        needs = [steps[s].needs[i] for s, i in sorted(labels.used[n])]
-        found[labels.of[n].index] = narrowed(role.rules[labels.of[n].index], needs)
+        taken.setdefault(labels.of[n].index, []).append(labels.needs[labels.of[n].need])
+    found = {index: narrowed(role.rules[index], needs) for index, needs in sorted(taken.items())}
     edits: list[Edit] = []
     for index, narrow in sorted(found.items()):
         for i, rule in enumerate(narrow.rules):

@@ -12,7 +12,7 @@ from mistrust.paths.needs import ALL_NAMES, NeedAt, Span
 from mistrust.paths.powers import HOLDS, STEP, Powers
 from mistrust.paths.rights import CLUSTER, NAMESPACES, Held, Rules, counts, scope_of, spanned
 from mistrust.paths.step import Gain
-from mistrust.paths.structure import CONTAINS, IDENTITY_TARGET, NODE_TARGET
+from mistrust.paths.structure import ADMINISTERS, CONTAINS, IDENTITY_TARGET, NODE_TARGET
 
 Best = dict[Key, tuple[float, bool, str, int, str]]
 """For each node that is gained the easiest step: cost, whether anything is assumed, id, index, assumption."""
@@ -24,6 +24,7 @@ Shares = tuple[tuple[int, str, Mapping[NeedAt, Rules]], ...]
 def draw_powers(sketch: Sketch, powers: Powers, wanted: frozenset[Gain]) -> None:
     """Draw every step that gains something `wanted`."""
     drawing = Drawing(sketch, powers, wanted)
+    drawing.administrators()
     drawing.roles()
     drawing.principals()
     drawing.halves()
@@ -42,6 +43,15 @@ class Drawing:
         self.shared = tuple(sorted(self.steps & powers.together))
         self.nodes: dict[Held, int | None] = {}
         self.shared_out: set[tuple[Key, Key]] = set()
+
+    def administrators(self) -> None:
+        """Everything in a namespace, or in the cluster, is enough for every step that needs no more."""
+        told = {s for s in self.steps if self.powers.steps[s].gains in ADMINISTERS and not self.powers.steps[s].targets}
+        scopes: dict[str, Key] = {ns: ("gain", str(Gain.NAMESPACE_ADMIN), ns) for ns in self.powers.inv.namespaces}
+        scopes[CLUSTER] = (str(Gain.CLUSTER_ADMIN),)
+        for scope, key in scopes.items():
+            outcomes = (x for x in self.powers.with_everything(scope) if x[0] in self.steps and x[0] not in told)
+            self.draw(self.sketch.node(*key), self.easiest(key, outcomes))
 
     def roles(self) -> None:
         """Held roles, and the principals that hold them."""

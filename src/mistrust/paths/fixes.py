@@ -83,7 +83,9 @@ class Cutting:
         """Bring the labels of edges into the programme, in an order that is the same in every run."""
         found = {label for e in edges for reason in self.reasons[e] for need in reason for s in need for label in s}
         for label in sorted(found, key=lambda n: self.labels.of[n]):
-            programme.label(label, self.labels.price[label])
+            whole = self.labels.shared[label]
+            price = self.labels.rule_prices[whole] if whole >= 0 else 0.0
+            programme.label(label, self.labels.price[label], whole, price)
 
     # --- ways over edges -----------------------------------------------------------------------------------------
 
@@ -175,7 +177,7 @@ class Cutting:
                     self.hopeless.add((g, start))
                 votes.update({label for e in edges for label in self.breaking(e, chosen)})
             if votes:
-                label = max(votes, key=lambda n: (votes[n] / self.labels.price[n], self.labels.of[n]))
+                label = max(votes, key=lambda n: (votes[n] / self.labels.price_of((n,)), self.labels.of[n]))
                 chosen |= {label}
         return Solved(chosen, optimal=False)
 

@@ -21,12 +21,14 @@ from mistrust.layers.identity.roles import BOOTSTRAPPING, RBAC_DEFAULTS
 from mistrust.layers.pods.escapes.escape import Escape, Power
 from mistrust.layers.pods.level import Level
 from mistrust.layers.pods.levels import level
+from mistrust.paths import step as steps
 from mistrust.paths import structure
 from mistrust.paths.conditions import PRIVILEGED_PODS
 from mistrust.paths.graph import Key
 from mistrust.paths.powers import HOLDS, STEP
 from mistrust.paths.proofs import Met, Proofs, Taken
 from mistrust.paths.rights import CLUSTER, Place, place
+from mistrust.paths.step import Gain
 from mistrust.paths.terrain import Terrain
 
 Kind = Literal["rule", "binding", "subject", "pod", "token", "namespace"]
@@ -42,21 +44,26 @@ class Label(msgspec.Struct, frozen=True, order=True):
     kind: Kind
     place: Place
     index: int = -1
-    """Of the rule, or of the subject."""
+    """Of the rule, of the subject, or of the workload."""
+    need: int = -1
+    """For a rule which of the needs that it meets is taken out of it; an index into `Labels.needs`."""
 
 
 class Costs(msgspec.Struct, frozen=True):
     """What a change costs those who have to live with it, relative to narrowing one rule."""
 
     rule: float = 1.0
-    any_verb: float = 2.0
+    need: float = 0.05
+    """Added for each need that is taken out of a rule: as little as possible goes."""
+    any_verb: float = 1.5
     """Narrowing a rule whose verbs are `*`: nobody knows which are needed."""
     wildcard: float = 4.0
     """Taking away a rule that says `*` for its resources or groups."""
     subject: float = 2.0
     binding: float = 3.0
-    also_lost: float = 0.25
-    """Added to the two for each further rule of the role."""
+    also_lost: float = 0.2
+    """Added to the two for each further rule of the role, up to `most_lost`."""
+    most_lost: float = 2.5
     pod: float = 2.0
     default_token: float = 1.0
     """The token of a service account `default`, which hardly anybody uses on purpose."""
@@ -81,9 +88,13 @@ class Labels:
         self._defaults, self._protected = defaults, protected
         self.of: list[Label] = []
         self.price: list[float] = []
-        self.used: list[set[tuple[int, int]]] = []
-        """For each label of a rule the needs (step, need) that it was found to meet."""
+        self.shared: list[int] = []
+        """For each label of a rule the number of that rule: its price is paid once, however much is taken out."""
+        self.rule_prices: list[float] = []
+        self.needs: list[steps.Need] = []
         self._ids: dict[Label, int] = {}
+        self._rules: dict[tuple[Place, int], int] = {}
+        self._needs: dict[steps.Need, int] = {}
         self._reasons: dict[int, tuple[Reason, ...]] = {}
         self._objects: dict[Place, Object] = {}
         self._spaces: dict[str, Support] = {}
@@ -110,6 +121,8 @@ class Labels:
         source, target = graph.keys[graph.source[edge]], graph.keys[graph.target[edge]]
         reason = graph.reasons[graph.reason[edge]]
         match reason.name:
+            case str(name) if name == STEP and source[0] in ("gain", str(Gain.CLUSTER_ADMIN)):
+                yield ()
             case str(name) if name == STEP:
                 for t in self.proofs.taken(source, target):
                     yield self._of_step(source, target, t)
@@ -166,12 +179,25 @@ class Labels:
         default = self._defaults.get(role.ref)
         if self._bootstrap(role) and (not isinstance(default, type(role)) or rule in default.rules):
             return
-        if role.ref in self._protected:
+        if role.ref in self._protected or at is None:
             return
-        label = self._label(Label("rule", place(role), index), role, self._rule_price(rule))
-        if at is not None:
-            self.used[label].add(at)
+        need = self.terrain.powers.steps[at[0]].needs[at[1]]
+        number = self._needs.setdefault(need, len(self._needs))
+        if number == len(self.needs):
+            self.needs.append(need)
+        label = self._label(Label("rule", place(role), index, number), role, self.costs.need)
+        if self.shared[label] < 0:
+            whole = self._rules.setdefault((place(role), index), len(self.rule_prices))
+            if whole == len(self.rule_prices):
+                self.rule_prices.append(self._rule_price(rule))
+            self.shared[label] = whole
         yield label
+
+    def price_of(self, labels: Iterable[int]) -> float:
+        """What changing these costs together."""
+        several = frozenset(labels)
+        rules = {self.shared[n] for n in several} - {-1}
+        return sum(self.price[n] for n in several) + sum(self.rule_prices[r] for r in rules)
 
     def _rule_price(self, rule: PolicyRule) -> float:
         if "*" in (*rule.api_groups, *rule.resources):
@@ -182,7 +208,7 @@ class Labels:
         if binding.ref in self._protected:
             return
         alone = len(binding.subjects) == 1
-        lost = self.costs.also_lost * max(0, rules - 1)
+        lost = min(self.costs.most_lost, self.costs.also_lost * max(0, rules - 1))
         if self._bootstrap(binding):
             default = self._defaults.get(binding.ref)
             if not isinstance(default, type(binding)) or _same_subject(binding.subjects[index], default.subjects):
@@ -236,7 +262,7 @@ class Labels:
             number = self._ids[label] = len(self.of)
             self.of.append(label)
             self.price.append(price)
-            self.used.append(set())
+            self.shared.append(-1)
             self._objects[label.place] = o
         return number
 

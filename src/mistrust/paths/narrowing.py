@@ -30,7 +30,8 @@ def narrowed(rule: PolicyRule, needs: Iterable[Need]) -> Narrowed:
     """Take out of a rule what lets it meet these needs.
 
     A list of verbs and resources loses just these pairs. `*` as a verb becomes the ordinary verbs that stay. A rule
-    that says `*` for its resources or groups cannot say "all but these", and goes as a whole.
+    whose resources or groups are `*` cannot say "all but these": it loses the verbs for all of them, and if its verbs
+    are `*` too, it goes.
 
     >>> from mistrust.paths.step import Permission
     >>> rule = PolicyRule(verbs=("get", "list"), api_groups=("",), resources=("secrets", "pods"))
@@ -61,6 +62,8 @@ def _resources(rule: PolicyRule, taken: frozenset[tuple[str, str, str]]) -> Iter
     for group in rule.api_groups:
         for resource in rule.resources:
             lost = {v for v, g, r in taken if _is(group, g) and _stands_for(resource, r)}
+            if lost and ALL in rule.verbs and ALL in (group, resource):
+                continue
             verbs = tuple(v for v in _verbs(rule, lost) if v not in lost)
             if verbs:
                 groups.setdefault((verbs, group), []).append(resource)

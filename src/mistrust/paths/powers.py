@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from mistrust.kube.rbac import PolicyRule
 from mistrust.layers.identity.subjects import Principal
 from mistrust.paths.conditions import IN_NAMESPACE, Conditions, every
 from mistrust.paths.graph import Key
@@ -26,6 +27,7 @@ ANY_ROLE = -1
 GENERIC = "\0"
 """Stands in a template for the namespace of whatever binding it is used for."""
 
+EVERYTHING = PolicyRule(verbs=("*",), api_groups=("*",), resources=("*",))
 ROVING = ("namespace", "cluster")
 """Scopes of a need that are not one namespace."""
 
@@ -46,6 +48,7 @@ class Powers:
         self.possible = tuple(
             s for s, t in enumerate(self.steps) if every([conditions.of_cluster(w) for w in t.where]) is not None
         )
+        self._all_rights: dict[str, tuple[tuple[int, str, Span], ...]] = {}
         self._templates: dict[tuple[int, str], tuple[tuple[int, str, Span], ...]] = {}
         self._fixed = frozenset(scope_of(t, n) for t in self.steps for n in t.needs)
         self.by_requests = tuple(
@@ -115,6 +118,19 @@ class Powers:
         if role != ANY_ROLE:
             return ((role, scope),)
         return tuple((r, scope) for r in self._by_namespace.get(scope, ()))
+
+    def with_everything(self, scope: str) -> Iterator[tuple[int, str, Span]]:
+        """The steps that every right in a namespace, or in the cluster, is enough for."""
+        generic = scope if scope == CLUSTER or scope in self._fixed else GENERIC
+        if generic not in self._all_rights:
+            met = self.reading.met_by(EVERYTHING)
+            self._all_rights[generic] = tuple(
+                (s, where, names)
+                for s in self.by_requests
+                for where, names in gained(self.steps[s], s, [(met, generic)]).items()
+            )
+        for s, where, names in self._all_rights[generic]:
+            yield s, scope if where == GENERIC else where, names
 
     def composing(self, key: Key, steps: Collection[int]) -> Iterator[tuple[int, str, Span]]:
         """Of these steps, those that a principal puts together from several roles, or that gain it roles by name.

@@ -29,6 +29,7 @@ class Programme:
         self.labels: dict[int, int] = {}
         """The binary variables: label -> variable."""
         self.rows: dict[tuple[tuple[tuple[int, float], ...], float], None] = {}
+        self._wholes: dict[int, int] = {}
         self._met: dict[Need, int] = {}
 
     def variable(self, price: float = 0.0) -> int:
@@ -36,10 +37,15 @@ class Programme:
         self.prices.append(price)
         return len(self.prices) - 1
 
-    def label(self, label: int, price: float) -> None:
-        """Make a label known, once."""
-        if label not in self.labels:
-            self.labels[label] = self.variable(price)
+    def label(self, label: int, price: float, whole: int = -1, whole_price: float = 0.0) -> None:
+        """Make a label known, once. Labels with the same `whole` share its price."""
+        if label in self.labels:
+            return
+        self.labels[label] = part = self.variable(price)
+        if whole >= 0:
+            if whole not in self._wholes:
+                self._wholes[whole] = self.variable(whole_price)
+            self.add([(self._wholes[whole], 1.0), (part, -1.0)], 0.0)
 
     def carries(self, reason: Reason, source: int | None, target: int | None) -> None:
         """While the reason holds, the target's potential is at least the source's.

@@ -128,8 +128,12 @@ class Reading:
             self._adds[known] = {s: {at: spanned(r) for at, r in rules.items()} for s, rules in shares.items()}
         return self._adds[known]
 
+    def met_by(self, rule: PolicyRule) -> Mapping[NeedAt, Span]:
+        """What one rule is worth by itself."""
+        return {at: span(names) for at, names in self._needs.met_by(rule).items()}
+
     def _alone(self, rule: PolicyRule, s: int, scope: str) -> bool:
-        met = {at: span(names) for at, names in self._needs.met_by(rule).items()}
+        met = self.met_by(rule)
         steps = self._admin
         if self.steps[s].gains not in PERSONAL:
             steps = (s,)
