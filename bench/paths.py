@@ -194,10 +194,9 @@ def controlled(
 def timed(what: str, do: Callable[[], T]) -> T:
     start, cpu = time.perf_counter(), time.process_time()
     result = do()
+    wall, used = time.perf_counter() - start, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
-        f"  {what:<28} {time.perf_counter() - start:7.2f} s  cpu {time.process_time() - cpu:7.2f} s  peak {peak:6.0f} MB"
-    )
+    print(f"  {what:<28} {wall:7.2f} s  cpu {used:7.2f} s  peak {peak:6.0f} MB")
     sys.stdout.flush()
     return result
 
