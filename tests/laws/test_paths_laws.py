@@ -36,7 +36,7 @@ TARGETS: dict[Foothold, Fact] = {
     Foothold("any-identity", ""): ("gain", "any-identity", ""),
 }
 
-law = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+law = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def from_objects(objects: list[Object]) -> Snapshot:

@@ -15,7 +15,7 @@ from mistrust.paths.changes import Cut, changes
 from mistrust.paths.labels import Labels, alive
 from mistrust.paths.path import Change, Fixes
 from mistrust.paths.programme import Programme, Solved
-from mistrust.paths.reach import FAR, Toward, Ways, onward
+from mistrust.paths.reach import FAR, Toward, Ways, upstream
 from mistrust.paths.region import Region
 
 ROUNDS = 50
@@ -191,48 +191,29 @@ class Cutting:
     # --- what is said of the answer ------------------------------------------------------------------------------
 
     def counted(self, cuts: Sequence[Cut]) -> tuple[Change, ...]:
-        """The changes, each with the pairs that have a path again if only this one is left out; the most first."""
+        """The changes, each with the pairs that have a path again if only this one is left out; the most first.
+
+        Ways over joints, which have to be searched for, count where no other comes back.
+        """
         every = frozenset(label for cut in cuts for label in cut.labels)
         dead = self.dead(every)
         ways = self.ways.without(dead)
         towards = [Toward(ways, goal.targets) for goal in self.goals]
-        ahead = onward(ways, {s for _, s in self.pairs})
         left = self.surviving(every, towards)
         done = []
         for cut in cuts:
             without = every - cut.labels
             back = [e for e in self.touched(cut.labels) if e in dead and alive(self.reasons[e], without)]
-            reopened = self.reopened(ways, towards, ahead, back)
-            if reopened is None:
-                reopened = self.surviving(without)
-            done.append(replace(cut.change, cuts=len(reopened - left)))
+            wider = self.ways.without(dead.difference(back))
+            found = self.reopened(towards, wider, back) or self.surviving(without)
+            done.append(replace(cut.change, cuts=len(found - left)))
         return tuple(sorted(done, key=lambda c: (-c.cuts, c.cost, c.title)))
 
-    def reopened(self, ways: Ways, towards: Sequence[Toward], ahead: set[int], back: Sequence[int]) -> set[Pair] | None:
-        """The pairs that have a path over edges when some come back; None where a joint may have a part in it."""
-        graph = self.graph
-        out: dict[int, list[int]] = {}
-        into: dict[int, list[int]] = {}
-        for e in back:
-            out.setdefault(graph.source[e], []).append(graph.target[e])
-            into.setdefault(graph.target[e], []).append(graph.source[e])
-        reached = set(ahead)
-        work = [t for s in out if s in reached for t in out[s]]
-        while work:
-            node = work.pop()
-            if node not in reached:
-                reached.add(node)
-                work += [*(graph.target[e] for e in ways.out(node)), *out.get(node, ())]
-        if any(reached.issuperset(j.sources) for _, j in ways.joints):
-            return None
+    def reopened(self, towards: Sequence[Toward], wider: Ways, back: Sequence[int]) -> set[Pair]:
+        """The pairs that have a path over edges again when some of them come back."""
+        source, target = self.graph.source, self.graph.target
         found: set[Pair] = set()
         for g, (toward, goal) in enumerate(zip(towards, self.goals, strict=True)):
-            leading: set[int] = set()
-            work = [s for t in into if toward.far[t] < FAR for s in into[t]]
-            while work:
-                node = work.pop()
-                if node not in leading and toward.far[node] == FAR:
-                    leading.add(node)
-                    work += [*(graph.source[e] for e in ways.into(node)), *into.get(node, ())]
-            found.update((g, s) for s in goal.starts if s in leading or toward.far[s] < FAR)
+            leading = upstream(wider, (source[e] for e in back if toward.far[target[e]] < FAR))
+            found.update((g, s) for s in goal.starts if s in leading)
         return found

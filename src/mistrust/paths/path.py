@@ -69,7 +69,7 @@ class Change(msgspec.Struct, frozen=True):
     """`Role ci/deployer: drop secrets get, list`."""
     cost: float
     cuts: int
-    """How many start -> target pairs have a path again if, of all the changes, only this one is left out."""
+    """How many start -> target pairs, at least, have a path again if of all the changes only this one is left out."""
     edits: tuple[Edit, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     note: str = ""
