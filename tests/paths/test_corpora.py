@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from tests.corpora import corpus
+
 from mistrust.catalog.load import default_rbac, steps
 from mistrust.cluster.files import read_files
 from mistrust.layers.identity.index import rbac
 from mistrust.paths.attack import ANY_NODE, ANY_POD, CLUSTER_ADMIN, attack
 from mistrust.paths.path import Foothold, Paths
-from tests.corpora import corpus
 
 SECRETS = Foothold("secrets", "kube-system")
 
