@@ -27,8 +27,9 @@ from mistrust.kube.snapshot import Scope, Snapshot, snapshot
 from mistrust.kube.workloads import DaemonSet, Deployment, TemplateSpec
 from mistrust.layers.identity.index import rbac
 from mistrust.paths.attack import ANY_NODE, ANY_POD, CLUSTER_ADMIN, INTERNET, survey
+from mistrust.paths.costs import Costs
 from mistrust.paths.fixes import fixes
-from mistrust.paths.labels import Costs, Labels
+from mistrust.paths.labels import Labels
 from mistrust.paths.path import Foothold
 from mistrust.paths.region import region
 

@@ -19,10 +19,11 @@ from mistrust.kube.snapshot import Scope, Snapshot
 from mistrust.kube.snapshot import snapshot as make
 from mistrust.layers.identity.index import rbac
 from mistrust.layers.identity.subjects import group, user
-from mistrust.paths import reach
+from mistrust.paths import ways
 from mistrust.paths.attack import ANY_NODE, ANY_POD, CLUSTER_ADMIN, attack, survey
+from mistrust.paths.costs import Costs
 from mistrust.paths.fixes import Cutting
-from mistrust.paths.labels import Costs, Labels
+from mistrust.paths.labels import Labels
 from mistrust.paths.path import Foothold, Paths
 from mistrust.paths.region import region
 
@@ -96,7 +97,7 @@ def test_large_and_small_graphs_are_searched_alike(objects: list[Plain]) -> None
     snapshot = cluster(*objects)
     small = answered(snapshot)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reach, "WIDE", 0)
+        patch.setattr(ways, "WIDE", 0)
         assert answered(snapshot) == small
 
 

@@ -12,17 +12,19 @@ from mistrust.kube.meta import Ref
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.identity.index import Rbac
 from mistrust.layers.identity.subjects import Principal, account, group, user
+from mistrust.paths.costs import Costs
 from mistrust.paths.fixes import fixes
 from mistrust.paths.graph import Key
 from mistrust.paths.hops import cost, foothold, hops
 from mistrust.paths.inventory import is_control_plane
-from mistrust.paths.labels import Costs, Labels
+from mistrust.paths.labels import Labels
 from mistrust.paths.path import Fixes, Foothold, Path, Paths
-from mistrust.paths.reach import Toward, Ways
+from mistrust.paths.reach import Toward
 from mistrust.paths.region import region
 from mistrust.paths.step import Gain, Step
 from mistrust.paths.structure import NODE_TARGET
 from mistrust.paths.terrain import Terrain, terrain, unseen
+from mistrust.paths.ways import Ways
 
 INTERNET = Foothold("internet", "")
 ANY_POD = Foothold("pod", "")

@@ -16,9 +16,10 @@ from mistrust.layers.identity.index import rbac
 from mistrust.layers.identity.subjects import NODE
 from mistrust.paths.graph import Key
 from mistrust.paths.powers import STEP
-from mistrust.paths.reach import Toward, Ways
+from mistrust.paths.reach import Toward
 from mistrust.paths.step import Example, Step
 from mistrust.paths.terrain import Terrain, terrain
+from mistrust.paths.ways import Ways
 
 RBAC = "rbac.authorization.k8s.io/v1"
 WHERE = Origin("the example")

@@ -15,8 +15,10 @@ from mistrust.paths.changes import Cut, changes
 from mistrust.paths.labels import Labels, alive
 from mistrust.paths.path import Change, Fixes
 from mistrust.paths.programme import Programme, Solved
-from mistrust.paths.reach import FAR, Toward, Ways, upstream
+from mistrust.paths.reach import Toward
 from mistrust.paths.region import Region
+from mistrust.paths.route import FAR
+from mistrust.paths.ways import Ways, upstream
 
 ROUNDS = 50
 """Programmes that are solved before an answer counts as not proven."""

@@ -17,8 +17,8 @@ from mistrust.paths.inventory import nodes_of
 from mistrust.paths.path import Foothold, Hop
 from mistrust.paths.powers import ANY_ROLE, HOLDS, STEP, Powers
 from mistrust.paths.proofs import Met, Proofs
-from mistrust.paths.reach import Proof
 from mistrust.paths.rights import place as place_of
+from mistrust.paths.route import Proof
 from mistrust.paths.step import Gain, Need
 from mistrust.paths.terrain import Terrain
 

@@ -24,6 +24,7 @@ from mistrust.layers.pods.levels import level
 from mistrust.paths import step as steps
 from mistrust.paths import structure
 from mistrust.paths.conditions import PRIVILEGED_PODS
+from mistrust.paths.costs import Costs
 from mistrust.paths.graph import Key
 from mistrust.paths.powers import HOLDS, STEP
 from mistrust.paths.proofs import Met, Proofs, Taken
@@ -47,35 +48,6 @@ class Label(msgspec.Struct, frozen=True, order=True):
     """Of the rule, of the subject, or of the workload."""
     need: int = -1
     """For a rule which of the needs that it meets is taken out of it; an index into `Labels.needs`."""
-
-
-class Costs(msgspec.Struct, frozen=True):
-    """What a change costs those who have to live with it, relative to narrowing one rule."""
-
-    rule: float = 1.0
-    need: float = 0.05
-    """Added for each need that is taken out of a rule: as little as possible goes."""
-    any_verb: float = 1.5
-    """Narrowing a rule whose verbs are `*`: nobody knows which are needed."""
-    wildcard: float = 4.0
-    """Taking away a rule that says `*` for its resources or groups."""
-    subject: float = 2.0
-    binding: float = 3.0
-    also_lost: float = 0.2
-    """Added to the two for each further rule of the role, up to `most_lost`."""
-    most_lost: float = 2.5
-    pod: float = 2.0
-    default_token: float = 1.0
-    """The token of a service account `default`, which hardly anybody uses on purpose."""
-    token: float = 5.0
-    """The token of one that was made on purpose: the workload most likely talks to the API server."""
-    namespace: float = 2.5
-    refused: float = 5.0
-    """Added for a namespace whose own pods would no longer be admitted."""
-    by_hand: float = 2.0
-    """Added where no edit is known and a person has to find one."""
-    system: float = 6.0
-    """Added for what runs in kube-system."""
 
 
 class Labels:

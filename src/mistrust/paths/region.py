@@ -8,7 +8,9 @@ from collections.abc import Sequence
 import msgspec
 
 from mistrust.paths.graph import Graph, Joint
-from mistrust.paths.reach import FAR, Toward, Ways, onward
+from mistrust.paths.reach import Toward
+from mistrust.paths.route import FAR
+from mistrust.paths.ways import Ways, onward
 
 
 class Goal(msgspec.Struct):

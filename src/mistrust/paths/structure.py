@@ -68,7 +68,7 @@ def draw_pods(sketch: Sketch, inv: Inventory, exposed: tuple[Exposure, ...]) -> 
     shared = sketch.why(Reason(ON_NODE, assumes="it runs on the same node"))
     live = bool(inv.nodes)
     owners = {account_key(*a) for a in inv.accounts}
-    running_as: set[tuple[str, Account]] = set()
+    running_as: dict[tuple[str, Account], bool] = {}
     for i, w in enumerate(inv.workloads):
         pod = sketch.node("pod", i)
         sketch.edge(gain_node(sketch, Gain.POD, w.namespace), pod, contains)
@@ -76,7 +76,8 @@ def draw_pods(sketch: Sketch, inv: Inventory, exposed: tuple[Exposure, ...]) -> 
         for n in hosts:
             certain = live or n == CONTROL_PLANE or isinstance(w.source, DaemonSet)
             sketch.edge(sketch.node("node-pods", n), pod, on_node if certain else shared)
-            running_as.add((n, (w.namespace, w.spec.identity)))
+            own = (n, (w.namespace, w.spec.identity))
+            running_as[own] = certain or running_as.get(own, False)
         for key, escape in easiest(inv.ways_out[i], hosts).items():
             if key[0] == "identity" and key not in owners:
                 continue
@@ -86,9 +87,11 @@ def draw_pods(sketch: Sketch, inv: Inventory, exposed: tuple[Exposure, ...]) -> 
             name = TOKEN if escape.power is Power.IDENTITY else ESCAPE
             why = sketch.why(Reason(name, hops=1, cost=difficulty(escape), assumes=assumes))
             sketch.edge(pod, sketch.node(*key), why)
-    kubelet_token = sketch.why(Reason(KUBELET_TOKEN, hops=1))
-    for n, runs_as in sorted(running_as):
-        sketch.edge(sketch.node("node-identity", n), identity_node(sketch, account(*runs_as)), kubelet_token)
+    kubelet = sketch.why(Reason(KUBELET_TOKEN, hops=1))
+    beside = sketch.why(Reason(KUBELET_TOKEN, hops=1, assumes="a pod that runs as it is on the same node"))
+    for (n, runs_as), certain in running_as.items():
+        why = kubelet if certain else beside
+        sketch.edge(sketch.node("node-identity", n), identity_node(sketch, account(*runs_as)), why)
     position = {id(w): i for i, w in enumerate(inv.workloads)}
     for e in exposed:
         why = sketch.why(Reason(EXPOSED, hops=1, cost=e.cost, assumes=e.assumes))
