@@ -29,6 +29,8 @@ class Taint(Value, frozen=True, gc=False):
 class NodeSpec(Value, frozen=True, gc=False):
     """`spec` of a Node."""
 
+    pod_cidrs: tuple[str, ...] = field(name="podCIDRs", default=())
+    provider_id: str = field(name="providerID", default="")
     taints: tuple[Taint, ...] = ()
 
 
@@ -149,6 +151,10 @@ class ServiceSpec(Value, frozen=True, gc=False):
     external_ips: tuple[str, ...] = field(name="externalIPs", default=())
     external_name: str = ""
     load_balancer_source_ranges: tuple[str, ...] = ()
+    external_traffic_policy: str = "Cluster"
+    """`Local` keeps the client's address; `Cluster` replaces it by a node's."""
+    allocate_load_balancer_node_ports: bool = True
+    publish_not_ready_addresses: bool = False
 
 
 class Service(Object, frozen=True, gc=False):
@@ -156,3 +162,57 @@ class Service(Object, frozen=True, gc=False):
 
     KIND: ClassVar[str] = "Service"
     spec: ServiceSpec = ServiceSpec()
+
+
+class EndpointTarget(Value, frozen=True, gc=False):
+    """The object behind an address."""
+
+    kind: str = ""
+    namespace: str = ""
+    name: str = ""
+
+
+class SliceEndpoint(Value, frozen=True, gc=False):
+    """One backend of a slice."""
+
+    addresses: tuple[str, ...] = ()
+    target_ref: EndpointTarget | None = None
+
+
+class EndpointPort(Value, frozen=True, gc=False):
+    """A port of every backend."""
+
+    name: str = ""
+    protocol: str = "TCP"
+    port: int = 0
+
+
+class EndpointSlice(Object, frozen=True, gc=False):
+    """Where a Service sends to; one without a selector is written by hand."""
+
+    GROUP: ClassVar[str] = "discovery.k8s.io"
+    KIND: ClassVar[str] = "EndpointSlice"
+    address_type: str = ""
+    endpoints: tuple[SliceEndpoint, ...] = ()
+    ports: tuple[EndpointPort, ...] = ()
+
+
+class EndpointAddress(Value, frozen=True, gc=False):
+    """One backend of Endpoints."""
+
+    ip: str = ""
+    target_ref: EndpointTarget | None = None
+
+
+class EndpointSubset(Value, frozen=True, gc=False):
+    """Backends with the same ports."""
+
+    addresses: tuple[EndpointAddress, ...] = ()
+    ports: tuple[EndpointPort, ...] = ()
+
+
+class Endpoints(Object, frozen=True, gc=False):
+    """The older form of EndpointSlice."""
+
+    KIND: ClassVar[str] = "Endpoints"
+    subsets: tuple[EndpointSubset, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mistrust.kube import admission, core, ingress, pods, rbac, workloads
+from mistrust.kube import admission, core, ingress, istio, linkerd, network, pods, rbac, workloads
 from mistrust.kube.meta import Object
 
 READ: tuple[type[Object], ...] = (
@@ -29,6 +29,12 @@ READ: tuple[type[Object], ...] = (
     core.PersistentVolume,
     core.PersistentVolumeClaim,
     core.Service,
+    core.EndpointSlice,
+    core.Endpoints,
+    network.NetworkPolicy,
+    network.AdminNetworkPolicy,
+    network.BaselineAdminNetworkPolicy,
+    network.ClusterNetworkPolicy,
     ingress.Ingress,
     ingress.HTTPRoute,
     ingress.GRPCRoute,
@@ -36,6 +42,21 @@ READ: tuple[type[Object], ...] = (
     ingress.TLSRoute,
     ingress.UDPRoute,
     ingress.Gateway,
+    ingress.ReferenceGrant,
+    istio.PeerAuthentication,
+    istio.AuthorizationPolicy,
+    istio.RequestAuthentication,
+    istio.DestinationRule,
+    istio.IstioGateway,
+    istio.VirtualService,
+    istio.ServiceEntry,
+    istio.Sidecar,
+    linkerd.Server,
+    linkerd.ServerAuthorization,
+    linkerd.LinkerdAuthorizationPolicy,
+    linkerd.MeshTLSAuthentication,
+    linkerd.NetworkAuthentication,
+    linkerd.LinkerdHTTPRoute,
     admission.ValidatingWebhookConfiguration,
     admission.MutatingWebhookConfiguration,
     admission.ValidatingAdmissionPolicy,
@@ -48,6 +69,7 @@ MOVED: Mapping[tuple[str, str], tuple[str, str]] = {
     ("extensions", "DaemonSet"): ("apps", "DaemonSet"),
     ("extensions", "ReplicaSet"): ("apps", "ReplicaSet"),
     ("extensions", "Ingress"): ("networking.k8s.io", "Ingress"),
+    ("extensions", "NetworkPolicy"): ("networking.k8s.io", "NetworkPolicy"),
     ("authorization.openshift.io", "Role"): (rbac.GROUP, "Role"),
     ("authorization.openshift.io", "ClusterRole"): (rbac.GROUP, "ClusterRole"),
 }
@@ -57,10 +79,9 @@ TYPES: Mapping[tuple[str, str], type[Object]] = {(t.GROUP, t.KIND): t for t in R
 
 CLUSTER_SCOPED: frozenset[str] = frozenset(t.KIND for t in READ if not t.NAMESPACED) | {
     "PriorityClass", "StorageClass", "CSIDriver", "CSINode", "VolumeAttachment", "RuntimeClass", "IngressClass",
-    "ClusterIssuer", "ClusterPolicy", "PodSecurityPolicy", "GatewayClass", "AdminNetworkPolicy",
-    "BaselineAdminNetworkPolicy", "ClusterNetworkPolicy", "CertificateSigningRequest", "ClusterTrustBundle",
-    "ValidatingAdmissionPolicyBinding", "MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding",
-    "FlowSchema", "PriorityLevelConfiguration", "ConstraintTemplate", "CiliumClusterwideNetworkPolicy",
+    "ClusterIssuer", "ClusterPolicy", "PodSecurityPolicy", "GatewayClass", "CertificateSigningRequest",
+    "ClusterTrustBundle", "ValidatingAdmissionPolicyBinding", "MutatingAdmissionPolicy",
+    "MutatingAdmissionPolicyBinding", "FlowSchema", "PriorityLevelConfiguration", "ConstraintTemplate", "CiliumClusterwideNetworkPolicy",
     "GlobalNetworkPolicy",
 }  # fmt: skip
 """Kinds that never have a namespace; of other kinds that are not read, a missing namespace is left missing."""

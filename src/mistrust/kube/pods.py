@@ -364,11 +364,25 @@ class PodSpec(Value, frozen=True, gc=False):
                 yield f"{label}[{i}]", container
 
 
+class PodIP(Value, frozen=True, gc=False):
+    """An address of a pod."""
+
+    ip: str = ""
+
+
 class PodStatus(Value, frozen=True, gc=False):
     """`status` of a Pod, as far as a running cluster tells."""
 
     phase: str = ""
     pod_ip: str = field(name="podIP", default="")
+    pod_ips: tuple[PodIP, ...] = field(name="podIPs", default=())
+    host_ip: str = field(name="hostIP", default="")
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Every address, each once; of a dual-stack pod one of each family."""
+        known = dict.fromkeys(p.ip for p in self.pod_ips if p.ip)
+        return tuple(known) or ((self.pod_ip,) if self.pod_ip else ())
 
 
 class Pod(Object, frozen=True, gc=False):

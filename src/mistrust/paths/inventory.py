@@ -122,6 +122,7 @@ def has_resource(snapshot: Snapshot, resource: str) -> bool:
     return (
         any(d.spec.group == group and d.spec.names.plural == plural for d in snapshot.of(CustomResourceDefinition))
         or any(a.spec.group == group and a.spec.service for a in snapshot.of(APIService))
+        or any(group == t.GROUP and plurals(t.KIND) == plural for t in snapshot.kinds if t is not Other)
         or any(o.ref.group == group and plurals(o.kind) == plural for o in snapshot.of(Other))
     )
 
