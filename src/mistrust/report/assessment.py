@@ -9,6 +9,7 @@ import msgspec
 
 from mistrust.access.evidence import Evidence, FieldPath
 from mistrust.access.finding import SEVERITIES, Finding, Severity, stable_hash
+from mistrust.channels.atlas import Atlas
 from mistrust.kube.meta import Ref
 from mistrust.kube.problem import Problem
 from mistrust.kube.snapshot import Gap
@@ -95,6 +96,8 @@ class Assessment(msgspec.Struct, frozen=True):
     exit_code: int = 0
     tool: str = ""
     """The version of mistrust that answered."""
+    atlas: Atlas | None = None
+    """Who may open a connection to whom; None where nobody asked."""
 
 
 def ranked(findings: Iterable[Finding]) -> tuple[Finding, ...]:
