@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mistrust.kube.core import Namespace, Secret
+from mistrust.kube.core import ConfigMap, Namespace, Secret
 from mistrust.kube.decode import from_json, from_plain, without_nulls
 from mistrust.kube.meta import Object, Other
 from mistrust.kube.pods import Pod
@@ -159,3 +159,33 @@ def test_no_input_raises_and_both_readers_agree(value: object) -> None:
 
 def test_without_nulls_drops_fields_and_empties_elements() -> None:
     assert without_nulls({"a": None, "b": [None, {"c": None}], "d": 0}) == {"b": [{}, {}], "d": 0}
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "kept"),
+    [
+        ("istio", {"mesh": "rootNamespace: mesh", "meshNetworks": "networks: {}"}, {"mesh": "rootNamespace: mesh"}),
+        ("istio-1-30", {"mesh": "trustDomain: prod"}, {"mesh": "trustDomain: prod"}),
+        ("istio-ca-root-cert", {"root-cert.pem": "PEM"}, {"root-cert.pem": "PEM"}),
+        ("istio-grafana", {"grafana.ini": "password = hunter2"}, {}),
+        ("linkerd-config", {"values": "clusterNetworks: 10.0.0.0/8"}, {"values": "clusterNetworks: 10.0.0.0/8"}),
+        ("cilium-config", {"enable-wireguard": "true", "cluster-name": "x"}, {"enable-wireguard": "true"}),
+        ("settings", {"mesh": "x", "values": "x", "password": "hunter2"}, {}),
+    ],
+)
+def test_of_configmaps_only_named_keys_enter_the_model(name: str, data: object, kept: object) -> None:
+    (found,) = both({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
+    assert isinstance(found, ConfigMap)
+    assert found.data == kept
+
+
+def test_the_time_of_creation_is_kept_as_text() -> None:
+    (found,) = both(
+        {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": "x", "creationTimestamp": "2026-01-02T03:04:05Z"},
+        }
+    )
+    assert isinstance(found, Namespace)
+    assert found.metadata.creation_timestamp == "2026-01-02T03:04:05Z"

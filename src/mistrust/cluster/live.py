@@ -12,8 +12,8 @@ from mistrust.cluster.client import Client
 from mistrust.cluster.discovery import Resource
 from mistrust.cluster.refusal import ForbiddenError, NotFoundError, RefusedError
 from mistrust.kube.admission import CustomResourceDefinition
-from mistrust.kube.core import ConfigMap, Secret
-from mistrust.kube.decode import settle
+from mistrust.kube.core import ConfigMap, Secret, has_data
+from mistrust.kube.decode import decoder, settle
 from mistrust.kube.errors import RemoteError
 from mistrust.kube.kinds import READ
 from mistrust.kube.meta import Object
@@ -23,7 +23,10 @@ from mistrust.kube.version import Version
 
 NAMES_ONLY: frozenset[type[Object]] = frozenset({Secret, ConfigMap, CustomResourceDefinition})
 """Kinds of which the server is asked for metadata alone: Secret data never leaves it. A definition's name is its
-`plural.group`, and its schema is the largest thing in most clusters."""
+`plural.group`, and its schema is the largest thing in most clusters. Of ConfigMaps, those that the model reads data of
+are asked for by name afterwards."""
+EVERYWHERE = frozenset({"kube-root-ca.crt", "istio-ca-root-cert"})
+"""ConfigMaps that a controller copies into every namespace: one copy says it all."""
 
 METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 TOKEN_OF = "kubernetes.io/service-account.name"  # noqa: S105
@@ -50,7 +53,7 @@ def read_live(client: Client, *, namespace: str = "", progress: Callable[[str], 
             continue
         progress(resource.name)
         got, wrong = _list(client, kind, resource, namespace, gaps)
-        objects += got
+        objects += with_data(client.get, resource, got, gaps) if kind is ConfigMap else got
         problems += wrong
     return snapshot(objects, problems, gaps=gaps, scope=Scope.CLUSTER, version=version, name=client.name)
 
@@ -105,6 +108,27 @@ def _inside(
             return found
     gaps.append(Gap(kind.KIND, f"forbidden: {refused.message}" if refused.message else "forbidden"))
     return [], []
+
+
+def with_data(
+    get: Callable[[str], bytes], resource: Resource, listed: Iterable[Object], gaps: list[Gap]
+) -> list[Object]:
+    """The ConfigMaps, those that the model reads data of fetched whole; one that may not be read is a gap."""
+    out: list[Object] = []
+    done: set[str] = set()
+    for o in listed:
+        if has_data(o.name) and not (o.name in EVERYWHERE and o.name in done):
+            done.add(o.name)
+            try:
+                whole = decoder(ConfigMap).decode(get(f"{resource.path(o.namespace)}/{o.name}"))
+            except RemoteError as error:
+                gaps.append(Gap(ConfigMap.KIND, f"the data of {o.name}: {error.what}", o.namespace))
+            except msgspec.ValidationError as error:
+                gaps.append(Gap(ConfigMap.KIND, f"the data of {o.name}: {error}", o.namespace))
+            else:
+                o = msgspec.structs.replace(whole, origin=o.origin)
+        out.append(o)
+    return out
 
 
 def _settled(o: Object, name: str) -> Object:

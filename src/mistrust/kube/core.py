@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+import msgspec
 from msgspec import field
 
 from mistrust.kube.meta import Object, Value
@@ -83,10 +84,42 @@ class Secret(Object, frozen=True, gc=False):
     type: str = "Opaque"
 
 
+READ_DATA: tuple[tuple[str, str], ...] = (
+    ("istio", "mesh"),
+    ("istio-ca-root-cert", "root-cert.pem"),
+    ("linkerd-config", "values"),
+    ("linkerd-identity-trust-roots", "ca-bundle.crt"),
+    ("kubeadm-config", "ClusterConfiguration"),
+    ("cluster-info", "kubeconfig"),
+    ("kube-root-ca.crt", "ca.crt"),
+    ("cilium-config", "enable-wireguard"),
+    ("cilium-config", "enable-ipsec"),
+)
+"""The only data of ConfigMaps that enters the model, by name and key: settings and public certificates."""
+REVISIONS = "istio-"
+"""A revision of Istio keeps its `mesh` in `istio-<revision>`."""
+
+
 class ConfigMap(Object, frozen=True, gc=False):
-    """A ConfigMap without its data."""
+    """A ConfigMap; of its data only what `READ_DATA` names, the rest is dropped when it is decoded."""
 
     KIND: ClassVar[str] = "ConfigMap"
+    data: Mapping[str, str] = {}
+
+    def __post_init__(self) -> None:
+        if self.data:
+            kept = {k: v for k, v in self.data.items() if reads_data(self.name, k)}
+            msgspec.structs.force_setattr(self, "data", kept)
+
+
+def reads_data(name: str, key: str) -> bool:
+    """Does this key of a ConfigMap with this name enter the model?"""
+    return (name, key) in READ_DATA or (key == "mesh" and name.startswith(REVISIONS))
+
+
+def has_data(name: str) -> bool:
+    """May a ConfigMap with this name hold data that enters the model?"""
+    return name.startswith(REVISIONS) or any(name == known for known, _ in READ_DATA)
 
 
 class BoundTo(Value, frozen=True, gc=False):

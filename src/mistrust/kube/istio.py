@@ -336,11 +336,25 @@ class SidecarListener(Value, frozen=True, gc=False):
     tls: ServerTLS | None = None
 
 
+class SidecarEgress(Value, frozen=True, gc=False):
+    """What the sidecar's clients may know of: `namespace/host`, with `.` for its own and `*` for every namespace."""
+
+    hosts: tuple[str, ...] = ()
+
+
+class OutboundPolicy(Value, frozen=True, gc=False):
+    """ALLOW_ANY or REGISTRY_ONLY: what becomes of traffic to where the mesh knows nothing."""
+
+    mode: str = ""
+
+
 class SidecarSpec(Value, frozen=True, gc=False):
     """`spec` of a Sidecar."""
 
     workload_selector: WorkloadSelector | None = None
     ingress: tuple[SidecarListener, ...] = ()
+    egress: tuple[SidecarEgress, ...] = ()
+    outbound_traffic_policy: OutboundPolicy | None = None
 
 
 class Sidecar(Object, frozen=True, gc=False):

@@ -44,6 +44,8 @@ class Metadata(Value, frozen=True, gc=False):
     owner_references: tuple[OwnerReference, ...] = ()
     uid: str = ""
     resource_version: str = ""
+    creation_timestamp: str = ""
+    """RFC 3339 in UTC, as the API server writes it, so that text order is time order; empty in files."""
     deletion_timestamp: str = ""
 
     def __post_init__(self) -> None:
