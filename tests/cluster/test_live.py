@@ -24,7 +24,7 @@ def test_only_configmaps_with_data_that_is_read_are_fetched_and_copies_once() ->
     def get(path: str) -> bytes:
         heard.append(path)
         *_, namespace, _, name = path.split("/")
-        data = {"mesh": "trustDomain: prod", "root-cert.pem": "PEM", "password": "hunter2"}
+        data = {"mesh" if name == "istio" else "root-cert.pem": "said", "password": "hunter2"}
         return json.dumps({"metadata": {"name": name, "namespace": namespace}, "data": data}).encode()
 
     listed = [
@@ -40,8 +40,8 @@ def test_only_configmaps_with_data_that_is_read_are_fetched_and_copies_once() ->
         "/api/v1/namespaces/a/configmaps/istio-ca-root-cert",
     ]
     assert [o.data for o in found if isinstance(o, ConfigMap)] == [
-        {"mesh": "trustDomain: prod"},
-        {"root-cert.pem": "PEM"},
+        {"mesh": "said"},
+        {"root-cert.pem": "said"},
         {},
         {},
     ]
