@@ -172,6 +172,8 @@ class ServicePort(Value, frozen=True, gc=False):
     protocol: str = "TCP"
     target_port: int | str = 0
     node_port: int = 0
+    app_protocol: str = ""
+    """What is spoken on it, where the name does not say so."""
 
 
 class ServiceSpec(Value, frozen=True, gc=False):
