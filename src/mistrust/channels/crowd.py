@@ -1,0 +1,64 @@
+"""Classes of endpoints as sets of workloads: what people count and draw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mistrust.channels.table import Strand, Table
+from mistrust.layers.network.bits import Classes
+
+Crowd = int
+"""A set of workloads as bits by index; the bit after the last workload is the Internet."""
+
+
+class Crowds:
+    """Turns sets of classes into sets of workloads, each once."""
+
+    def __init__(self, table: Table, workloads: int) -> None:
+        self.table = table
+        self.workloads = workloads
+        self.internet: Crowd = 1 << workloads
+        network = table.reach
+        self._of = [0] * network.classes + [self.internet] * len(network.blocks)
+        self._classes: list[set[int]] = [set() for _ in range(workloads)]
+        for endpoint, c in zip(network.endpoints, network.class_of, strict=True):
+            self._of[c] |= 1 << endpoint.workload
+            self._classes[endpoint.workload].add(c)
+        self._known: dict[Classes, Crowd] = {}
+
+    def of(self, classes: Classes) -> Crowd:
+        """The workloads with a pod in one of the classes."""
+        if classes not in self._known:
+            crowd = 0
+            for c in classes:
+                crowd |= self._of[c]
+            self._known[classes] = crowd
+        return self._known[classes]
+
+    def classes(self, workload: int) -> tuple[int, ...]:
+        """The classes of a workload's pods: one, where its pods are alike."""
+        return tuple(sorted(self._classes[workload]))
+
+    def rows(self, workload: int) -> tuple[tuple[Strand, ...], ...]:
+        """The different rows of its pods."""
+        return tuple({self.table.rows[c]: None for c in self.classes(workload)})
+
+
+def members(crowd: Crowd) -> Iterator[int]:
+    """The indexes of the workloads, in order.
+
+    >>> list(members(0b1010))
+    [1, 3]
+    """
+    while crowd:
+        low = crowd & -crowd
+        yield low.bit_length() - 1
+        crowd ^= low
+
+
+def union(crowds: Sequence[Crowd]) -> Crowd:
+    """All of them together."""
+    out = 0
+    for crowd in crowds:
+        out |= crowd
+    return out

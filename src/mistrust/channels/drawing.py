@@ -1,0 +1,126 @@
+"""From the table of all pairs to the map: links where they can be drawn, bundles of them always."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from mistrust.access.ports import Ports
+from mistrust.channels.atlas import INTERNET, Atlas, Bundle, Link, Spot
+from mistrust.channels.crowd import Crowd, Crowds, members
+from mistrust.channels.table import Strand
+from mistrust.kube.workloads import Workload
+from mistrust.layers.mesh.channel import Transport
+
+DRAWN: Final = 20_000
+"""Links that a page still carries with ease."""
+MAPPED: Final = 20_000
+"""Workloads above which even the bundles cost more than they tell."""
+
+APP_LABELS: Final = ("app.kubernetes.io/part-of", "app.kubernetes.io/name", "app", "k8s-app")
+
+WORST_FIRST: Final = (
+    Transport.PLAINTEXT,
+    Transport.UNKNOWN,
+    Transport.NODE_ENCRYPTED,
+    Transport.TLS,
+    Transport.MTLS_OPPORTUNISTIC,
+    Transport.MTLS_ENFORCED,
+    Transport.BROKEN,
+)
+"""What does not come about harms nobody."""
+
+Doors = Mapping[int, Ports]
+"""The container ports of each workload that the Internet reaches through a Service, an Ingress, a host port."""
+
+
+def atlas(workloads: Sequence[Workload], crowds: Crowds, doors: Doors) -> Atlas | None:
+    """Draw the map; None where there are too many workloads.
+
+    An address outside the cluster reaches a pod only through a door: what the policies would let in is drawn as the
+    Internet's only on the ports of `doors`.
+    """
+    if len(workloads) > MAPPED:
+        return None
+    spots = tuple(spot(w, _isolated(crowds, i)) for i, w in enumerate(workloads))
+    bundles = tuple(_bundles(spots, crowds, doors))
+    pairs = sum(b.pairs for b in bundles)
+    near = pairs > DRAWN
+    links: list[Link] = []
+    shown = 0
+    for i, target in enumerate(spots):
+        found = sorted(_links(i, crowds, doors.get(i), spots, target.namespace if near else None), key=_order)
+        if len(links) + len(found) > DRAWN:
+            break
+        links += found
+        shown += len({link.source for link in found})
+    return Atlas(spots, tuple(sorted(links, key=_order)), bundles, pairs - shown)
+
+
+def spot(workload: Workload, protected: tuple[bool, bool] = (False, False)) -> Spot:
+    """A workload as the map shows it."""
+    labels = {**workload.source.metadata.labels, **workload.labels}
+    app = next((labels[k] for k in APP_LABELS if labels.get(k)), workload.ref.name)
+    return Spot(workload.ref, workload.namespace, app, protected)
+
+
+def _isolated(crowds: Crowds, workload: int) -> tuple[bool, bool]:
+    sides = [crowds.table.reach.isolated(c) for c in crowds.classes(workload)]
+    return (bool(sides) and all(i for i, _ in sides), bool(sides) and all(e for _, e in sides))
+
+
+def _order(link: Link) -> tuple[int, int, tuple[tuple[int, int], ...], str]:
+    return link.source, link.target, link.ports.ranges, link.transport
+
+
+def _links(target: int, crowds: Crowds, door: Ports | None, spots: Sequence[Spot], near: str | None) -> Iterator[Link]:
+    for strand in strands(crowds, target):
+        crowd = crowds.of(strand.sources)
+        told = strand.channel
+        for source in members(crowd & ~(1 << target) & ~crowds.internet):
+            if near is None or spots[source].namespace == near:
+                yield Link(source, target, strand.ports, told.transport, told.authz, told.plaintext, strand.unsure)
+        if crowd & crowds.internet and door and (open_to := strand.ports & door):
+            yield Link(INTERNET, target, open_to, told.transport, told.authz, told.plaintext, strand.unsure)
+
+
+def strands(crowds: Crowds, workload: int) -> Iterator[Strand]:
+    """Everything that any pod of a workload answers; equal strands of its pods once."""
+    seen: dict[Strand, None] = {}
+    for row in crowds.rows(workload):
+        seen.update(dict.fromkeys(row))
+    yield from seen
+
+
+def _bundles(spots: Sequence[Spot], crowds: Crowds, doors: Doors) -> Iterator[Bundle]:
+    spaces: dict[str, Crowd] = {"": crowds.internet}
+    for i, s in enumerate(spots):
+        spaces[s.namespace] = spaces.get(s.namespace, 0) | 1 << i
+    found: dict[tuple[str, str], dict[Transport, int]] = {}
+    for i, s in enumerate(spots):
+        for transport, crowd in worst(crowds, i, doors.get(i)).items():
+            for name, there in spaces.items():
+                pairs = (crowd & there).bit_count()
+                if pairs:
+                    by = found.setdefault((name, s.namespace), {})
+                    by[transport] = by.get(transport, 0) + pairs
+    for (source, target), by in sorted(found.items()):
+        yield Bundle(source, target, sum(by.values()), by)
+
+
+def worst(crowds: Crowds, target: int, door: Ports | None) -> dict[Transport, Crowd]:
+    """The sources of a workload by the worst transport that they may use; each source once."""
+    by: dict[Transport, Crowd] = {}
+    for strand in strands(crowds, target):
+        crowd = crowds.of(strand.sources) & ~(1 << target)
+        if not (door and strand.ports & door):
+            crowd &= ~crowds.internet
+        by[strand.channel.transport] = by.get(strand.channel.transport, 0) | crowd
+    taken: Crowd = 0
+    out: dict[Transport, Crowd] = {}
+    for transport in WORST_FIRST:
+        left = by.get(transport, 0) & ~taken
+        taken |= left
+        if left:
+            out[transport] = left
+    return out

@@ -1,0 +1,144 @@
+"""Network and mesh joined: for every destination who may connect, on which ports, over what kind of channel.
+
+The classes of the network are refined by those of the mesh, so all endpoints of a class have the same answer, and the
+answers are kept as the network keeps them: one row of parts for each destination class, shared where equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Protocol
+
+import msgspec
+
+from mistrust.access.ports import PROTOCOLS, SPAN, Ports
+from mistrust.kube.core import Node
+from mistrust.kube.endpoints import Endpoint
+from mistrust.layers.mesh.channel import Channel
+from mistrust.layers.network.bits import Classes
+from mistrust.layers.network.policies import Policies
+from mistrust.layers.network.profile import Profile
+from mistrust.layers.network.reach import Part, Reach, reach
+
+
+class Meshed(Protocol):
+    """What is asked of a mesh; `layers.mesh` answers it."""
+
+    source_of: Sequence[int]
+    target_of: Sequence[int]
+    outside: int
+
+    def cuts(self, target: int, /) -> tuple[int, ...]:
+        """Where on the line of ports the answer for a target may change."""
+
+    def channel(self, source: int, target: int, at: int, /) -> Channel:
+        """The answer for one source class, target class and port."""
+
+
+class Strand(msgspec.Struct, frozen=True, gc=False):
+    """Sources that may open the same ports of a destination over the same kind of channel."""
+
+    ports: Ports
+    sources: Classes
+    channel: Channel
+    unsure: bool = False
+    """May the network deny it as well?"""
+
+
+class Table(msgspec.Struct, frozen=True):
+    """Every pair of endpoints, with the whole verdict."""
+
+    reach: Reach
+    rows: tuple[tuple[Strand, ...], ...]
+    """By destination class of `reach`; equal rows are one object."""
+
+    def between(self, source: int, destination: int) -> Iterator[tuple[Ports, Channel]]:
+        """What one endpoint may open to another, by indexes of endpoints."""
+        own = self.reach.class_of[source]
+        for strand in self.rows[self.reach.class_of[destination]]:
+            if own in strand.sources:
+                yield strand.ports, strand.channel
+
+
+def join(
+    endpoints: Sequence[Endpoint],
+    namespaces: Mapping[str, Mapping[str, str]],
+    policies: Policies,
+    profile: Profile,
+    mesh: Meshed,
+    nodes: Sequence[Node] = (),
+) -> Table:
+    """Solve the network once, apart for whatever the mesh tells apart, and ask the mesh about every part."""
+    kinds: dict[tuple[int, int], int] = {}
+    apart = [kinds.setdefault(key, len(kinds)) for key in zip(mesh.source_of, mesh.target_of, strict=True)]
+    network = reach(endpoints, namespaces, policies, profile, apart=apart, nodes=nodes)
+    source_of, target_of = _by_class(network, mesh)
+    alike: dict[int, list[int]] = {}
+    for c, source in enumerate(source_of):
+        alike.setdefault(source, []).append(c)
+    groups = {source: Classes.of(members) for source, members in alike.items()}
+    known: dict[tuple[tuple[Part, ...], tuple[Part, ...], int], tuple[Strand, ...]] = {}
+    rows: list[tuple[Strand, ...]] = []
+    for c in range(network.classes):
+        row, unsure, target = network.row(c), network.unsure(c), target_of[c]
+        if (row, unsure, target) not in known:
+            cuts = mesh.cuts(target)
+            known[row, unsure, target] = tuple(
+                strand
+                for parts, doubt in ((_without(row, unsure), False), (unsure, True))
+                for part in parts
+                for strand in _strands(part, groups, mesh, target, cuts, doubt)
+            )
+        rows.append(known[row, unsure, target])
+    return Table(network, tuple(rows))
+
+
+def _without(row: Sequence[Part], unsure: Sequence[Part]) -> Iterator[Part]:
+    for part in row:
+        left = part.ports
+        for doubt in unsure:
+            if both := left & doubt.ports:
+                if sources := part.sources - doubt.sources:
+                    yield Part(both, sources)
+                left = left - both
+        if left:
+            yield Part(left, part.sources)
+
+
+def _by_class(network: Reach, mesh: Meshed) -> tuple[list[int], list[int]]:
+    sources, targets = [mesh.outside] * (network.classes + len(network.blocks)), [0] * network.classes
+    for endpoint, c in enumerate(network.class_of):
+        sources[c], targets[c] = mesh.source_of[endpoint], mesh.target_of[endpoint]
+    return sources, targets
+
+
+def _strands(
+    part: Part, groups: Mapping[int, Classes], mesh: Meshed, target: int, cuts: Sequence[int], doubt: bool
+) -> Iterator[Strand]:
+    pieces = tuple(pieces_of(part.ports, cuts))
+    found: dict[tuple[Ports, Channel], Classes] = {}
+    for source, members in groups.items():
+        inside = part.sources & members
+        if not inside:
+            continue
+        by_channel: dict[Channel, list[tuple[int, int]]] = {}
+        for low, high in pieces:
+            by_channel.setdefault(mesh.channel(source, target, low), []).append((low, high))
+        for channel, ranges in by_channel.items():
+            key = Ports.of(ranges), channel
+            found[key] = found[key] | inside if key in found else inside
+    for (own, channel), who in found.items():
+        yield Strand(own, who, channel, doubt)
+
+
+def pieces_of(ports: Ports, cuts: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """The ranges of a set of ports, cut where the answer may change and between protocols.
+
+    >>> list(pieces_of(Ports.span("TCP", 1, 100), (80,)))
+    [(1, 80), (80, 101)]
+    """
+    walls = sorted({*cuts, *(i * SPAN for i in range(len(PROTOCOLS)))})
+    for low, high in ports.ranges:
+        inner = [low, *(w for w in walls if low < w < high), high]
+        yield from pairwise(inner)
