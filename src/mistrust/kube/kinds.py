@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mistrust.kube import admission, core, ingress, istio, linkerd, network, pods, rbac, workloads
+from mistrust.kube import admission, core, ingress, istio, linkerd, network, openshift, pods, rbac, workloads
 from mistrust.kube.meta import Object
 
 READ: tuple[type[Object], ...] = (
@@ -43,6 +43,7 @@ READ: tuple[type[Object], ...] = (
     ingress.UDPRoute,
     ingress.Gateway,
     ingress.ReferenceGrant,
+    openshift.OpenShiftRoute,
     istio.PeerAuthentication,
     istio.AuthorizationPolicy,
     istio.RequestAuthentication,

@@ -1,0 +1,96 @@
+"""Connections as a drawing for Graphviz, as np-guard's netpol-analyzer writes it (conns_formatter_dot.go)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from mistrust.access.ports import Ports
+from mistrust.report.clean import clean
+from mistrust.report.connections import Connections, Exposure, Peer
+
+OUTSIDE = "red2"
+INSIDE = "blue"
+
+
+def dot(connections: Connections) -> Iterator[str]:
+    """The drawing: workloads by namespace, then the outside, then the connections."""
+    spaces: dict[str, list[str]] = {}
+    outside: list[str] = []
+    edges: list[str] = []
+    seen: set[Peer] = set()
+    told: dict[Ports, str] = {}
+    for source, target, ports in connections.pairs():
+        seen |= {source, target}
+        if ports not in told:
+            told[ports] = str(ports)
+        edges.append(edge(source.text, target.text, told[ports], "gold2"))
+    for peer in {*seen, *connections.peers}:
+        if peer.external:
+            colour = INSIDE if peer.text.startswith("{") else OUTSIDE
+            outside.append(f"\t{_node(peer.text, peer.text, colour)}")
+        else:
+            spaces.setdefault(peer.namespace, []).append(f"\t\t{_node(peer.text, peer.label, INSIDE)}")
+    strangers: dict[str, list[str]] = {}
+    if connections.exposure is not None:
+        more, entire = _exposed(connections.exposure, spaces, strangers)
+        edges += more
+        outside += entire
+    yield "digraph {\n"
+    yield from _clusters(spaces, "black")
+    yield from _clusters(strangers, OUTSIDE)
+    yield from (f"{line}\n" for line in sorted(outside))
+    yield from (f"{line}\n" for line in sorted(edges))
+    yield "}"
+
+
+def edge(source: str, target: str, label: str, colour: str) -> str:
+    """An edge; its weight keeps the drawing's layers in the order of the names."""
+    weight = "0.5" if source <= target else "1"
+    ends = f"{quoted(source)} -> {quoted(target)}"
+    return f'\t{ends} [label={quoted(label)} color="{colour}" fontcolor="darkgreen" weight={weight}]'
+
+
+def quoted(text: str) -> str:
+    """A quoted string of the DOT language."""
+    return '"' + clean(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _node(name: str, label: str, colour: str, more: str = "") -> str:
+    return f'{quoted(name)} [label={quoted(label)} color="{colour}" fontcolor="{colour}"{more}]'
+
+
+def _clusters(spaces: dict[str, list[str]], colour: str) -> Iterable[str]:
+    for space in sorted(spaces):
+        name = quoted(f"cluster_{space.replace('-', '_')}")
+        yield f'\tsubgraph {name} {{\n\t\tcolor="{colour}"\n\t\tfontcolor="{colour}"\n'
+        yield from (f"{line}\n" for line in sorted(spaces[space]))
+        yield f"\t\tlabel={quoted(space)}\n\t}}\n"
+
+
+def _exposed(
+    exposure: Exposure, spaces: dict[str, list[str]], strangers: dict[str, list[str]]
+) -> tuple[list[str], list[str]]:
+    """Edges to and from what does not exist yet, and the node of the whole cluster."""
+    edges: list[str] = []
+    seen: set[str] = set()
+    for rows, ingress in ((exposure.egress, False), (exposure.ingress, True)):
+        for row in rows:
+            if row.other.endswith("[External]"):
+                continue
+            name = row.other
+            if name != "entire-cluster":
+                space, _, pods = row.other.partition("/[")
+                space, pods = space.removeprefix("[").removesuffix("]"), pods.removesuffix("]")
+                name = f"{pods}_in_{space}"
+                if name not in seen:
+                    into = spaces if space in spaces else strangers
+                    into.setdefault(space, []).append(f"\t\t{_node(name, pods, OUTSIDE)}")
+            seen.add(name)
+            ends = (name, row.workload.text) if ingress else (row.workload.text, name)
+            colour, weight = ("darkorange2", "1") if ingress else ("darkorange4", "0.5")
+            edges.append(
+                f'\t{quoted(ends[0])} -> {quoted(ends[1])} [label={quoted(row.ports)} color="{colour}" '
+                f'fontcolor="darkgreen" weight={weight} style=dashed]'
+            )
+    entire = [f"\t{_node('entire-cluster', 'entire-cluster', OUTSIDE, ' shape=diamond')}"]
+    return edges, entire if "entire-cluster" in seen else []
