@@ -1,0 +1,99 @@
+"""Network and mesh joined: every pair has the verdict that asking both for that pair gives."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import pytest
+
+from mistrust.access.ports import Ports, point
+from mistrust.channels.crowd import members
+from mistrust.channels.table import join, pieces_of
+from mistrust.kube.endpoints import Endpoint, Port
+from mistrust.kube.meta import Metadata
+from mistrust.kube.network import IngressPolicyRule, NetworkPolicy, NetworkPolicySpec, PolicyPeer, PolicyPort
+from mistrust.kube.selectors import LabelSelector
+from mistrust.layers.mesh.channel import Authn, Authz, Channel, Transport
+from mistrust.layers.network.policies import Policies
+from mistrust.layers.network.profile import UPSTREAM
+from mistrust.layers.network.reach import reach
+
+PROBES = tuple(point(p, n) for p in ("TCP", "UDP") for n in (1, 79, 80, 81, 443, 8080, 65535))
+
+
+class Toy:
+    """A mesh in which the sum of two numbers says how the channel is, and it changes at some ports."""
+
+    outside = 9
+
+    def __init__(self, source_of: Sequence[int], target_of: Sequence[int]) -> None:
+        self.source_of = source_of
+        self.target_of = target_of
+
+    def cuts(self, target: int, /) -> tuple[int, ...]:
+        return (point("TCP", 80), point("TCP", 81)) if target % 2 else ()
+
+    def channel(self, source: int, target: int, at: int, /) -> Channel:
+        special = target % 2 and at == point("TCP", 80)
+        transport = list(Transport)[(source + target + (3 if special else 0)) % len(Transport)]
+        return Channel(transport, Authn.NONE, Authz.NONE, plaintext=bool(source % 2))
+
+
+def cluster(dice: random.Random) -> tuple[list[Endpoint], Policies]:
+    pods = [
+        Endpoint(
+            workload=i,
+            namespace=dice.choice("ab"),
+            name=f"p{i}",
+            labels={"app": dice.choice("xyz")},
+            annotations={},
+            ports=(Port("http", "TCP", 8080),),
+            host_network=False,
+            account="default",
+        )
+        for i in range(6)
+    ]
+    policies = [
+        NetworkPolicy(
+            metadata=Metadata(name=f"n{i}", namespace=dice.choice("ab")),
+            spec=NetworkPolicySpec(
+                pod_selector=LabelSelector({"app": dice.choice("xyz")}),
+                ingress=(
+                    IngressPolicyRule(
+                        sources=(PolicyPeer(pod_selector=LabelSelector({"app": dice.choice("xyz")})),),
+                        ports=(PolicyPort(port=dice.choice([80, 443, "http"])),),
+                    ),
+                ),
+            ),
+        )
+        for i in range(3)
+    ]
+    return pods, Policies(network=tuple(policies))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_every_pair_has_the_answer_of_both_layers(seed: int) -> None:
+    dice = random.Random(seed)
+    pods, policies = cluster(dice)
+    spaces = {"a": {}, "b": {}}
+    mesh = Toy([dice.randrange(4) for _ in pods], [dice.randrange(4) for _ in pods])
+    table = join(pods, spaces, policies, UPSTREAM, mesh)
+    alone = reach(pods, spaces, policies, UPSTREAM)
+    for s in range(len(pods)):
+        for d in range(len(pods)):
+            open_to = alone.ports(alone.class_of[s], alone.class_of[d])
+            told = list(table.between(s, d))
+            for at in PROBES:
+                found = [channel for ports, channel in told if at in ports]
+                wanted = [mesh.channel(mesh.source_of[s], mesh.target_of[d], at)] if at in open_to else []
+                assert found == wanted, (s, d, at)
+
+
+def test_ports_are_cut_where_the_answer_may_change() -> None:
+    assert list(pieces_of(Ports.span("TCP", 1, 100), (80, 81))) == [(1, 80), (80, 81), (81, 101)]
+
+
+def test_the_members_of_a_crowd_are_its_bits() -> None:
+    assert list(members(0)) == []
+    assert list(members(0b10011)) == [0, 1, 4]
