@@ -196,6 +196,61 @@
     item.addEventListener("focusout", () => light(null));
   }
 
+  /* The map: pointing at a box or a flow tells what it is, and fades everything else. */
+  for (const picture of document.querySelectorAll("svg.map:not(.sample)")) {
+    const flows = [...picture.querySelectorAll(".flow")];
+    const places = new Map([...picture.querySelectorAll("[data-n]")].map((box) => [box.dataset.n, []]));
+    for (const box of picture.querySelectorAll("[data-n]")) places.get(box.dataset.n).push(box);
+    const told = picture.closest("figure").querySelector(".told");
+    const hint = told.textContent;
+    const title = (element) => element.querySelector("title").textContent;
+    const point = (element) => {
+      for (const lit of picture.querySelectorAll(".lit")) lit.classList.remove("lit");
+      picture.classList.toggle("pointed", element !== null);
+      if (!element) { told.textContent = hint; return; }
+      const n = element.dataset.n;
+      const near = n === undefined ? [element] : flows.filter((flow) => flow.dataset.a === n || flow.dataset.b === n);
+      for (const flow of near) for (const lit of [flow, ...places.get(flow.dataset.a), ...places.get(flow.dataset.b)]) lit.classList.add("lit");
+      for (const box of n === undefined ? [] : places.get(n)) box.classList.add("lit");
+      const lines = near.slice(0, 6).map(title);
+      told.textContent = (n === undefined ? lines : [title(element), ...lines, ...(near.length > 6 ? [`and ${near.length - 6} more`] : [])]).join("\n");
+    };
+    const find = (event) => event.target.closest(".flow, [data-n]");
+    picture.addEventListener("pointerover", (event) => point(find(event)));
+    picture.addEventListener("pointerleave", () => point(null));
+    picture.addEventListener("focusin", (event) => point(find(event)));
+    picture.addEventListener("focusout", () => point(null));
+  }
+
+  /* What the map says in words, searched: rows of all namespaces. */
+  const seek = get("seek");
+  if (seek) {
+    const places = [...document.querySelectorAll("details.place")].map((place) => ({
+      place, name: place.querySelector(".subject").textContent.toLowerCase(),
+      rows: [...place.querySelectorAll(".links tbody tr")].map((row) => ({ row, text: row.textContent.toLowerCase() })),
+    }));
+    const sift = () => {
+      const wanted = seek.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
+      const holds = (text) => wanted.every((word) => text.includes(word));
+      let named = 0, found = 0;
+      for (const { place, name, rows } of places) {
+        const whole = holds(name);
+        let here = 0;
+        for (const { row, text } of rows) {
+          const hit = whole || holds(`${name} ${text}`);
+          row.hidden = !hit;
+          here += hit;
+        }
+        place.hidden = !whole && !here;
+        named += !place.hidden;
+        found += here;
+      }
+      get("sought").textContent = wanted.length ? `${many(named, "namespace")}, ${many(found, "row")}` : "";
+    };
+    let waiting = 0;
+    seek.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(sift, 120); });
+  }
+
   /* Addresses */
   const arrive = () => {
     const hash = decodeURIComponent(location.hash.slice(1).replace(/\+/g, " "));

@@ -8,7 +8,8 @@ from importlib.resources import files
 
 from mistrust.report.assessment import Assessment, Catalog, Locate
 from mistrust.report.html.data import data
-from mistrust.report.html.markup import Markup, tag
+from mistrust.report.html.map import atlas_section
+from mistrust.report.html.markup import NOTHING, Markup, tag
 from mistrust.report.html.sections import coverage, findings, pages, summary
 from mistrust.report.html.ways import ways
 from mistrust.report.text import next_commands
@@ -34,7 +35,9 @@ def render(assessment: Assessment, locate: Locate, catalog: Catalog) -> bytes:
         tag("title", f"mistrust: {assessment.name}"),
         tag("style", style),
     )
-    places = (("#summary", "Summary"), ("#paths", "Attack paths"), ("#findings", "Findings"), ("#coverage", "Coverage"))
+    places = [("#summary", "Summary"), ("#paths", "Attack paths"), ("#findings", "Findings"), ("#coverage", "Coverage")]
+    if assessment.atlas:
+        places.insert(2, ("#map", "Map"))
     next_line = [tag("code", command) for command in next_commands(assessment)[:1]]
     body = tag(
         "body",
@@ -49,6 +52,7 @@ def render(assessment: Assessment, locate: Locate, catalog: Catalog) -> bytes:
             "main",
             summary(assessment),
             ways(assessment, locate, catalog),
+            atlas_section(assessment.atlas) if assessment.atlas else NOTHING,
             findings(assessment),
             coverage(assessment),
             pages(assessment, catalog),

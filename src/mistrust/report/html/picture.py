@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
 import msgspec
 
 from mistrust.paths.path import Change, Foothold, Path
 from mistrust.report.assessment import rests_on
 from mistrust.report.clean import clean, shorten
+from mistrust.report.html.drawing import Area, along, curve, meet
 from mistrust.report.html.markup import NOTHING, Markup, joined, tag, text
 from mistrust.report.layout import Point, layout
 from mistrust.report.words import count, listed
@@ -23,10 +23,6 @@ STEP = 20
 """Letters of a step's name."""
 LARGE = 1500
 """Wider than that a picture is drawn a little smaller and scrolls; up to that it shrinks to the page."""
-
-
-Area = tuple[float, float, float, float]
-"""Left, top, right, bottom."""
 
 
 class Box(msgspec.Struct, frozen=True):
@@ -171,15 +167,11 @@ def _numbers(numbers: Sequence[int]) -> str:
 
 
 def _curve(arrow: Arrow, points: Sequence[Point]) -> Markup:
-    d = f"M{points[0][0]:.0f},{points[0][1]:.0f}"
-    for (x0, y0), (x1, y1) in pairwise(points):
-        bend = (x1 - x0) / 2
-        d += f" C{x0 + bend:.0f},{y0:.0f} {x1 - bend:.0f},{y1:.0f} {x1:.0f},{y1:.0f}"
     kind = "hop" if arrow.step else "hop itself"
     return tag(
         "path",
         tag("title", arrow.how),
-        d=d,
+        d=curve(points),
         class_=kind,
         marker_end="url(#tip)",
         data_paths=_numbers(arrow.paths),
@@ -196,12 +188,9 @@ def _label(arrow: Arrow, points: Sequence[Point], edges: Sequence[tuple[int, int
     first, last = (points[0], points[1]) if entering >= leaving else (points[-2], points[-1])
     words = shorten(clean(arrow.step), STEP)
     half, below = max(3.2 * len(words), 9.0 * len(arrow.changes)), 20 if arrow.changes else 0
-    along = (0.5, 0.36, 0.64, 0.26, 0.74, 0.18, 0.82)
-    spots = [
-        (first[0] + (last[0] - first[0]) * t, first[1] + (last[1] - first[1]) * t * t * (3 - 2 * t)) for t in along
-    ]
+    spots = along(first, last)
     areas = [(x - half, y - 14, x + half, y + below) for x, y in spots]
-    best = next((i for i, area in enumerate(areas) if not any(_meet(area, other) for other in taken)), 0)
+    best = next((i for i, area in enumerate(areas) if not any(meet(area, other) for other in taken)), 0)
     taken.append(areas[best])
     x, y = spots[best]
     badges = []
@@ -211,10 +200,6 @@ def _label(arrow: Arrow, points: Sequence[Point], edges: Sequence[tuple[int, int
         badges.append(tag("g", tag("circle", r=8, cx=at, cy=y + 12), number, class_="badge"))
     label = tag("text", words, x=x, y=y - 5, text_anchor="middle") if words else NOTHING
     return tag("g", tag("title", arrow.how), label, *badges, class_="label", data_paths=_numbers(arrow.paths))
-
-
-def _meet(a: Area, b: Area) -> bool:
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def _box(box: Box, at: Point, paths: Sequence[int]) -> Markup:

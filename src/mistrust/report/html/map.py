@@ -1,0 +1,207 @@
+"""The map: who may open a connection to whom, from every namespace down to one app."""
+
+from __future__ import annotations
+
+from mistrust.channels.atlas import Atlas
+from mistrust.report.html.map_drawing import RING, diagram, fitted, placed
+from mistrust.report.html.map_flow import MEANING, ORDER, Flow, Tone, added
+from mistrust.report.html.map_matrix import matrix
+from mistrust.report.html.map_places import THE_INTERNET, Places
+from mistrust.report.html.map_scene import Scene
+from mistrust.report.html.map_tables import arrivals, bundles, chip, words
+from mistrust.report.html.markup import NOTHING, Markup, tag
+from mistrust.report.words import count, share
+
+PICTURES = 1_500_000
+TABLES = 1_500_000
+"""Letters of the page for the pictures and the tables of namespaces and apps, those with the most plaintext first."""
+
+HINT = "Point at a box or a line, or walk through the boxes with the Tab key: what it may open is told here."
+
+
+def atlas_section(atlas: Atlas) -> Markup:
+    """The whole section."""
+    places = Places(atlas)
+    whole = fitted(places.overview())
+    title = f"{count(len(places.spots), 'namespace')} and who may open a connection to whom"
+    picture = _figure(whole, title, HINT)
+    parts = [
+        tag("h2", "Map"),
+        tag("p", _lead(places), class_="lead"),
+        picture,
+        bundles(places),
+        _search(),
+        *_places(places),
+    ]
+    return tag("section", _sprite(), *parts, id="map")
+
+
+def _lead(places: Places) -> str:
+    every = added(list(places.bundles.values())) if places.bundles else Flow({}, 1)
+    size = sum(len(s) for s in places.spots.values())
+    open_ = size - places.limited(range(size))
+    possible = max(1, size * (size - 1))
+    inside = sum(f.pairs for (a, _), f in places.bundles.items() if a)
+    net = sum(f.pairs for (a, _), f in places.bundles.items() if not a)
+    told = [f"{inside:,} of {count(possible, 'pair')} of workloads may talk ({share(inside / possible)})"]
+    plain = every.tones.get(Tone.PLAINTEXT, 0)
+    told += [f"{plain:,} of the connections in plaintext"] if plain else []
+    told += [f"{THE_INTERNET} may open {count(net, 'workload')}"] if net else [f"{THE_INTERNET} opens none"]
+    told += [f"nothing limits what comes into {count(open_, 'workload')} of {size:,}"] if open_ else []
+    sentence = "; ".join(told)
+    return f"{sentence[:1].upper()}{sentence[1:]}."
+
+
+def _figure(shown: Scene, title: str, hint: str = "") -> Markup:
+    at = placed(shown)
+    picture = diagram(shown, at, title) if at else matrix(shown, title)
+    caption = tag(
+        "figcaption",
+        _legend(shown, squares=at is None),
+        tag("p", hint, class_="told script", role="status"),
+    )
+    return tag("figure", tag("div", picture, class_="scroll", tabindex="0"), caption, class_="atlas")
+
+
+def _legend(shown: Scene, *, squares: bool) -> Markup:
+    tones = {t for f in shown.flows.values() for t in f.tones}
+    items = [tag("li", _sample(t), MEANING[t]) for t in ORDER if t in tones]
+    if any(f.unsure and f.tone is not Tone.UNKNOWN for f in shown.flows.values()):
+        items.append(tag("li", _sample(Tone.PLAINTEXT, "unsure any"), "dashed: not certain"))
+    if not squares and any(a == b for a, b in shown.flows):
+        items.append(tag("li", _ring(), "among the members of a box"))
+    if any(b.size and not b.limited for b in shown.boxes):
+        frame = tag("span", "name", class_="warn") if squares else tag("span", "", class_="frame")
+        items.append(tag("li", frame, "no policy limits what comes in"))
+    return tag("ul", *items, class_="legend")
+
+
+def _sample(tone: Tone, more: str = "") -> Markup:
+    line = tag("path", d="M1,6H33", class_="line")
+    core = tag("path", d="M1,6H33", class_="core") if tone is Tone.ENFORCED else NOTHING
+    return tag(
+        "svg",
+        tag("g", line, core, class_=f"flow t-{tone} w2 {more}".strip()),
+        width=34,
+        height=12,
+        class_="map sample",
+        aria_hidden="true",
+    )
+
+
+def _ring() -> Markup:
+    return tag(
+        "svg",
+        tag("path", d=f"M3,5{RING}", class_="inner"),
+        width=22,
+        height=20,
+        class_="map sample",
+        aria_hidden="true",
+    )
+
+
+def _sprite() -> Markup:
+    """Heads of arrows and the hatching of squares, for all pictures of the page."""
+    tip = tag("path", d="M0,0 L8,4 L0,8 z")
+    heads = [
+        tag(
+            "marker",
+            tip,
+            id=f"tip-{t}",
+            class_=f"tip t-{t}",
+            viewBox="0 0 8 8",
+            refX="7",
+            refY="4",
+            markerWidth="9",
+            markerHeight="9",
+            markerUnits="userSpaceOnUse",
+            orient="auto-start-reverse",
+        )
+        for t in ORDER
+    ]
+    return tag("svg", tag("defs", *heads), width=0, height=0, class_="sprite", aria_hidden="true")
+
+
+def _search() -> Markup:
+    return tag(
+        "div",
+        tag(
+            "input",
+            type="search",
+            id="seek",
+            placeholder="Find a namespace, app, workload or port",
+            aria_label="search the map",
+        ),
+        tag("p", "", id="sought", class_="hint", role="status"),
+        class_="seek script",
+    )
+
+
+def _places(places: Places) -> list[Markup]:
+    pictures, tables = PICTURES, TABLES
+    items = []
+    for name in places.order:
+        picture, table = NOTHING, NOTHING
+        if pictures > 0:
+            picture = _pictures(places, name)
+            pictures -= len(picture)
+        if tables > 0:
+            table = arrivals(places, name)
+            tables -= len(table)
+        items.append(_place(places, name, picture, table))
+    return items
+
+
+def _pictures(places: Places, name: str) -> Markup:
+    inside = fitted(places.inside(name))
+    if not inside.flows:
+        return NOTHING
+    parts = [_figure(inside, f"the apps of {name}"), _in_words(inside)]
+    if places.complete(name):
+        for app in places.apps(name):
+            scene = fitted(places.app(name, app))
+            if scene.flows:
+                parts.append(
+                    tag(
+                        "details",
+                        tag("summary", f"{app}: its workloads"),
+                        _figure(scene, f"the workloads of {app}"),
+                        _in_words(scene),
+                    )
+                )
+    return tag("div", *parts)
+
+
+def _in_words(scene: Scene) -> Markup:
+    return tag("details", tag("summary", "The picture in words"), words(scene))
+
+
+def _place(places: Places, name: str, picture: Markup, table: Markup) -> Markup:
+    spots = places.spots[name]
+    arriving = added(found) if (found := places.arriving(name)) else None
+    sources = sum(1 for (a, b) in places.bundles if b == name and a not in ("", name))
+    net = ("", name) in places.bundles
+    reach = [THE_INTERNET] if net else []
+    reach += [count(sources, "namespace")] if sources else []
+    limited = places.limited(spots)
+    guard = "all limited" if limited == len(spots) else f"{limited:,} limited" if limited else "nothing limited"
+    summary = tag(
+        "summary",
+        tag("span", name, class_="subject"),
+        tag("span", f"{count(len(spots), 'workload')}, {guard}", class_="hint" if limited else "hint warn"),
+        tag("span", f"from {' and '.join(reach)}" if reach else "nobody from outside", class_="hint"),
+        tag(
+            "span", chip(arriving.tone) if arriving else tag("span", "nothing comes in", class_="hint"), class_="where"
+        ),
+    )
+    left = "" if places.complete(name) else "Its connections are too many to be listed one by one; -o json counts them."
+    parts = [
+        picture or (tag("p", "Not drawn: the page would be too large.", class_="hint") if found else NOTHING),
+        tag("h4", "What may be opened here") if table else NOTHING,
+        table,
+        tag("p", left, class_="hint") if left else NOTHING,
+        tag("p", "Nobody may open anything here, and nothing leaves.", class_="hint")
+        if not (picture or table or found)
+        else NOTHING,
+    ]
+    return tag("details", summary, tag("div", *parts, class_="body"), id=f"map-{places.number[name]}", class_="place")

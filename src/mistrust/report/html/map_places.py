@@ -1,0 +1,163 @@
+"""The map at its three heights: every namespace, the apps of one, the workloads of one app."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
+
+from mistrust.channels.atlas import INTERNET, Atlas, Link, Spot
+from mistrust.report.html.map_flow import Flow, bundled, flows
+from mistrust.report.html.map_scene import Box, Scene, scene
+
+THE_INTERNET = "the Internet"
+
+
+class Places:
+    """An atlas, with what is asked of it more than once."""
+
+    def __init__(self, atlas: Atlas) -> None:
+        self.atlas = atlas
+        self.spots: dict[str, list[int]] = {}
+        for i, s in enumerate(atlas.spots):
+            self.spots.setdefault(s.namespace, []).append(i)
+        for b in atlas.bundles:
+            for name in (b.source, b.target):
+                if name:
+                    self.spots.setdefault(name, [])
+        self.bundles: Mapping[tuple[str, str], Flow] = bundled(atlas.bundles, self.size)
+        self.links: dict[str, list[Link]] = {name: [] for name in self.spots}
+        for link in atlas.links:
+            for name in {self.namespace(link.source), self.namespace(link.target)} - {""}:
+                self.links[name].append(link)
+        self.names = [_name(s) for s in atlas.spots]
+        for at, number in Counter((s.namespace, _name(s)) for s in atlas.spots).items():
+            if number > 1:
+                for i in self.spots[at[0]]:
+                    if self.names[i] == at[1]:
+                        self.names[i] = f"{atlas.spots[i].ref.kind} {at[1]}"
+        self.order = sorted(self.spots, key=lambda name: (-_plain(self.arriving(name)), name))
+        self.number = {name: i for i, name in enumerate(self.order)}
+
+    def namespace(self, spot: int) -> str:
+        """Of a spot; empty for the Internet."""
+        return "" if spot == INTERNET else self.atlas.spots[spot].namespace
+
+    def size(self, namespace: str) -> int:
+        """How many workloads stand there; the Internet counts as one."""
+        return len(self.spots[namespace]) if namespace else 1
+
+    def limited(self, spots: Sequence[int]) -> int:
+        """For how many of them a policy limits what comes in."""
+        return sum(self.atlas.spots[i].protected[0] for i in spots)
+
+    def arriving(self, namespace: str) -> list[Flow]:
+        """What comes into a namespace, from itself too."""
+        return [flow for (_, target), flow in self.bundles.items() if target == namespace]
+
+    def complete(self, namespace: str) -> bool:
+        """Are all its links there, and not only their number?"""
+        told = len({(link.source, link.target) for link in self.links[namespace]})
+        return told >= sum(flow.pairs for at, flow in self.bundles.items() if namespace in at)
+
+    def overview(self) -> Scene:
+        """Every namespace, and the Internet if it may open anything."""
+        boxes: dict[Hashable, Box] = {}
+        if any(source == "" for source, _ in self.bundles):
+            boxes[""] = Box(THE_INTERNET, "internet", 0)
+        boxes |= {name: self._namespace(name) for name in sorted(self.spots)}
+        return scene(boxes, {(a, b): flow for (a, b), flow in self.bundles.items()})
+
+    def inside(self, namespace: str) -> Scene:
+        """The apps of a namespace, and who stands outside: on the left who comes in, on the right where they go.
+
+        Where the links are not all there, the namespace is one box.
+        """
+        if not self.complete(namespace):
+            ends = {
+                (_side(a, "from", namespace), _side(b, "to", namespace)): f
+                for (a, b), f in self.bundles.items()
+                if namespace in (a, b)
+            }
+            return self._scene({namespace: self._namespace(namespace)}, ends)
+        apps: dict[Hashable, list[int]] = {}
+        for i in self.spots[namespace]:
+            apps.setdefault(self._app(i), []).append(i)
+        boxes = {
+            key: Box(
+                self.atlas.spots[several[0]].app, "app", len(several), self.limited(several), about=self._about(several)
+            )
+            for key, several in sorted(apps.items(), key=lambda item: str(item[0]))
+        }
+        return self._around(boxes, {i: self._app(i) for i in self.spots[namespace]}, self.links[namespace])
+
+    def app(self, namespace: str, app: str) -> Scene:
+        """The workloads of an app, the other apps of its namespace, and who stands outside."""
+        here = [i for i in self.spots[namespace] if self.atlas.spots[i].app == app]
+        boxes: dict[Hashable, Box] = {
+            i: Box(self.names[i], "workload", 1, self.limited([i]), about=self.atlas.spots[i].ref.kind) for i in here
+        }
+        own = set(here)
+        links = [k for k in self.links[namespace] if k.source in own or k.target in own]
+        return self._around(boxes, {i: i for i in here}, links, namespace)
+
+    def apps(self, namespace: str) -> list[str]:
+        """Those with more than one workload, in order."""
+        found = Counter(self.atlas.spots[i].app for i in self.spots[namespace])
+        return sorted(app for app, number in found.items() if number > 1)
+
+    def _around(
+        self, boxes: Mapping[Hashable, Box], keys: Mapping[int, Hashable], links: Sequence[Link], home: str = ""
+    ) -> Scene:
+        def key(spot: int, side: str) -> Hashable:
+            if spot in keys:
+                return keys[spot]
+            if home and self.namespace(spot) == home:
+                return side, "app", self.atlas.spots[spot].app
+            return side, "namespace", self.namespace(spot)
+
+        sizes = Counter(keys.values())
+
+        def size(at: Hashable) -> int:
+            if at in sizes:
+                return sizes[at]
+            match at:
+                case (str(), "app", str(app)):
+                    return sum(self.atlas.spots[i].app == app for i in self.spots[home])
+                case (str(), "namespace", str(name)):
+                    return self.size(name)
+            return 1
+
+        found = flows(links, lambda link: (key(link.source, "from"), key(link.target, "to")), size)
+        return self._scene(boxes, found)
+
+    def _scene(self, boxes: Mapping[Hashable, Box], found: Mapping[tuple[Hashable, Hashable], Flow]) -> Scene:
+        every = dict(boxes)
+        for at in sorted({at for pair in found for at in pair if at not in every}, key=str):
+            match at:
+                case (str(side), "app", str(app)):
+                    every[at] = Box(app, "app", 0, side=side)
+                case (str(side), str(), str(name)):
+                    every[at] = self._namespace(name, side) if name else Box(THE_INTERNET, "internet", 0, side=side)
+        return scene(every, found)
+
+    def _namespace(self, name: str, side: str = "") -> Box:
+        spots = self.spots[name]
+        return Box(name, "namespace", len(spots), self.limited(spots), side, f"#map-{self.number[name]}")
+
+    def _app(self, spot: int) -> Hashable:
+        return "app", self.atlas.spots[spot].app
+
+    def _about(self, several: Sequence[int]) -> str:
+        return self.atlas.spots[several[0]].ref.kind if len(several) == 1 else ""
+
+
+def _name(spot: Spot) -> str:
+    return spot.ref.name
+
+
+def _side(name: str, side: str, home: str) -> Hashable:
+    return name if name == home else (side, "namespace", name)
+
+
+def _plain(several: Sequence[Flow]) -> int:
+    return sum(n for flow in several for t, n in flow.tones.items() if t in ("plaintext", "unknown"))
