@@ -140,10 +140,11 @@ def _of_flow(ground: Ground, flow: Flow, profile: Profile) -> Verdict:
         network = ground.network.get(pod.namespace, ()) if pod is not None else ()
         rulings = Leg(network, ground.cluster, match, profile, flow, direction).rulings()
         hidden = [u.words for u in ground.unseen if pod is not None and profile.enforces and u.touches(pod.namespace)]
-        if not hidden and all(r.action == "Deny" for r in rulings):
+        actions = {r.action for r in rulings} - {"Pass"}
+        if not hidden and actions == {"Deny"}:
             evidence = tuple(e for r in rulings for e in r.evidence)
             return Verdict(Answer.DENIED, f"{direction} of {subject}: {rulings[-1].because}", evidence)
-        if len({r.action for r in rulings}) > 1:
+        if len(actions) > 1:
             doubts += [r.doubt for r in rulings if r.doubt]
         doubts += hidden
         legs.append((direction, rulings))

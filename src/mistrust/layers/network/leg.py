@@ -70,7 +70,7 @@ class Leg(msgspec.Struct, frozen=True):
     direction: Direction
 
     def rulings(self) -> tuple[Ruling, ...]:
-        """Every ruling that may be the last word, Accept or Deny; one without doubt if it is certain."""
+        """Every ruling on the way that may count, the last word last: one Accept or Deny where nothing is in doubt."""
         subject, other, _ = self.flow.sides(self.direction)
         pod = subject.pod(self.profile)
         if not self.profile.enforces:
@@ -121,7 +121,7 @@ class Leg(msgspec.Struct, frozen=True):
         yield Ruling("Deny", because, evidence, doubts[0].doubt if doubts else "")
 
     def _tier(self, tier: str, pod: Endpoint) -> tuple[list[Ruling], bool]:
-        """The possible Accepts and Denies of a tier, and whether it may leave the question open."""
+        """What a tier may say, and whether it may leave the question open."""
         if not self.profile.cluster_wide:
             return [], True
         found: list[Ruling] = []
@@ -131,7 +131,7 @@ class Leg(msgspec.Struct, frozen=True):
             each = [r for rulings in spoken for r in rulings]
             if len(spoken) > 1 and len({r.action for r in each}) > 1:
                 each = [structs.replace(r, doubt=r.doubt or CONTRADICTION) for r in each]
-            found += [r for r in each if r.action != "Pass"]
+            found += each
             passed = passed or any(r.action == "Pass" for r in each)
             if any(not rulings[-1].doubt for rulings in spoken):
                 return found, passed
