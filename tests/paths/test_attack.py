@@ -274,7 +274,7 @@ def test_the_internet_starts_at_every_door_by_itself() -> None:
     web["metadata"]["labels"] = {"app": "web"}  # type: ignore[index]
     snapshot = cluster(
         namespace("shop"), account("shop", "web"), web, pod("shop", "inner", "web"),
-        named("Service", "web", "shop", spec={"type": "LoadBalancer", "selector": {"app": "web"}}),
+        named("Service", "web", "shop", spec={"type": "LoadBalancer", "selector": {"app": "web"}, "ports": [{"port": 80}]}),
         *granted("shop/web", EVERYTHING),
     )  # fmt: skip
     found = paths(snapshot, INTERNET)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from tests.paths.cluster import Plain, cluster, named, pod
 
+from mistrust.kube.endpoints import endpoints
 from mistrust.kube.snapshot import Snapshot
+from mistrust.layers.network.exposure.doors import doors as layer_doors
 from mistrust.paths.exposure import Exposure, exposures
 from mistrust.paths.inventory import inventory
 
@@ -15,11 +17,12 @@ WEB["metadata"]["labels"] = {"app": "web", "tier": "front"}  # type: ignore[inde
 
 def doors(*objects: Plain) -> dict[str, Exposure]:
     snapshot: Snapshot = cluster(WEB, pod("shop", "inner"), *objects)
-    return {str(e.workload.ref): e for e in exposures(snapshot, inventory(snapshot).workloads)}
+    found = exposures(snapshot, inventory(snapshot).workloads, layer_doors(snapshot, endpoints(snapshot)))
+    return {str(e.workload.ref): e for e in found}
 
 
 def service(namespace: str = "shop", annotations: dict[str, str] | None = None, **spec: object) -> Plain:
-    found = named("Service", "web", namespace, spec={"selector": {"app": "web"}, **spec})
+    found = named("Service", "web", namespace, spec={"selector": {"app": "web"}, "ports": [{"port": 80}], **spec})
     found["metadata"]["annotations"] = annotations or {}  # type: ignore[index]
     return found
 
@@ -80,7 +83,9 @@ def test_an_ingress_leads_to_the_pods_of_its_service() -> None:
 def test_a_route_is_a_door_if_a_gateway_takes_it(parents: list[Plain], shown: bool, assumed: bool) -> None:
     spec = {"parentRefs": parents, "rules": [{"backendRefs": [{"name": "web"}]}]}
     api = "gateway.networking.k8s.io/v1"
-    found = doors(service(), named("Gateway", "edge", "shop", api), named("HTTPRoute", "front", "shop", api, spec=spec))
+    listeners = {"listeners": [{"name": "web", "port": 80, "protocol": "HTTP"}]}
+    edge = named("Gateway", "edge", "shop", api, spec=listeners)
+    found = doors(service(), edge, named("HTTPRoute", "front", "shop", api, spec=spec))
     assert ("Pod shop/web" in found) == shown
     assert any(e.assumes for e in found.values()) == assumed
 

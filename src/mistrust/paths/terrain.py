@@ -7,10 +7,12 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from mistrust.kube.core import ServiceAccount
+from mistrust.kube.endpoints import endpoints
 from mistrust.kube.meta import Other
 from mistrust.kube.snapshot import Scope, Snapshot
 from mistrust.layers.identity.index import Rbac
 from mistrust.layers.identity.subjects import Principal
+from mistrust.layers.network.exposure.doors import doors
 from mistrust.layers.pods.admission import Enforced
 from mistrust.paths.conditions import Conditions
 from mistrust.paths.drawing import draw_powers
@@ -55,7 +57,7 @@ def terrain(
     gates = [g for s in ordered if (g := gated(s, snapshot.version)) is not None]
     sketch = Sketch()
     enforced = draw_namespaces(sketch, inv)
-    exposed = exposures(snapshot, inv.workloads)
+    exposed = exposures(snapshot, inv.workloads, doors(snapshot, endpoints(snapshot)))
     draw_pods(sketch, inv, exposed)
     draw_nodes(sketch, inv)
     draw_secrets(sketch, inv)
