@@ -7,7 +7,7 @@ from typing import ClassVar
 from msgspec import field
 
 from mistrust.kube.ingress import RouteRef
-from mistrust.kube.meta import Object, Value
+from mistrust.kube.meta import Object, Present, Value
 from mistrust.kube.network import IPBlock
 from mistrust.kube.selectors import LabelSelector
 
@@ -143,6 +143,8 @@ class RouteMatch(Value, frozen=True, gc=False):
 
     path: PathMatch | None = None
     method: str = ""
+    headers: tuple[Present, ...] = ()
+    query_params: tuple[Present, ...] = ()
 
 
 class InboundRule(Value, frozen=True, gc=False):
@@ -155,6 +157,7 @@ class InboundRouteSpec(Value, frozen=True, gc=False):
     """`spec` of a route attached to a Server."""
 
     parent_refs: tuple[RouteRef, ...] = ()
+    hostnames: tuple[str, ...] = ()
     rules: tuple[InboundRule, ...] = ()
 
 

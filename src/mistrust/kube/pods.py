@@ -159,6 +159,7 @@ class HTTPGet(Value, frozen=True, gc=False):
     """An HTTP request that the kubelet makes; `host` lets it reach anywhere from the node."""
 
     host: str = ""
+    port: int | str = 0
 
 
 class TCPSocket(Value, frozen=True, gc=False):
