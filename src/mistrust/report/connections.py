@@ -45,13 +45,15 @@ Targets = tuple[tuple[Peer, Ports], ...]
 """What a source may open, sorted by target; the source itself may be among them, and is then left out."""
 
 
-class Potential(msgspec.Struct, frozen=True, order=True, gc=False):
+class Potential(msgspec.Struct, frozen=True, gc=False):
     """Exposure of a workload to pods that do not exist today."""
 
     workload: Peer
     other: str
     """`entire-cluster`, or the namespaces and pods that selectors choose."""
     ports: str
+    """As it is printed: a name of a port is among them where nobody can resolve it yet."""
+    opened: Ports
 
 
 class Exposure(msgspec.Struct, frozen=True):

@@ -9,11 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 
-import msgspec
-
 from mistrust.access.ports import Ports
 from mistrust.report.clean import clean
-from mistrust.report.connections import Connections, Exposure, Peer, Potential
+from mistrust.report.connections import Connections, Peer, Potential
 
 Head = Callable[[Peer], str]
 Tail = Callable[[Peer, str], str]
@@ -219,10 +217,3 @@ def _md(connections: Connections) -> Iterator[str]:
 def column(text: str) -> str:
     """A cell of a Markdown table."""
     return clean(text).replace("|", "\\|")
-
-
-def restrict(exposure: Exposure, kept: Callable[[Potential, bool], bool]) -> Exposure:
-    """The exposure of which `kept` (row, is it ingress?) says so."""
-    egress = tuple(row for row in exposure.egress if kept(row, False))
-    ingress = tuple(row for row in exposure.ingress if kept(row, True))
-    return msgspec.structs.replace(exposure, egress=egress, ingress=ingress)

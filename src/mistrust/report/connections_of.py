@@ -15,14 +15,15 @@ from mistrust.layers.network.profile import NP_GUARD, UPSTREAM, Profile
 from mistrust.layers.network.reach import Reach, reach
 from mistrust.report.connections import Connections
 from mistrust.report.connections_doors import CONTROLLER, LABELS, NAMESPACE, doors
+from mistrust.report.connections_exposure import exposure_of
 from mistrust.report.connections_gather import Doors, cuts_of, gather
 from mistrust.report.connections_peers import Population, population
 
 Rule = TypeVar("Rule", AdminRule, ClusterRule)
 
 
-def connections_of(snapshot: Snapshot, profile: Profile = UPSTREAM) -> Connections:
-    """Every connection that policies leave open.
+def connections_of(snapshot: Snapshot, profile: Profile = UPSTREAM, *, exposure: bool = False) -> Connections:
+    """Every connection that policies leave open, and with `exposure` what they open to pods that may come.
 
     Under the profile `np-guard` everything is as np-guard counts it: pods by the owner that they name, external ranges
     of IPv4 cut wherever a policy cuts them, no peers that are nodes.
@@ -34,7 +35,11 @@ def connections_of(snapshot: Snapshot, profile: Profile = UPSTREAM) -> Connectio
         given = without_nodes(given)
     found = reach_of(snapshot, people, given, profile)
     cuts = cuts_of(given) if profile is NP_GUARD else None
-    return gather(found, people.groups, cuts, Doors(len(people.endpoints), opened) if opened else None)
+    told = gather(found, people.groups, cuts, Doors(len(people.endpoints), opened) if opened else None)
+    if not exposure:
+        return told
+    standing = {peer: people.endpoints[members[0]] for peer, members in people.groups.items()}
+    return structs.replace(told, exposure=exposure_of(told, given, standing, namespace_labels(snapshot)))
 
 
 def reach_of(snapshot: Snapshot, people: Population, given: Policies, profile: Profile) -> Reach:
@@ -50,11 +55,10 @@ def without_nodes(given: Policies) -> Policies:
 
 def _bare(policy: ClusterWide) -> ClusterWide:
     if isinstance(policy, ClusterNetworkPolicy):
-        wide = tuple(r for rule in policy.spec.egress if (r := _rule(rule)).destinations)
-        return structs.replace(policy, spec=structs.replace(policy.spec, egress=wide))
-    egress = tuple(r for rule in policy.spec.egress if (r := _rule(rule)).destinations)
-    return structs.replace(policy, spec=structs.replace(policy.spec, egress=egress))
+        return structs.replace(policy, spec=structs.replace(policy.spec, egress=_pods_only(policy.spec.egress)))
+    return structs.replace(policy, spec=structs.replace(policy.spec, egress=_pods_only(policy.spec.egress)))
 
 
-def _rule(rule: Rule) -> Rule:
-    return structs.replace(rule, destinations=tuple(p for p in rule.destinations if p.nodes is None))
+def _pods_only(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    kept = [structs.replace(r, destinations=tuple(p for p in r.destinations if p.nodes is None)) for r in rules]
+    return tuple(r for r in kept if r.destinations)
