@@ -1,0 +1,103 @@
+"""Istio's test cases of its translator, answered three times: by us from the policies, by Envoy from Istio's filters,
+and by a small interpreter of those filters; over requests made from the policies' own words.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.peers.envoy import envoy
+from tests.peers.istio_cases import CASES, TESTDATA, Case
+from tests.peers.istio_requests import requests
+from tests.peers.rbac import Outcome, interpret
+
+from mistrust.access.verdict import Answer
+from mistrust.layers.mesh.istio.requests import Request
+
+OURS = {Answer.ALLOWED: Outcome.ALLOWED, Answer.DENIED: Outcome.DENIED, Answer.UNKNOWN: Outcome.ASKED}
+
+
+def generated(case: Case, count: int) -> list[Request]:
+    return requests(case.raw(), http=case.http, seed=str(case), count=count)
+
+
+def test_every_file_is_in_the_table() -> None:
+    for kind in ("http", "tcp"):
+        files = {f.name for f in (TESTDATA() / kind).iterdir()}
+        told = {f"{c.policies}-in.yaml" for c in CASES if (c.http is (kind == "http"))}
+        told |= {
+            f"{f.partition('#')[0]}-out{f.partition('#')[2]}.yaml"
+            for c in CASES
+            if c.http is (kind == "http")
+            for f in c.filters
+        }
+        twice = {f for f in files if f.startswith("extended-")}
+        assert files - twice == told, files - twice ^ told
+        for f in twice:
+            folder = TESTDATA() / kind
+            assert (folder / f).read_bytes() == (folder / f.removeprefix("extended-")).read_bytes(), f
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_we_answer_as_the_filters_that_istio_writes(case: Case) -> None:
+    ours = case.authorizer()
+    filters = case.translated()
+    for request in generated(case, 400):
+        verdict = ours.decide(request)
+        assert OURS[verdict.answer] is interpret(filters, request), (request, verdict)
+
+
+def test_the_requests_are_worth_asking() -> None:
+    """Over all cases every kind of answer comes up, and in the cases where both can, both do."""
+    seen: dict[str, set[Outcome]] = {}
+    for case in CASES:
+        filters = case.translated()
+        seen[str(case)] = {interpret(filters, r) for r in generated(case, 400)}
+    both = [name for name, outcomes in seen.items() if len(outcomes) > 1]
+    assert len(both) >= 14, seen
+    assert set().union(*seen.values()) == set(Outcome)
+
+
+NOT_DRIVEN = {
+    "tcp: experimental.envoy.filters": "no network filter writes what a test sends, so it is never there",
+    "tcp: ext_authz": "nobody sees that it is asked; the shadow rules are enforced as DENY instead",
+    "http: ext_authz": "the filter is left out; the metadata that switches it on is read from a response header",
+    "allow-host-before-111": "an old form that this Envoy does not take; the same regex is given as stringMatch",
+}
+"""What does not reach Envoy as Istio wrote it, and why."""
+
+
+def for_envoy(case: Case) -> list[dict[str, Any]]:
+    """Istio's filters as this Envoy can be asked about them; see NOT_DRIVEN."""
+    filters = [f for f in case.translated() if "ExtAuthz" not in f["typedConfig"]["@type"]]
+    for f in filters:
+        config = f["typedConfig"]
+        if not case.http and "shadowRules" in config and case.providers is not None:
+            config["rules"] = config.pop("shadowRules")
+        if case.name == "allow-host-before-111":
+            f["typedConfig"] = json.loads(
+                re.sub(r'"safeRegexMatch": (\{[^}]*\})', r'"stringMatch": {"safeRegex": \1}', json.dumps(config))
+            )
+    return filters
+
+
+@pytest.mark.slow
+def test_we_answer_as_envoy_does(tmp_path: Path) -> None:
+    asked, denied = 0, 0
+    with envoy(tmp_path, {str(c): for_envoy(c) for c in CASES}) as running:
+        for case in CASES:
+            ours = case.authorizer()
+            for request, outcome in running.answers(str(case), generated(case, 500)):
+                verdict = ours.decide(request)
+                expected = OURS[verdict.answer]
+                if not case.http and expected is Outcome.ASKED:
+                    expected = Outcome.DENIED
+                assert expected is outcome, (str(case), request, verdict)
+                asked += 1
+                denied += outcome is Outcome.DENIED
+    assert asked > 5000
+    assert 500 < denied < asked - 500
