@@ -16,6 +16,7 @@ from mistrust.layers.mesh.classes import Classes
 from mistrust.layers.mesh.encryption import Encryption, encryption
 from mistrust.layers.mesh.fabric import Fabric
 from mistrust.layers.mesh.istio.istio import istio
+from mistrust.layers.mesh.linkerd.linkerd import linkerd
 
 UNMESHED: Final = Channel(
     Transport.PLAINTEXT, Authn.NONE, Authz.NONE, plaintext=True, because="neither side is in a mesh"
@@ -27,7 +28,7 @@ Key = tuple[tuple[int, ...], bool]
 
 def mesh(snapshot: Snapshot, endpoints: Sequence[Endpoint]) -> Mesh:
     """Every mesh of the snapshot over these endpoints."""
-    found = [istio(snapshot, endpoints)]
+    found: tuple[Fabric | None, ...] = (istio(snapshot, endpoints), linkerd(snapshot, endpoints))
     return Mesh([f for f in found if f is not None], endpoints, encryption(snapshot))
 
 
