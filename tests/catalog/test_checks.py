@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import mistrust.layers.pods
+import mistrust
 from mistrust.catalog.check import Check
 from mistrust.catalog.findings import TARGETS
 from mistrust.catalog.load import checks, explain, steps, structure
@@ -28,7 +28,9 @@ def check(request: pytest.FixtureRequest) -> Check:
 
 def test_every_fact_has_exactly_one_check_and_every_check_a_fact_that_exists() -> None:
     spoken = [fact for check in CHECKS for fact in check.facts]
-    assert sorted(spoken) == sorted({*NAMES, *told_by_pods(), *told_by_paths()})
+    assert sorted(spoken) == sorted(
+        {*NAMES, *told_by_pods(), *told_by_paths(), *told("network"), *told("mesh"), *told("channels")}
+    )
 
 
 def test_only_what_is_found_by_comparing_has_no_fact() -> None:
@@ -36,7 +38,7 @@ def test_only_what_is_found_by_comparing_has_no_fact() -> None:
 
 
 def test_ids_are_numbered_within_their_family(check: Check) -> None:
-    assert re.fullmatch(r"MT-(RBAC|POD|PATH|INPUT|ACCEPT)-\d{3}", check.id)
+    assert re.fullmatch(r"MT-(RBAC|POD|NET|MESH|CERT|PATH|INPUT|ACCEPT)-\d{3}", check.id)
 
 
 def test_is_described_for_a_person(check: Check) -> None:
@@ -59,13 +61,15 @@ def test_titles_are_told_apart() -> None:
 
 
 def told_by_pods() -> set[str]:
-    """The layer names its facts where it finds them, so they are read off its own text."""
-    folder = Path(mistrust.layers.pods.__file__).parent
+    return told("pods") | {"pods.no-memory-limit", "pods.no-cpu-limit"}
+
+
+def told(room: str) -> set[str]:
+    """A room names its facts where it finds them, so they are read off its own text."""
+    source = Path(mistrust.__file__).parent
+    folder = source / room if (source / room).exists() else source / "layers" / room
     text = "\n".join(file.read_text() for file in sorted(folder.rglob("*.py")))
-    names = set(re.findall(r'"(pods\.[a-z-]+)"', text))
-    if 'f"pods.no-{resource}-limit"' in text:
-        names |= {"pods.no-memory-limit", "pods.no-cpu-limit"}
-    return names
+    return set(re.findall(rf'"({room}\.[a-z-]+)"', text))
 
 
 def told_by_paths() -> set[str]:

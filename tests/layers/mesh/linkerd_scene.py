@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mistrust.access.ports import point
 from mistrust.kube.endpoints import Endpoint, endpoints
 from mistrust.kube.read import read
-from mistrust.kube.snapshot import Scope, Snapshot, snapshot
+from mistrust.kube.snapshot import Gap, Scope, Snapshot, snapshot
 from mistrust.layers.mesh.channel import Channel
 from mistrust.layers.mesh.linkerd.linkerd import Linkerd, linkerd
 
@@ -74,11 +74,17 @@ Row = tuple[str, ...]
 class Scene:
     """A cluster with its mesh; endpoints are called by their names, and `outside` is whoever is none of them."""
 
-    def __init__(self, *manifests: str, default: str = "all-unauthenticated", scope: Scope | None = None) -> None:
+    def __init__(
+        self,
+        *manifests: str,
+        default: str = "all-unauthenticated",
+        scope: Scope | None = None,
+        gaps: Sequence[Gap] = (),
+    ) -> None:
         config = CONFIG % default if default else ""
         objects, problems = read("\n---\n".join((config, *manifests)).encode(), "scene.yaml")
         assert not problems, [str(p) for p in problems]
-        self.snapshot: Snapshot = snapshot(objects, scope=scope)
+        self.snapshot: Snapshot = snapshot(objects, scope=scope, gaps=gaps)
         self.endpoints: Sequence[Endpoint] = endpoints(self.snapshot)
         found = linkerd(self.snapshot, self.endpoints)
         assert found is not None
@@ -141,7 +147,7 @@ def network(name: str, *networks: str, namespace: str = "ns-0") -> str:
     blocks = []
     for n in networks:
         cidr, _, hole = n.partition("!")
-        blocks.append(f"{{cidr: {cidr}, except: [{hole}]}}")
+        blocks.append(f"{{cidr: '{cidr}', except: [{hole}]}}")
     return f"""
 apiVersion: policy.linkerd.io/v1alpha1
 kind: NetworkAuthentication

@@ -6,7 +6,7 @@ import pytest
 from tests.layers.mesh.linkerd_scene import WORLD, Scene, meshtls, policy, server
 
 from mistrust.access.ports import point
-from mistrust.kube.snapshot import Scope
+from mistrust.kube.snapshot import Gap, Scope
 from mistrust.layers.mesh.linkerd.channel import channel
 
 PLAIN = ("plaintext", "none", "yes")
@@ -231,9 +231,15 @@ status: {{podIP: 192.0.2.{i}}}
 def test_settings_that_are_not_seen_are_said():
     scene = Scene(WORLD, default="")
     assert scene.told("meshed", 80) == OPEN
-    assert "ConfigMap linkerd-config was not seen" in scene.ask("meshed", 80).unknown[0]
-    shut = Scene(WORLD, server(spec="accessPolicy: deny"), default="")
-    assert shut.ask("meshed", 80).unknown == ()  # nothing of the cluster's settings matters here
+    assert "Linkerd's default policy all-unauthenticated" in scene.ask("meshed", 80).because
+    assert [a.partition(":")[0] for a in scene.mesh.assumed] == ["ConfigMap linkerd-config was not seen"]
+    assert Scene(WORLD).mesh.assumed == ()
+
+
+def test_policies_that_may_not_be_listed_leave_the_answer_open():
+    scene = Scene(WORLD, gaps=[Gap("Server", "forbidden")])
+    assert scene.told("meshed", 80) == UNKNOWN
+    assert scene.told("meshed", 80, server="plain") == PLAIN
 
 
 FOO = "foo.ns-0.serviceaccount.identity.linkerd."

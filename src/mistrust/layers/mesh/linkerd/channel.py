@@ -75,7 +75,7 @@ def channel(client: Client, target: Target, at: int) -> Channel:
         authz = Authz.REQUESTS if not sends else found.authz
         transport = Transport.PLAINTEXT if not sends else found.transport
         found = structs.replace(found, because=probed, authz=authz, transport=transport)
-    return structs.replace(found, unknown=(*found.unknown, inbound.assumed)) if inbound.assumed else found
+    return found
 
 
 def _sends(client: Client, target: Target, port: int) -> Match:

@@ -63,6 +63,15 @@ class Linkerd:
         self._cuts: dict[int, tuple[int, ...]] = {}
         self._found: dict[tuple[int, int, int], Channel] = {}
 
+    @property
+    def assumed(self) -> Sequence[str]:
+        """Settings that the snapshot does not show, and what was assumed instead."""
+        return (self.settings.assumed,) if self.settings.assumed else ()
+
+    def sends(self, source: int) -> Match:
+        """Has this client a proxy?"""
+        return self.clients[source].meshed
+
     def speaks(self, target: int) -> Match:
         """Has this server a proxy?"""
         return self.targets[target].meshed

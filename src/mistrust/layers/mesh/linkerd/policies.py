@@ -51,8 +51,6 @@ class Inbound(msgspec.Struct, frozen=True):
     """With any, a request that none of them takes is answered with 404."""
     protocol: str = "unknown"
     evidence: tuple[Evidence, ...] = ()
-    assumed: str = ""
-    """Which setting of the cluster was not seen and matters here."""
 
     @property
     def speaks_http(self) -> bool:
@@ -307,14 +305,7 @@ def _inbound(
         and r.namespace == server.namespace
         and any(parent.name == server.name for parent in servers_of(r))
     )
-    return Inbound(
-        str(server.ref),
-        tuple(own),
-        attached,
-        server.spec.proxy_protocol,
-        (at(server, "spec"),),
-        settings.assumed if any(a.networks == settings.networks for a in own) else "",
-    )
+    return Inbound(str(server.ref), tuple(own), attached, server.spec.proxy_protocol, (at(server, "spec"),))
 
 
 def _selects(grant: ServerAuthorization, server: Server) -> bool:

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from msgspec import structs
+
 from mistrust.access.ports import NO_PORT, Ports, point
 from mistrust.kube.core import Service
 from mistrust.kube.endpoints import Endpoint
-from mistrust.kube.linkerd import Server
+from mistrust.kube.linkerd import (
+    LinkerdAuthorizationPolicy,
+    LinkerdHTTPRoute,
+    MeshTLSAuthentication,
+    NetworkAuthentication,
+    Server,
+    ServerAuthorization,
+)
 from mistrust.kube.selectors import covers, matches
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.mesh.linkerd.channel import Target
@@ -18,6 +27,11 @@ from mistrust.layers.mesh.linkerd.settings import Settings
 AUTHENTICATED = {"all-unauthenticated": "all-authenticated", "cluster-unauthenticated": "cluster-authenticated"}
 """What `proxy-require-identity-inbound-ports` makes of a default policy (inbound/index.rs, default_inbound_server)."""
 
+KINDS = (
+    Server, ServerAuthorization, LinkerdAuthorizationPolicy, MeshTLSAuthentication, NetworkAuthentication,
+    LinkerdHTTPRoute,
+)  # fmt: skip
+"""Where one of these may not be listed, nobody knows what decides."""
 UNMESHED = Target(meshed=False, default=Inbound("nothing", ()), authenticated=Inbound("nothing", ()))
 
 
@@ -28,6 +42,7 @@ class Targets:
         self._settings = settings
         self._policies = policies
         self._skipped = skipped
+        self._blind = next((f"{g.kind} was not seen: {g.why}" for k in KINDS for g in snapshot.blind(k)), "")
         self._services: dict[str, list[Service]] = {}
         for service in snapshot.of(Service):
             self._services.setdefault(service.namespace, []).append(service)
@@ -38,6 +53,8 @@ class Targets:
         """An endpoint."""
         if member.meshed is False:
             return UNMESHED
+        if self._blind:
+            return structs.replace(UNMESHED, meshed=self._blind)
         alike = (endpoint.namespace, frozenset(endpoint.labels.items()), endpoint.ports)
         if alike not in self._chosen:
             self._chosen[alike] = (self._servers(endpoint), self._dialed(endpoint))
@@ -60,11 +77,11 @@ class Targets:
     def _default(self, policy: str, *, annotated: bool) -> Inbound:
         if (policy, annotated) not in self._defaults:
             s = self._settings
-            whose = "the default policy" if annotated else "the cluster's default policy"
-            assumed = s.assumed if not annotated or policy.startswith("cluster-") else ""
+            whose = "its" if annotated else "Linkerd's" if s.assumed else "the cluster's"
             evidence = () if annotated else s.evidence
-            made = Inbound(f"{whose} {policy}", of_default(policy, s), evidence=evidence, assumed=assumed)
-            self._defaults[policy, annotated] = made
+            self._defaults[policy, annotated] = Inbound(
+                f"{whose} default policy {policy}", of_default(policy, s), evidence=evidence
+            )
         return self._defaults[policy, annotated]
 
     def _servers(self, endpoint: Endpoint) -> Mapping[int, Inbound]:
