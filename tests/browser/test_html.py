@@ -18,6 +18,27 @@ pytestmark = [
 
 PROD = realistic(60)
 
+POOR = """(() => {
+      const rgb = (c) => (c.match(/[\\d.]+/g) || []).map(Number);
+      const linear = (v) => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
+      const lum = ([r, g, b]) => .2126 * linear(r / 255) + .7152 * linear(g / 255) + .0722 * linear(b / 255);
+      const ground = (e) => {
+        for (; e; e = e.parentElement) {
+          const colour = rgb(getComputedStyle(e).backgroundColor);
+          if (colour.length < 4 || colour[3]) return colour;
+        }
+      };
+      const seen = [];
+      for (const e of document.querySelectorAll('main *:not(svg *), nav *')) {
+        if (![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) || !e.checkVisibility()) continue;
+        const [a, b] = [lum(rgb(getComputedStyle(e).color)), lum(ground(e))].sort((x, y) => y - x);
+        const ratio = (a + .05) / (b + .05);
+        if (ratio < 4.5) seen.push(`${e.tagName}.${e.className} ${ratio.toFixed(2)}: ${e.textContent.slice(0, 30)}`);
+      }
+      return [...new Set(seen)];
+})()"""
+"""A script: which visible texts have less contrast than 4.5 to 1."""
+
 
 @pytest.fixture
 def browser() -> Iterator[Page]:
@@ -139,23 +160,4 @@ def test_no_width_makes_the_page_scroll_sideways(report, width):
 def test_text_has_contrast(report, scheme):
     """WCAG 2.2, 1.4.3: 4.5 to 1 for text."""
     report.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-    poor = report.run("""(() => {
-      const rgb = (c) => (c.match(/[\\d.]+/g) || []).map(Number);
-      const linear = (v) => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
-      const lum = ([r, g, b]) => .2126 * linear(r / 255) + .7152 * linear(g / 255) + .0722 * linear(b / 255);
-      const ground = (e) => {
-        for (; e; e = e.parentElement) {
-          const colour = rgb(getComputedStyle(e).backgroundColor);
-          if (colour.length < 4 || colour[3]) return colour;
-        }
-      };
-      const seen = [];
-      for (const e of document.querySelectorAll('main *:not(svg *), nav *')) {
-        if (![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) || !e.checkVisibility()) continue;
-        const [a, b] = [lum(rgb(getComputedStyle(e).color)), lum(ground(e))].sort((x, y) => y - x);
-        const ratio = (a + .05) / (b + .05);
-        if (ratio < 4.5) seen.push(`${e.tagName}.${e.className} ${ratio.toFixed(2)}: ${e.textContent.slice(0, 30)}`);
-      }
-      return [...new Set(seen)];
-    })()""")
-    assert poor == []
+    assert report.run(POOR) == []

@@ -12,11 +12,15 @@ from hypothesis import strategies as st
 from mistrust.access.evidence import Evidence, FieldPath
 from mistrust.access.fact import Edit
 from mistrust.access.finding import SEVERITIES, Finding, Severity
+from mistrust.access.ports import Ports
+from mistrust.channels.atlas import Atlas, Link, Spot
 from mistrust.kube.meta import Ref
 from mistrust.kube.problem import Origin, Problem
 from mistrust.kube.snapshot import Gap
+from mistrust.layers.mesh.channel import Authz, Transport
 from mistrust.paths.path import Change, Fixes, Foothold, Hop, Path, Paths
 from mistrust.report.assessment import Accepted, Assessment, Catalog, Entry, Row
+from tests.report.atlases import atlas as drawn_from
 
 T = TypeVar("T")
 
@@ -369,6 +373,19 @@ class Anything:
         number, blinds = self.draw.randrange(10**6), self.draw.random() < 0.5
         return Problem(self.word(), self.file(), number, self.word(), self.word(), self.word(), blinds)
 
+    def atlas(self) -> Atlas:
+        spaces = [self.word() or "default" for _ in range(3)]
+        spots = self.some(
+            lambda: Spot(self.ref(), self.draw.choice(spaces), self.word(), (self.draw.random() < 0.5, False))
+        )
+        return drawn_from(spots, self.some(lambda: self.link(len(spots)))) if spots else Atlas()
+
+    def link(self, spots: int) -> Link:
+        ports = Ports.span("UDP", self.draw.randrange(1, 9), self.draw.randrange(9, 99))
+        how = self.draw.choice(tuple(Transport)), self.draw.choice(tuple(Authz)), self.draw.choice((True, False, None))
+        target = self.draw.randrange(spots)
+        return Link(self.draw.randrange(-1, spots), target, ports, *how, self.draw.random() < 0.5)
+
     def assessment(self) -> Assessment:
         return Assessment(
             name=self.file(),
@@ -389,6 +406,7 @@ class Anything:
             unread={self.word(): self.number() for _ in range(self.draw.randint(0, self.size))},
             exit_code=self.draw.randrange(5),
             tool=self.word(),
+            atlas=self.draw.choice((None, self.atlas())),
         )
 
     def catalog(self) -> Catalog:

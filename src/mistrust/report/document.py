@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from mistrust.access.finding import Severity
+from mistrust.layers.mesh.channel import Authz, Transport
 
 
 class Out(msgspec.Struct, frozen=True, rename="camel"):
@@ -151,6 +152,59 @@ class PathsOut(Out, frozen=True):
     paths: tuple[PathOut, ...]
 
 
+class LimitedOut(Out, frozen=True):
+    """Does a policy limit what comes in, and what goes out?"""
+
+    ingress: bool
+    egress: bool
+
+
+class SpotOut(Out, frozen=True):
+    """A workload on the map."""
+
+    object: ObjectOut
+    app: str
+    limited: LimitedOut
+
+
+class LinkOut(Out, frozen=True):
+    """What one workload may open to another, as far as it is protected alike."""
+
+    source: int | None
+    """Index into `workloads`; null for the Internet."""
+    target: int
+    ports: str
+    """`TCP 80,443,UDP 53`, or `All Connections`."""
+    transport: Transport
+    authz: Authz
+    plaintext: bool | None
+    """Would the target serve this source in plaintext? Null: unknown."""
+    certain: bool
+    """False where network plugins differ, or something was not understood."""
+
+
+class BundleOut(Out, frozen=True):
+    """All links between two namespaces."""
+
+    source: str | None
+    """Null for the Internet."""
+    target: str
+    pairs: int
+    """How many pairs of workloads have a link."""
+    worst: Mapping[Transport, int]
+    """The pairs by their worst transport."""
+
+
+class MapOut(Out, frozen=True):
+    """Who may open a connection to whom."""
+
+    workloads: tuple[SpotOut, ...]
+    links: tuple[LinkOut, ...]
+    namespaces: tuple[BundleOut, ...]
+    omitted: int
+    """Pairs that have a link which is not in `links`; `namespaces` counts them."""
+
+
 class ProblemOut(Out, frozen=True):
     """Something that was not understood."""
 
@@ -204,3 +258,5 @@ class Document(Out, frozen=True):
     failures: tuple[str, ...]
     coverage: CoverageOut
     exit_code: int
+    map: MapOut | None = None
+    """Null where nobody asked for connections."""

@@ -7,12 +7,14 @@ import msgspec
 from mistrust.access.evidence import Evidence, show_path
 from mistrust.access.fact import Edit
 from mistrust.access.finding import Finding
+from mistrust.channels.atlas import INTERNET, Atlas
 from mistrust.kube.meta import Ref
 from mistrust.paths.path import Change, Foothold, Hop, Path, Paths
 from mistrust.report.assessment import Assessment, Catalog, Locate, change_id, on_path, path_id, ranked
 from mistrust.report.clean import json_bytes
 from mistrust.report.document import (
     AcceptedOut,
+    BundleOut,
     ChangeOut,
     CoverageOut,
     Document,
@@ -21,12 +23,16 @@ from mistrust.report.document import (
     FootholdOut,
     GapOut,
     HopOut,
+    LimitedOut,
+    LinkOut,
+    MapOut,
     ObjectOut,
     PathOut,
     PathsOut,
     PlaceOut,
     ProblemOut,
     RowOut,
+    SpotOut,
 )
 
 
@@ -72,6 +78,27 @@ def document(assessment: Assessment, locate: Locate) -> Document:
             dict(sorted(assessment.unread.items())),
         ),
         exit_code=assessment.exit_code,
+        map=_map(assessment.atlas) if assessment.atlas else None,
+    )
+
+
+def _map(atlas: Atlas) -> MapOut:
+    return MapOut(
+        workloads=tuple(SpotOut(_object(s.ref), s.app, LimitedOut(*s.protected)) for s in atlas.spots),
+        links=tuple(
+            LinkOut(
+                source=None if k.source == INTERNET else k.source,
+                target=k.target,
+                ports=str(k.ports),
+                transport=k.transport,
+                authz=k.authz,
+                plaintext=k.plaintext,
+                certain=not k.unknown,
+            )
+            for k in atlas.links
+        ),
+        namespaces=tuple(BundleOut(b.source or None, b.target, b.pairs, dict(b.worst)) for b in atlas.bundles),
+        omitted=atlas.omitted,
     )
 
 

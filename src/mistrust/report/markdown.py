@@ -12,6 +12,7 @@ from mistrust.report.edits import patches
 from mistrust.report.text import next_commands
 from mistrust.report.words import (
     ROW_HEADS,
+    TRANSPORTS,
     about,
     cells,
     count,
@@ -30,6 +31,7 @@ CHANGES = 10
 PATHS = 10
 RULES = 15
 PROBLEMS = 10
+BUNDLES = 15
 CELL = 160
 """GitHub takes a comment of 65,536 characters: no cell may eat it up."""
 
@@ -44,6 +46,7 @@ def render(assessment: Assessment, locate: Locate, catalog: Catalog) -> bytes:
         [*(f"- **Gate failed:** {prose(f)}" for f in assessment.failures[:PROBLEMS])],
         _numbers(assessment),
         _paths(assessment, locate),
+        _namespaces(assessment),
         _findings(assessment, locate),
         _coverage(assessment),
         [_end(assessment)],
@@ -95,6 +98,27 @@ def _paths(assessment: Assessment, locate: Locate) -> list[str]:
         more = f" (the first {PATHS} of {len(paths.paths):,})" if len(paths.paths) > PATHS else ""
         lines += ["", *_folded(f"The paths, hop by hop{more}", _table(("id", "path"), "::", shown))]
     return lines
+
+
+def _namespaces(assessment: Assessment) -> list[str]:
+    """Which namespaces may talk to which, with the most plaintext first."""
+    bundles = assessment.atlas.bundles if assessment.atlas else ()
+    if not bundles:
+        return []
+    order = tuple(TRANSPORTS)
+    ordered = sorted(bundles, key=lambda b: (*(-b.worst.get(t, 0) for t in order), b.source, b.target))
+    rows = [
+        (
+            code(b.source, 80) or "the Internet",
+            "itself" if b.source == b.target else code(b.target, 80),
+            f"{b.pairs:,}",
+            ", ".join(f"{b.worst[t]:,} {TRANSPORTS[t]}" for t in order if b.worst.get(t)),
+        )
+        for b in ordered[:BUNDLES]
+    ]
+    more = f", the first {BUNDLES}" if len(bundles) > BUNDLES else ""
+    table = _table(("from", "to", "pairs of workloads", "travels"), "::r:", rows)
+    return _folded(f"Who may talk to whom ({count(len(bundles), 'pair')} of namespaces{more})", table)
 
 
 def _findings(assessment: Assessment, locate: Locate) -> list[str]:

@@ -9,8 +9,20 @@ import msgspec
 from mistrust.access.evidence import Evidence
 from mistrust.access.finding import SEVERITIES, Finding, Severity
 from mistrust.kube.snapshot import Gap
+from mistrust.layers.mesh.channel import Transport
 from mistrust.paths.path import Fixes, Foothold, Path, Paths
 from mistrust.report.assessment import Assessment, Locate, Row, ranked
+
+TRANSPORTS: Mapping[Transport, str] = {
+    Transport.PLAINTEXT: "plaintext",
+    Transport.NODE_ENCRYPTED: "encrypted between nodes",
+    Transport.TLS: "TLS outside the mesh",
+    Transport.MTLS_OPPORTUNISTIC: "mTLS not enforced",
+    Transport.MTLS_ENFORCED: "mTLS enforced",
+    Transport.BROKEN: "broken",
+    Transport.UNKNOWN: "unknown",
+}
+"""How a connection travels, as a person says it; the worst that is known first."""
 
 ROW_HEADS = ("granted", "used", "excess", "unknown")
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from mistrust.channels.atlas import Atlas
-from mistrust.report.html.map_drawing import RING, diagram, fitted, placed
-from mistrust.report.html.map_flow import MEANING, ORDER, Flow, Tone, added
+from mistrust.report.html.map_drawing import diagram, fitted, placed
+from mistrust.report.html.map_flow import Flow, Tone, added
+from mistrust.report.html.map_legend import legend, tips
 from mistrust.report.html.map_matrix import matrix
 from mistrust.report.html.map_places import THE_INTERNET, Places
 from mistrust.report.html.map_scene import Scene
@@ -33,7 +34,7 @@ def atlas_section(atlas: Atlas) -> Markup:
         _search(),
         *_places(places),
     ]
-    return tag("section", _sprite(), *parts, id="map")
+    return tag("section", tips(), *parts, id="map")
 
 
 def _lead(places: Places) -> str:
@@ -46,6 +47,7 @@ def _lead(places: Places) -> str:
     told = [f"{inside:,} of {count(possible, 'pair')} of workloads may talk ({share(inside / possible)})"]
     plain = every.tones.get(Tone.PLAINTEXT, 0)
     told += [f"{plain:,} of the connections in plaintext"] if plain else []
+    told += [f"{every.unsure:,} of them not certain"] if every.unsure else []
     told += [f"{THE_INTERNET} may open {count(net, 'workload')}"] if net else [f"{THE_INTERNET} opens none"]
     told += [f"nothing limits what comes into {count(open_, 'workload')} of {size:,}"] if open_ else []
     sentence = "; ".join(told)
@@ -57,69 +59,10 @@ def _figure(shown: Scene, title: str, hint: str = "") -> Markup:
     picture = diagram(shown, at, title) if at else matrix(shown, title)
     caption = tag(
         "figcaption",
-        _legend(shown, squares=at is None),
+        legend(shown, squares=at is None),
         tag("p", hint, class_="told script", role="status"),
     )
     return tag("figure", tag("div", picture, class_="scroll", tabindex="0"), caption, class_="atlas")
-
-
-def _legend(shown: Scene, *, squares: bool) -> Markup:
-    tones = {t for f in shown.flows.values() for t in f.tones}
-    items = [tag("li", _sample(t), MEANING[t]) for t in ORDER if t in tones]
-    if any(f.unsure and f.tone is not Tone.UNKNOWN for f in shown.flows.values()):
-        items.append(tag("li", _sample(Tone.PLAINTEXT, "unsure any"), "dashed: not certain"))
-    if not squares and any(a == b for a, b in shown.flows):
-        items.append(tag("li", _ring(), "among the members of a box"))
-    if any(b.size and not b.limited for b in shown.boxes):
-        frame = tag("span", "name", class_="warn") if squares else tag("span", "", class_="frame")
-        items.append(tag("li", frame, "no policy limits what comes in"))
-    return tag("ul", *items, class_="legend")
-
-
-def _sample(tone: Tone, more: str = "") -> Markup:
-    line = tag("path", d="M1,6H33", class_="line")
-    core = tag("path", d="M1,6H33", class_="core") if tone is Tone.ENFORCED else NOTHING
-    return tag(
-        "svg",
-        tag("g", line, core, class_=f"flow t-{tone} w2 {more}".strip()),
-        width=34,
-        height=12,
-        class_="map sample",
-        aria_hidden="true",
-    )
-
-
-def _ring() -> Markup:
-    return tag(
-        "svg",
-        tag("path", d=f"M3,5{RING}", class_="inner"),
-        width=22,
-        height=20,
-        class_="map sample",
-        aria_hidden="true",
-    )
-
-
-def _sprite() -> Markup:
-    """Heads of arrows and the hatching of squares, for all pictures of the page."""
-    tip = tag("path", d="M0,0 L8,4 L0,8 z")
-    heads = [
-        tag(
-            "marker",
-            tip,
-            id=f"tip-{t}",
-            class_=f"tip t-{t}",
-            viewBox="0 0 8 8",
-            refX="7",
-            refY="4",
-            markerWidth="9",
-            markerHeight="9",
-            markerUnits="userSpaceOnUse",
-            orient="auto-start-reverse",
-        )
-        for t in ORDER
-    ]
-    return tag("svg", tag("defs", *heads), width=0, height=0, class_="sprite", aria_hidden="true")
 
 
 def _search() -> Markup:
@@ -178,10 +121,9 @@ def _in_words(scene: Scene) -> Markup:
 
 def _place(places: Places, name: str, picture: Markup, table: Markup) -> Markup:
     spots = places.spots[name]
-    arriving = added(found) if (found := places.arriving(name)) else None
-    sources = sum(1 for (a, b) in places.bundles if b == name and a not in ("", name))
-    net = ("", name) in places.bundles
-    reach = [THE_INTERNET] if net else []
+    found = [flow for (_, target), flow in places.around[name] if target == name]
+    sources = sum(a not in ("", name) for (a, b), _ in places.around[name] if b == name)
+    reach = [THE_INTERNET] if ("", name) in places.bundles else []
     reach += [count(sources, "namespace")] if sources else []
     limited = places.limited(spots)
     guard = "all limited" if limited == len(spots) else f"{limited:,} limited" if limited else "nothing limited"
@@ -191,17 +133,22 @@ def _place(places: Places, name: str, picture: Markup, table: Markup) -> Markup:
         tag("span", f"{count(len(spots), 'workload')}, {guard}", class_="hint" if limited else "hint warn"),
         tag("span", f"from {' and '.join(reach)}" if reach else "nobody from outside", class_="hint"),
         tag(
-            "span", chip(arriving.tone) if arriving else tag("span", "nothing comes in", class_="hint"), class_="where"
+            "span", chip(added(found).tone) if found else tag("span", "nothing comes in", class_="hint"), class_="where"
         ),
     )
-    left = "" if places.complete(name) else "Its connections are too many to be listed one by one; -o json counts them."
-    parts = [
-        picture or (tag("p", "Not drawn: the page would be too large.", class_="hint") if found else NOTHING),
-        tag("h4", "What may be opened here") if table else NOTHING,
-        table,
-        tag("p", left, class_="hint") if left else NOTHING,
-        tag("p", "Nobody may open anything here, and nothing leaves.", class_="hint")
-        if not (picture or table or found)
-        else NOTHING,
-    ]
-    return tag("details", summary, tag("div", *parts, class_="body"), id=f"map-{places.number[name]}", class_="place")
+    heading = tag("h4", "What may be opened here") if table else NOTHING
+    notes = [tag("p", note, class_="hint") for note in _missing(places, name, picture, table)]
+    body = tag("div", picture, heading, table, *notes, class_="body")
+    return tag("details", summary, body, id=f"map-{places.number[name]}", class_="place")
+
+
+def _missing(places: Places, name: str, picture: Markup, table: Markup) -> list[str]:
+    """What is not shown of a namespace, and why."""
+    if not places.around[name]:
+        return ["Nobody may open anything here, and nothing leaves."]
+    large = "the page would be too large, and -o json has it."
+    notes = [] if picture else [f"Not drawn: {large}"]
+    if not places.complete(name):
+        return [*notes, "Its connections are too many to be listed one by one; -o json counts them."]
+    arrives = any(target == name for (_, target), _ in places.around[name])
+    return [*notes, f"Not listed: {large}"] if arrives and not table else notes

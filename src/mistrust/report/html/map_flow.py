@@ -13,7 +13,7 @@ import msgspec
 from mistrust.access.ports import EVERY_PORT, NO_PORT, Ports
 from mistrust.channels.atlas import Bundle, Link
 from mistrust.layers.mesh.channel import Authz, Transport
-from mistrust.report.words import count
+from mistrust.report.words import TRANSPORTS, count
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -31,24 +31,11 @@ class Tone(StrEnum):
     """Nothing gets through: the two sides do not fit, or authorization denies every request."""
 
 
-MEANING: Mapping[Tone, str] = {
-    Tone.PLAINTEXT: "plaintext",
-    Tone.NODES: "encrypted between nodes",
-    Tone.TLS: "TLS outside the mesh",
-    Tone.OPPORTUNISTIC: "mTLS, plaintext also taken",
-    Tone.ENFORCED: "mTLS enforced",
-    Tone.UNKNOWN: "unknown",
-    Tone.CLOSED: "nothing gets through",
-}
 ORDER = tuple(Tone)
-TONES: Mapping[Transport, Tone] = {
-    Transport.PLAINTEXT: Tone.PLAINTEXT,
-    Transport.NODE_ENCRYPTED: Tone.NODES,
-    Transport.TLS: Tone.TLS,
-    Transport.MTLS_OPPORTUNISTIC: Tone.OPPORTUNISTIC,
-    Transport.MTLS_ENFORCED: Tone.ENFORCED,
-    Transport.BROKEN: Tone.CLOSED,
-    Transport.UNKNOWN: Tone.UNKNOWN,
+TONES: Mapping[Transport, Tone] = {t: Tone.CLOSED if t is Transport.BROKEN else Tone(t.value) for t in Transport}
+MEANING: Mapping[Tone, str] = {
+    **{TONES[t]: words for t, words in TRANSPORTS.items()},
+    Tone.CLOSED: "nothing gets through",
 }
 
 

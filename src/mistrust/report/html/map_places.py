@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 
 from mistrust.channels.atlas import INTERNET, Atlas, Link, Spot
-from mistrust.report.html.map_flow import Flow, bundled, flows
+from mistrust.report.html.map_flow import Flow, Tone, bundled, flows
 from mistrust.report.html.map_scene import Box, Scene, scene
 
 THE_INTERNET = "the Internet"
@@ -25,6 +25,10 @@ class Places:
                 if name:
                     self.spots.setdefault(name, [])
         self.bundles: Mapping[tuple[str, str], Flow] = bundled(atlas.bundles, self.size)
+        self.around: dict[str, list[tuple[tuple[str, str], Flow]]] = {name: [] for name in self.spots}
+        for at, flow in self.bundles.items():
+            for name in {*at} - {""}:
+                self.around[name].append((at, flow))
         self.links: dict[str, list[Link]] = {name: [] for name in self.spots}
         for link in atlas.links:
             for name in {self.namespace(link.source), self.namespace(link.target)} - {""}:
@@ -35,7 +39,8 @@ class Places:
                 for i in self.spots[at[0]]:
                     if self.names[i] == at[1]:
                         self.names[i] = f"{atlas.spots[i].ref.kind} {at[1]}"
-        self.order = sorted(self.spots, key=lambda name: (-_plain(self.arriving(name)), name))
+        self._complete = {name: self._all(name) for name in self.spots}
+        self.order = sorted(self.spots, key=lambda name: (-self._plain(name), name))
         self.number = {name: i for i, name in enumerate(self.order)}
 
     def namespace(self, spot: int) -> str:
@@ -50,14 +55,9 @@ class Places:
         """For how many of them a policy limits what comes in."""
         return sum(self.atlas.spots[i].protected[0] for i in spots)
 
-    def arriving(self, namespace: str) -> list[Flow]:
-        """What comes into a namespace, from itself too."""
-        return [flow for (_, target), flow in self.bundles.items() if target == namespace]
-
     def complete(self, namespace: str) -> bool:
         """Are all its links there, and not only their number?"""
-        told = len({(link.source, link.target) for link in self.links[namespace]})
-        return told >= sum(flow.pairs for at, flow in self.bundles.items() if namespace in at)
+        return self._complete[namespace]
 
     def overview(self) -> Scene:
         """Every namespace, and the Internet if it may open anything."""
@@ -74,9 +74,8 @@ class Places:
         """
         if not self.complete(namespace):
             ends = {
-                (_side(a, "from", namespace), _side(b, "to", namespace)): f
-                for (a, b), f in self.bundles.items()
-                if namespace in (a, b)
+                (_side(a, "from", namespace), _side(b, "to", namespace)): flow
+                for (a, b), flow in self.around[namespace]
             }
             return self._scene({namespace: self._namespace(namespace)}, ends)
         apps: dict[Hashable, list[int]] = {}
@@ -104,6 +103,15 @@ class Places:
         """Those with more than one workload, in order."""
         found = Counter(self.atlas.spots[i].app for i in self.spots[namespace])
         return sorted(app for app, number in found.items() if number > 1)
+
+    def _all(self, namespace: str) -> bool:
+        told = len({(link.source, link.target) for link in self.links[namespace]})
+        return told >= sum(flow.pairs for _, flow in self.around[namespace])
+
+    def _plain(self, namespace: str) -> int:
+        """Pairs that come in with nothing that is known to protect them."""
+        arriving = (flow for (_, target), flow in self.around[namespace] if target == namespace)
+        return sum(flow.tones.get(t, 0) for flow in arriving for t in (Tone.PLAINTEXT, Tone.UNKNOWN))
 
     def _around(
         self, boxes: Mapping[Hashable, Box], keys: Mapping[int, Hashable], links: Sequence[Link], home: str = ""
@@ -157,7 +165,3 @@ def _name(spot: Spot) -> str:
 
 def _side(name: str, side: str, home: str) -> Hashable:
     return name if name == home else (side, "namespace", name)
-
-
-def _plain(several: Sequence[Flow]) -> int:
-    return sum(n for flow in several for t, n in flow.tones.items() if t in ("plaintext", "unknown"))

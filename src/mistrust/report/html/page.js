@@ -218,8 +218,8 @@
     const find = (event) => event.target.closest(".flow, [data-n]");
     picture.addEventListener("pointerover", (event) => point(find(event)));
     picture.addEventListener("pointerleave", () => point(null));
-    picture.addEventListener("focusin", (event) => point(find(event)));
-    picture.addEventListener("focusout", () => point(null));
+    picture.parentElement.addEventListener("focusin", (event) => point(find(event)));
+    picture.parentElement.addEventListener("focusout", () => point(null));
   }
 
   /* What the map says in words, searched: rows of all namespaces. */
