@@ -45,6 +45,9 @@ Targets = tuple[tuple[Peer, Ports], ...]
 """What a source may open, sorted by target; the source itself may be among them, and is then left out."""
 
 
+ENTIRE_CLUSTER = "entire-cluster"
+
+
 class Potential(msgspec.Struct, frozen=True, gc=False):
     """Exposure of a workload to pods that do not exist today."""
 
@@ -54,6 +57,11 @@ class Potential(msgspec.Struct, frozen=True, gc=False):
     ports: str
     """As it is printed: a name of a port is among them where nobody can resolve it yet."""
     opened: Ports
+
+    @property
+    def newcomers(self) -> bool:
+        """Is it about pods that a selector chooses, neither everybody nor addresses?"""
+        return self.other != ENTIRE_CLUSTER and not self.other.endswith("[External]")
 
 
 class Exposure(msgspec.Struct, frozen=True):

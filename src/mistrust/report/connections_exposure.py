@@ -28,10 +28,9 @@ from mistrust.layers.network.rules import (
 from mistrust.layers.network.rules import (
     Peer as RulePeer,
 )
-from mistrust.report.connections import Connections, Exposure, Peer, Potential
+from mistrust.report.connections import ENTIRE_CLUSTER, Connections, Exposure, Peer, Potential
 from mistrust.report.connections_newcomers import ANYBODY, Key, Newcomers, key_of, newcomers_of
 
-ENTIRE_CLUSTER = "entire-cluster"
 DIRECTIONS = ("Ingress", "Egress")
 
 Names = frozenset[tuple[str, str]]

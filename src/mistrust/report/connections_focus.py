@@ -8,7 +8,7 @@ import msgspec
 from msgspec import structs
 
 from mistrust.access.ports import Ports
-from mistrust.report.connections import Connections, Exposure, Peer, Potential
+from mistrust.report.connections import ENTIRE_CLUSTER, Connections, Exposure, Peer, Potential
 
 
 class Focus(msgspec.Struct, frozen=True):
@@ -68,14 +68,19 @@ def focused(connections: Connections, focus: Focus) -> Connections:
 
 
 def _exposure(exposure: Exposure, focus: Focus, mine: Collection[str]) -> Exposure:
-    def kept(row: Potential) -> bool:
-        return (not mine or _is(row.workload, mine)) and (focus.ports is None or focus.ports <= row.opened)
+    def shown(rows: tuple[Potential, ...]) -> tuple[Potential, ...]:
+        rows = tuple(r for r in rows if not mine or _is(r.workload, mine))
+        if focus.ports is None:
+            return rows
+        large = [r for r in rows if focus.ports <= r.opened]
+        whole = {r.workload for r in large if r.other == ENTIRE_CLUSTER}
+        return tuple(r for r in large if not r.newcomers or r.workload not in whole)
 
     both = focus.ports is None and not focus.direction
     return structs.replace(
         exposure,
-        egress=tuple(filter(kept, exposure.egress)) if focus.direction != "ingress" else (),
-        ingress=tuple(filter(kept, exposure.ingress)) if focus.direction != "egress" else (),
+        egress=shown(exposure.egress) if focus.direction != "ingress" else (),
+        ingress=shown(exposure.ingress) if focus.direction != "egress" else (),
         unprotected=tuple(u for u in exposure.unprotected if both and (not mine or _is(u[0], mine))),
         peers=tuple(p for p in exposure.peers if not mine or _is(p, mine)),
     )

@@ -8,10 +8,13 @@ from ipaddress import IPv4Address, IPv6Address
 import msgspec
 
 from mistrust.access.ports import NO_PORT, Ports
-from mistrust.layers.network.addresses import IPV4, V6, Span
+from mistrust.layers.network.addresses import IPV4, V6
 from mistrust.layers.network.policies import Policies
 from mistrust.layers.network.reach import Reach
 from mistrust.report.connections import INGRESS_CONTROLLER, Connections, Peer, Targets, workload_peer
+
+Span = tuple[int, int]
+"""Half-open, on the line of addresses."""
 
 Table = Mapping[int, Mapping[int, Ports]]
 """Ports by source class and target class."""
