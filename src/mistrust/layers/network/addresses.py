@@ -7,28 +7,24 @@ leading zeros of an IPv4 number are taken as decimal.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import pairwise
 
 import msgspec
 
 from mistrust.kube.network import IPBlock
-
-Span = tuple[int, int]
-"""Half-open, on the line."""
+from mistrust.layers.network.lines import Line, Ranges, Span
 
 V6 = 1 << 40
 """Where IPv6 begins on the line."""
 IPV4: Span = (0, 1 << 32)
 IPV6: Span = (V6, V6 + (1 << 128))
-FAMILIES = (IPV4, IPV6)
+FAMILIES: Ranges = (IPV4, IPV6)
 
 
 class Block(msgspec.Struct, frozen=True, gc=False):
     """External addresses that every policy treats alike."""
 
-    ranges: tuple[Span, ...]
+    ranges: Ranges
     """Half-open ranges of integers of one family, in order."""
     v6: bool = False
 
@@ -76,7 +72,7 @@ def place(text: str) -> int | None:
     return int(v6.ipv4_mapped) if v6.ipv4_mapped is not None else V6 + int(v6)
 
 
-def spans(block: IPBlock) -> tuple[Span, ...] | None:
+def spans(block: IPBlock) -> Ranges | None:
     """The addresses of an ipBlock, ranges in order; None where it is malformed.
 
     The API server refuses an exception that is not strictly inside the block
@@ -94,22 +90,10 @@ def spans(block: IPBlock) -> tuple[Span, ...] | None:
     return tuple(left)
 
 
-def segments(cuts: Iterable[Span]) -> list[Span]:
-    """The line cut at both ends of every range, families apart."""
-    edges = sorted({*IPV4, *IPV6, *(edge for cut in cuts for edge in cut)})
-    return [(a, b) for a, b in pairwise(edges) if b <= IPV4[1] or a >= V6]
-
-
-def blocks(groups: Iterable[Sequence[Span]]) -> tuple[Block, ...]:
-    """One block for each group of segments of one family, numbers counted from the start of the family."""
+def blocks(line: Line) -> tuple[Block, ...]:
+    """The parts of the line of addresses, numbers counted from the start of their family."""
     out = []
-    for group in groups:
-        v6 = group[0][0] >= V6
-        joined: list[Span] = []
-        for low, high in sorted(group):
-            if joined and joined[-1][1] == low:
-                joined[-1] = (joined[-1][0], high)
-            else:
-                joined.append((low, high))
-        out.append(Block(tuple((a - V6 * v6, b - V6 * v6) for a, b in joined), v6))
+    for ranges in line.each():
+        v6 = ranges[0][0] >= V6
+        out.append(Block(tuple((a - V6 * v6, b - V6 * v6) for a, b in ranges), v6))
     return tuple(out)

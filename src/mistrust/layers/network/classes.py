@@ -8,17 +8,23 @@ Reducing an unmentioned value to OTHER keeps In, NotIn, Exists and DoesNotExist 
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import repeat
 
 import msgspec
 
-from mistrust.access.ports import PROTOCOLS, point
+from mistrust.access.ports import PROTOCOLS, SPAN, point
 from mistrust.kube.endpoints import Endpoint
-from mistrust.layers.network.rules import Chosen, Peer, Selector, Statement
+from mistrust.layers.network.addresses import V6, place
+from mistrust.layers.network.lines import Line
+from mistrust.layers.network.profile import Profile
+from mistrust.layers.network.rules import Chosen, Selector, Statement
 
 OTHER = "\0"
 """In place of a value that no selector mentions; no label has it."""
+Labels = tuple[tuple[str, str], ...]
+Named = tuple[tuple[str, int], ...]
+"""Names of ports with where they stand on the line of ports."""
 
 
 class Mentions(msgspec.Struct):
@@ -26,79 +32,165 @@ class Mentions(msgspec.Struct):
 
     pods: dict[str, set[str]]
     """Label keys, with the values asked for."""
-    namespaces: dict[str, set[str]]
-    names: set[str]
-    """Namespaces that are somebody's own."""
+    spaces: dict[str, set[str]]
+    """The same of namespaces."""
+    homes: set[str]
+    """Namespaces that are some policy's own."""
     ports: set[str]
     """Names of ports."""
 
 
 def mentions(statements: Iterable[Statement]) -> Mentions:
     """Everything that some statement asks of a pod."""
-    found = Mentions(defaultdict(set), defaultdict(set), set(), set())
-    chosen: set[Chosen] = set()
-    peers: set[Peer] = set()
+    found = Mentions({}, {}, set(), set())
+    chosen: dict[Chosen, None] = {}
     for s in statements:
-        chosen.add(s.subject)
+        chosen[s.subject] = None
         for rule in s.rules:
-            peers.update(rule.peers)
-            found.ports.update(name for _, name in rule.service.names)
-    chosen.update(p.chosen for p in peers if p.chosen is not None)
+            for peer in rule.peers:
+                if peer.chosen is not None:
+                    chosen[peer.chosen] = None
+            if rule.service.names:
+                found.ports.update(name for _, name in rule.service.names)
     for c in chosen:
         _note(c.pods, found.pods)
-        _note(c.namespaces, found.namespaces)
         if c.namespace:
-            found.names.add(c.namespace)
+            found.homes.add(c.namespace)
+        else:
+            _note(c.namespaces, found.spaces)
     return found
 
 
 def _note(selector: Selector, into: dict[str, set[str]]) -> None:
     for key, value in selector.labels:
-        into[key].add(value)
+        into.setdefault(key, set()).add(value)
     for key, _, values in selector.needs:
-        into[key].update(values)
-
-
-Named = tuple[tuple[str, int], ...]
-"""Names of ports with where they stand on the line of ports."""
+        into.setdefault(key, set()).update(values)
 
 
 class Key(msgspec.Struct, frozen=True, gc=False):
     """What endpoints of one class agree in."""
 
-    namespace: str
-    """Empty where no policy names it."""
-    spaces: tuple[tuple[str, str], ...]
-    labels: tuple[tuple[str, str], ...]
+    home: str
+    """The namespace; empty where it is no policy's own."""
+    spaces: Labels
+    """Labels of the namespace."""
+    seen: bool
+    """Are those known? Otherwise only its name is."""
+    labels: Labels
     named: Named
     host: bool
     """On the node's network, and therefore chosen by no selector."""
-    blocks: tuple[int, ...] | None
-    """Blocks of its addresses, in order; None where an address is not known; empty where addresses mean nothing."""
+    blocks: tuple[int, ...] | None = ()
+    """Blocks of its addresses, in order; None where they are not known; empty where they mean nothing."""
     apart: int = 0
 
 
-def reduced(labels: Mapping[str, str], asked: Mapping[str, set[str]]) -> tuple[tuple[str, str], ...]:
-    """The labels that are asked for, values nobody asks for as OTHER."""
-    return tuple(sorted((k, v if v in asked[k] else OTHER) for k, v in labels.items() if k in asked))
+class Keys:
+    """Makes the key of an endpoint."""
 
-
-def named(endpoint: Endpoint, names: set[str]) -> Named:
-    """The ports behind the names that are asked for."""
-    if not names:
-        return ()
-    return tuple(
-        sorted(
-            {
-                (p.name, point(p.protocol, p.number))
-                for p in endpoint.ports
-                if p.name in names and p.protocol in PROTOCOLS and 1 <= p.number <= 65535
-            }
+    def __init__(
+        self,
+        asked: Mentions,
+        namespaces: Mapping[str, Mapping[str, str]],
+        seen: Collection[str] | None,
+        profile: Profile,
+        addresses: Line,
+    ) -> None:
+        self.asked, self.namespaces, self.seen, self.profile, self.addresses = (
+            asked,
+            namespaces,
+            seen,
+            profile,
+            addresses,
         )
-    )
+        self._spaces: dict[str, tuple[str, Labels, bool]] = {}
+        self._networks: dict[str, int] = {}
+
+    def key(self, e: Endpoint, apart: int = 0) -> Key:
+        """The key of one endpoint."""
+        return self.plain(e, apart, self.blocks(e))
+
+    def plain(self, e: Endpoint, apart: int, blocks: tuple[int, ...] | None) -> Key:
+        """The key of an endpoint whose blocks are known."""
+        home, spaces, seen = self._space(e.namespace)
+        host = e.host_network and not self.profile.host_network_selectable
+        return Key(home, spaces, seen, _reduced(e.labels, self.asked.pods), self._named(e), host, blocks, apart)
+
+    def _space(self, name: str) -> tuple[str, Labels, bool]:
+        found = self._spaces.get(name)
+        if found is None:
+            labels = _reduced(self.namespaces.get(name, {}), self.asked.spaces)
+            home = name if name in self.asked.homes else ""
+            found = self._spaces[name] = home, labels, self.seen is None or name in self.seen
+        return found
+
+    def _named(self, e: Endpoint) -> Named:
+        names = self.asked.ports
+        if not names or not any(p.name in names for p in e.ports):
+            return ()
+        known = {p for p in e.ports if p.name in names and p.protocol in PROTOCOLS and 0 < p.number < SPAN}
+        return tuple(sorted((p.name, point(p.protocol, p.number)) for p in known))
+
+    def blocks(self, e: Endpoint) -> tuple[int, ...] | None:
+        """The blocks of its addresses; None where an address is not known."""
+        host = e.host_network and not self.profile.host_network_selectable
+        if not (self.profile.blocks_match_nodes if host else self.profile.blocks_match_pods):
+            return ()
+        if not e.addresses:
+            return None
+        if len(e.addresses) == 1:
+            block = self._block(e.addresses[0])
+            return None if block is None else (block,)
+        blocks = {self._block(a) for a in e.addresses}
+        return None if None in blocks else tuple(sorted(b for b in blocks if b is not None))
+
+    def _block(self, address: str) -> int | None:
+        """The block of an address, where possible by the first three numbers alone."""
+        network = address.rpartition(".")[0]
+        block = self._networks.get(network)
+        if block is None and network.count(".") == 2:
+            low = place(network + ".0")
+            block = -1 if low is None or low >= V6 else self.addresses.alone(low, low + 256)
+            self._networks[network] = block
+        if block is not None and block >= 0 and address[len(network) + 1 :] in _LAST:
+            return block
+        at = place(address)
+        return None if at is None else self.addresses.at(at)
 
 
-def group(keys: Sequence[Key]) -> tuple[list[int], list[Key]]:
-    """The class of every endpoint, and the key of every class, in order of appearance."""
+_LAST = frozenset(map(str, range(256)))
+
+
+def _reduced(labels: Mapping[str, str], asked: Mapping[str, set[str]]) -> Labels:
+    """The labels that are asked for, values that nobody asks for as OTHER."""
+    return tuple(sorted([(k, v if v in asked[k] else OTHER) for k, v in labels.items() if k in asked]))
+
+
+def group(endpoints: Sequence[Endpoint], keys: Keys, apart: Sequence[int]) -> tuple[list[int], list[Key]]:
+    """The class of every endpoint, and the key of every class; classes of one namespace stand together."""
     ids: dict[Key, int] = {}
-    return [ids.setdefault(k, len(ids)) for k in keys], list(ids)
+    class_of: list[int] = []
+    homes: list[str] = []
+    last: dict[tuple[int, int, tuple[int, ...] | None], tuple[Endpoint, int]] = {}
+    for e, own in zip(endpoints, apart or repeat(0), strict=False):
+        blocks = keys.blocks(e)
+        like, c = last.get((e.workload, own, blocks), (None, 0))
+        if like is None or not _alike(e, like):
+            c = ids.setdefault(keys.plain(e, own, blocks), len(ids))
+            if c == len(homes):
+                homes.append(e.namespace)
+            last[e.workload, own, blocks] = e, c
+        class_of.append(c)
+    order = sorted(range(len(homes)), key=homes.__getitem__)
+    place_of = [0] * len(order)
+    for new, old in enumerate(order):
+        place_of[old] = new
+    found = list(ids)
+    return [place_of[c] for c in class_of], [found[old] for old in order]
+
+
+def _alike(a: Endpoint, b: Endpoint) -> bool:
+    return (
+        a.labels == b.labels and a.namespace == b.namespace and a.ports == b.ports and a.host_network == b.host_network
+    )

@@ -8,9 +8,8 @@ both outcomes are followed: `row` holds everything that is not surely denied, `u
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Literal
 
 import msgspec
 
@@ -18,14 +17,12 @@ from mistrust.access.ports import EVERY_PORT, NO_PORT, Ports
 from mistrust.kube.core import Node
 from mistrust.kube.endpoints import Endpoint
 from mistrust.kube.network import NetworkPolicy
-from mistrust.layers.network.addresses import Block, place
-from mistrust.layers.network.bits import Classes
-from mistrust.layers.network.engine import Engine
+from mistrust.layers.network.addresses import Block, blocks, place
+from mistrust.layers.network.bits import Classes, has
+from mistrust.layers.network.cluster import Cluster, Question, Ties
 from mistrust.layers.network.policies import ClusterWide, Policies
 from mistrust.layers.network.profile import UPSTREAM, Profile
-
-Ties = Literal["forward", "backward"]
-"""Order of cluster-wide policies with one priority, by kind and name; the API leaves it undefined."""
+from mistrust.layers.network.solve import Row
 
 
 class Part(msgspec.Struct, frozen=True, gc=False):
@@ -33,20 +30,6 @@ class Part(msgspec.Struct, frozen=True, gc=False):
 
     ports: Ports
     sources: Classes
-
-
-class Question(msgspec.Struct, frozen=True):
-    """Everything that reachability depends on."""
-
-    endpoints: tuple[Endpoint, ...]
-    namespaces: Mapping[str, Mapping[str, str]]
-    policies: Policies
-    profile: Profile = UPSTREAM
-    apart: tuple[int, ...] = ()
-    nodes: tuple[Node, ...] = ()
-    cuts: tuple[int, ...] = ()
-    addresses: tuple[str, ...] = ()
-    ties: Ties = "forward"
 
 
 def reach(
@@ -60,13 +43,14 @@ def reach(
     cuts: Iterable[int] = (),
     addresses: Iterable[str] = (),
     ties: Ties = "forward",
+    seen: Collection[str] | None = None,
 ) -> Reach:
     """Reachability of all pairs.
 
     `apart` has one number for each endpoint: endpoints with different numbers never share a class. No part of a row
     reaches over one of `cuts`, which are points on the line of ports; no block reaches over the edge of one of
     `addresses`, which are CIDRs. None of the three changes an answer. `ties` orders cluster-wide policies of one
-    priority.
+    priority. Of a namespace that is not among `seen` only the name is known; None: all are known.
     """
     return Reach(
         Question(
@@ -79,6 +63,7 @@ def reach(
             tuple(sorted(set(cuts))),
             tuple(addresses),
             ties,
+            None if seen is None else frozenset(seen),
         )
     )
 
@@ -87,43 +72,39 @@ class Reach:
     """All pairs; rows are shared by the classes that have them in common."""
 
     def __init__(self, question: Question) -> None:
-        self.question = question
+        self._question = question
+        self._cluster = Cluster(question)
         self.profile = question.profile
         self.endpoints: Sequence[Endpoint] = question.endpoints
-        self._engine = Engine(
-            question.endpoints,
-            question.namespaces,
-            question.policies,
-            question.profile,
-            apart=question.apart,
-            nodes=question.nodes,
-            addresses=question.addresses,
-            backward=question.ties == "backward",
-        )
-        self.class_of: Sequence[int] = self._engine.class_of
+        self.class_of: Sequence[int] = self._cluster.class_of
         """Endpoint -> class."""
-        self.classes: int = len(self._engine.keys)
+        self.classes: int = self._cluster.base
         """How many classes of pods there are; the class of block b is `classes + b`."""
-        self.blocks: tuple[Block, ...] = self._engine.blocks
+        self.blocks: tuple[Block, ...] = blocks(self._cluster.addresses)
         self._members: list[list[int]] = []
-        self._rows: dict[tuple[int, bool], tuple[Part, ...]] = {}
+        self._parts: dict[int, tuple[Part, ...]] = {}
+        self._ports: dict[int, Ports] = {}
 
     def members(self, cls: int) -> Sequence[int]:
         """The endpoints of a class; none for a block."""
         if not self._members:
-            self._members = [[] for _ in range(self.classes + len(self.blocks))]
+            self._members = [[] for _ in range(self.classes)]
             for i, c in enumerate(self.class_of):
                 self._members[c].append(i)
-        return self._members[cls]
+        return self._members[cls] if cls < self.classes else ()
 
     def row(self, destination: int) -> tuple[Part, ...]:
         """Who may open what to a class, where it is not surely denied: disjoint port sets, in order."""
-        return self._row(destination, sure=False)
+        return self._told(self._cluster.row(destination))
 
     def unsure(self, destination: int) -> tuple[Part, ...]:
-        """The part of `row` that may be denied as well: nobody can know from what is given."""
-        surely = self._row(destination, sure=True)
+        """The part of `row` that may be denied as well: it depends on what is not known here.
+
+        Unknown are the address of a pod that only a template promises, which of its addresses a pod uses, what a
+        malformed policy does, who has a domain name, and which pods share a node (`between` knows).
+        """
         left: list[tuple[Ports, Classes]] = []
+        surely = self._told(self._cluster.row(destination, sure=True))
         for part in self.row(destination):
             ports = part.ports
             for sure in surely:
@@ -133,18 +114,21 @@ class Reach:
             left.append((ports, part.sources))
         return tuple(Part(ports, sources) for ports, sources in left if ports and sources)
 
-    def _row(self, destination: int, *, sure: bool) -> tuple[Part, ...]:
-        found = self._rows.get((destination, sure))
+    def _told(self, row: Row) -> tuple[Part, ...]:
+        found = self._parts.get(id(row))
         if found is None:
-            row = self._engine.row(destination, sure=sure)
-            parts = [(piece, Classes(bits)) for bits, ports in row.items() for piece in self._pieces(ports)]
-            found = tuple(Part(*p) for p in sorted(parts, key=lambda p: p[0].ranges))
-            self._rows[destination, sure] = found
+            parts = [Part(piece, Classes(bits)) for bits, mask in row.items() if bits for piece in self._pieces(mask)]
+            found = self._parts[id(row)] = tuple(sorted(parts, key=lambda p: p.ports.ranges))
         return found
 
-    def _pieces(self, ports: Ports) -> Iterable[Ports]:
-        edges = (0, *self.question.cuts, EVERY_PORT.ranges[-1][1])
-        for low, high in pairwise(edges):
+    def _pieces(self, mask: int) -> Iterator[Ports]:
+        ports = self._ports.get(mask)
+        if ports is None:
+            ports = self._ports[mask] = self._cluster.told(mask)
+        if not self._question.cuts:
+            yield ports
+            return
+        for low, high in pairwise((0, *self._question.cuts, EVERY_PORT.ranges[-1][1])):
             if piece := ports & Ports.of(((low, high),)):
                 yield piece
 
@@ -157,56 +141,75 @@ class Reach:
         return _union(p.ports for p in self.unsure(destination) if source in p.sources)
 
     def between(self, source: int, destination: int) -> Ports:
-        """The ports that an endpoint may open to an endpoint; a pod always reaches itself, a node its own pods."""
-        if source == destination or self._own_node(source, destination):
+        """The ports that an endpoint may open to an endpoint, where it is not surely denied.
+
+        A pod always reaches itself, and a node and its own pods each other.
+        """
+        a, b = self.endpoints[source], self.endpoints[destination]
+        if source == destination:
             return EVERY_PORT
+        if a.node and b.node and a.node != b.node:
+            return self._apart(self.class_of[source], self.class_of[destination])
         return self.ports(self.class_of[source], self.class_of[destination])
 
-    def _own_node(self, source: int, destination: int) -> bool:
-        a, b = self.endpoints[source], self.endpoints[destination]
-        return self._engine.near(a, b)
+    def from_node(self, node: str, destination: int) -> Ports:
+        """The ports of an endpoint that a node may open: all of its own pods'.
+
+        Raises `KeyError` for a node that was not given.
+        """
+        known = {n.name: n for n in self._question.nodes}[node]
+        if self.endpoints[destination].node == node:
+            return EVERY_PORT
+        addresses = [a.address for a in known.status.addresses if place(a.address) is not None]
+        return _union(self._apart(self.block_of(a), self.class_of[destination]) for a in addresses)
+
+    def _apart(self, source: int, destination: int) -> Ports:
+        """The ports from class to class between different nodes."""
+        row = self._cluster.may.row(destination)
+        return _union(self._cluster.told(mask) for bits, mask in row.items() if has(bits, source))
 
     def block_of(self, address: str) -> int:
-        """The class of an external address. Raises ValueError for what is no address."""
+        """The class of an external address. Raises `ValueError` for what is no address."""
         at = place(address)
         if at is None:
             raise ValueError(f"{address!r} is no IP address")
-        return self.classes + next(b for b, block in enumerate(self.blocks) if address in block)
+        return self.classes + self._cluster.addresses.at(at)
 
     def isolated(self, cls: int) -> tuple[bool, bool]:
-        """Does any policy surely limit what comes in to a class, and what goes out of it?"""
-        return self._engine.isolated(cls)
+        """Does any NetworkPolicy surely limit what comes in to a class, and what goes out of it?"""
+        ingress, egress = self._cluster.may.isolated
+        return has(ingress.must, cls), has(egress.must, cls)
 
     def with_pod(self, pod: Endpoint, apart: int = 0) -> Reach:
         """The same cluster with one more endpoint, which comes last."""
-        q = self.question
+        q = self._question
         more = (*q.apart, apart) if q.apart else ()
         return Reach(msgspec.structs.replace(q, endpoints=(*q.endpoints, pod), apart=more))
 
     def without_pod(self, index: int) -> Reach:
         """The same cluster without one endpoint; those after it move up."""
-        q = self.question
+        q = self._question
         apart = q.apart[:index] + q.apart[index + 1 :]
         return Reach(msgspec.structs.replace(q, endpoints=q.endpoints[:index] + q.endpoints[index + 1 :], apart=apart))
 
     def with_policy(self, policy: NetworkPolicy | ClusterWide) -> Reach:
         """The same cluster with one more policy, which comes last."""
-        given = self.question.policies
+        given = self._question.policies
         if isinstance(policy, NetworkPolicy):
             changed = Policies((*given.network, policy), given.cluster)
         else:
             changed = Policies(given.network, (*given.cluster, policy))
-        return Reach(msgspec.structs.replace(self.question, policies=changed))
+        return Reach(msgspec.structs.replace(self._question, policies=changed))
 
     def without_policy(self, policy: NetworkPolicy | ClusterWide) -> Reach:
         """The same cluster without one policy, which is in it. Raises ValueError where it is not."""
-        given = self.question.policies
+        given = self._question.policies
         if policy not in (*given.network, *given.cluster):
             raise ValueError(f"{policy.ref} is not among the policies")
         changed = Policies(
             tuple(p for p in given.network if p != policy), tuple(p for p in given.cluster if p != policy)
         )
-        return Reach(msgspec.structs.replace(self.question, policies=changed))
+        return Reach(msgspec.structs.replace(self._question, policies=changed))
 
 
 def _union(sets: Iterable[Ports]) -> Ports:

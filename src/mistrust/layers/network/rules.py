@@ -34,7 +34,8 @@ from mistrust.kube.network import (
     ProtocolPorts,
 )
 from mistrust.kube.selectors import LabelSelector
-from mistrust.layers.network.addresses import Span, cidr, spans
+from mistrust.layers.network.addresses import cidr, spans
+from mistrust.layers.network.lines import Ranges
 
 Policy = NetworkPolicy | AdminNetworkPolicy | BaselineAdminNetworkPolicy | ClusterNetworkPolicy
 OPERATORS = {"In": True, "NotIn": True, "Exists": False, "DoesNotExist": False}
@@ -77,7 +78,7 @@ class Chosen(msgspec.Struct, frozen=True, gc=False):
 class Addresses(msgspec.Struct, frozen=True, gc=False):
     """Whoever has an address in the ranges."""
 
-    ranges: tuple[Span, ...]
+    ranges: Ranges
 
 
 class Machines(msgspec.Struct, frozen=True, gc=False):

@@ -1,7 +1,7 @@
 """The order of tiers, for one destination and all sources at once.
 
-A row is a partition of the ports: for each part, the set of sources. Sets are integers; a port set is an integer over
-the pieces into which all policies together cut the line of ports.
+A row is a partition of the ports: for each part, the set of sources. A set of ports is an integer over the parts into
+which all policies together cut the line of ports.
 
 Where it is unknown whether a rule matches, both happen. `possible` follows every way that may end in allow, `certain`
 takes away every way that may end in deny; where nothing is unknown they agree.
@@ -13,9 +13,11 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from mistrust.layers.network.bits import Bits, members
 from mistrust.layers.network.rules import Action, Tier
+from mistrust.layers.network.selectors import Pair
 
-Row = dict[int, int]
+Row = dict[Bits, int]
 """Sources -> ports."""
 
 
@@ -25,100 +27,119 @@ class Match(msgspec.Struct, frozen=True, gc=False):
     tier: Tier
     action: Action
     ports: int
-    must: int
-    """Sources that it surely matches."""
-    may: int
-    """Sources that it may match, those included."""
+    sources: Pair
 
 
-class Isolation(msgspec.Struct, frozen=True, gc=False):
-    """Sources for which NetworkPolicy decides."""
-
-    must: int
-    may: int
-
-
-def union(items: Iterable[tuple[int, int]], base: int, every: int) -> Row:
-    """The sources that some item (ports, sources) gives, or `base`, for every port of `every`."""
-    by_ports: dict[int, int] = {}
+def union(items: Iterable[tuple[int, Bits]], every: int, none: Bits) -> Row:
+    """The sources that some item (ports, sources) gives, for every port of `every`."""
+    by_ports: dict[int, Bits] = {}
     for ports, sources in items:
-        by_ports[ports] = by_ports.get(ports, 0) | sources
-    parts = {every: base}
+        held = by_ports.get(ports)
+        by_ports[ports] = sources if held is None else held | sources
+    base = by_ports.pop(every, none)
+    by_part: dict[int, Bits] = {}
     for ports, sources in by_ports.items():
-        if not ports or not sources & ~base:
-            continue
-        cut: dict[int, int] = {}
-        for p, held in parts.items():
-            if inside := p & ports:
-                cut[inside] = held | sources
-            if outside := p & ~ports:
-                cut[outside] = held
-        parts = cut
-    return merged(parts)
-
-
-def merged(parts: dict[int, int]) -> Row:
-    """Parts ports -> sources turned into a row."""
+        for part in members(ports):
+            by_part[part] = by_part.get(part, base) | sources
     row: Row = {}
-    for ports, sources in parts.items():
-        row[sources] = row.get(sources, 0) | ports
+    rest = every
+    for part, sources in by_part.items():
+        row[sources] = row.get(sources, 0) | 1 << part
+        rest ^= 1 << part
+    if rest:
+        row[base] = row.get(base, 0) | rest
     return row
 
 
-def crossed(a: Row, b: Row, limit: int) -> Row:
-    """What both allow, of the sources in `limit`; parts without sources are left out."""
+def widened(row: Row, more: Bits, every: int) -> Row:
+    """The row with more sources for every port."""
+    out: Row = {}
+    rest = every
+    for sources, ports in row.items():
+        both = sources | more
+        out[both] = out.get(both, 0) | ports
+        rest &= ~ports
+    if rest:
+        out[more] = out.get(more, 0) | rest
+    return out
+
+
+def crossed(a: Row, b: Row) -> Row:
+    """What both allow; parts without sources are left out."""
     row: Row = {}
     for sources, ports in a.items():
         for others, more in b.items():
-            if (both := ports & more) and (left := sources & others & limit):
+            if (both := ports & more) and (left := sources & others):
                 row[left] = row.get(left, 0) | both
     return row
 
 
-def possible(matches: Sequence[Match], network: Row, isolated: Isolation, everyone: int) -> Row:
-    """Sources that may be allowed; `network` is what NetworkPolicy may allow to whom it decides for."""
-    out: dict[int, int] = {}
-    for sources, ports in network.items():
-        for part, (undecided, allowed, passed) in _walk(matches, Tier.ADMIN, {ports: (everyone, 0, 0)}, Action.ALLOW):
-            asked = undecided | passed
-            now = {part: (asked & ~isolated.must, allowed | asked & isolated.may & sources, 0)}
-            for p, (left, yes, skipped) in _walk(matches, Tier.BASELINE, now, Action.ALLOW):
-                out[p] = yes | left | skipped
-    return merged(out)
+def limited(row: Row, limit: Bits) -> Row:
+    """The row for the sources in `limit` only; parts without sources are left out."""
+    out: Row = {}
+    for sources, ports in row.items():
+        if left := sources & limit:
+            out[left] = out.get(left, 0) | ports
+    return out
 
 
-def certain(matches: Sequence[Match], network: Row, isolated: Isolation, everyone: int) -> Row:
-    """Sources that are surely allowed; `network` is what NetworkPolicy surely allows to whom it decides for."""
-    out: dict[int, int] = {}
-    for sources, ports in network.items():
-        for part, (undecided, denied, passed) in _walk(matches, Tier.ADMIN, {ports: (everyone, 0, 0)}, Action.DENY):
-            asked = undecided | passed
-            now = {part: (asked & ~isolated.must, denied | asked & isolated.may & ~sources, 0)}
-            for p, (_, no, _) in _walk(matches, Tier.BASELINE, now, Action.DENY):
-                out[p] = everyone & ~no
-    return merged(out)
+def possible(matches: Sequence[Match], network: Row, isolated: Pair, everyone: Bits) -> Row:
+    """Sources that may be allowed; `network` is what NetworkPolicy may allow, `isolated` for whom it decides."""
+    out: Row = {}
+    for part, (open_, allowed, passed) in _tiers(matches, network, isolated, everyone, Action.ALLOW):
+        sources = open_ | allowed | passed
+        out[sources] = out.get(sources, 0) | part
+    return out
 
 
-State = tuple[int, int, int]
+def certain(matches: Sequence[Match], network: Row, isolated: Pair, everyone: Bits) -> Row:
+    """Sources that are surely allowed; `network` is what NetworkPolicy surely allows."""
+    out: Row = {}
+    for part, (_, denied, _) in _tiers(matches, network, isolated, everyone, Action.DENY):
+        sources = everyone ^ denied
+        out[sources] = out.get(sources, 0) | part
+    return out
+
+
+State = tuple[Bits, Bits, Bits]
 """Sources still undecided, those with the outcome that is followed, those passed on to the next tier."""
 
 
-def _walk(matches: Sequence[Match], tier: Tier, parts: dict[int, State], follow: Action) -> Iterable[tuple[int, State]]:
+def _tiers(
+    matches: Sequence[Match], network: Row, isolated: Pair, everyone: Bits, follow: Action
+) -> Iterable[tuple[int, State]]:
+    none = everyone ^ everyone
+    for sources, ports in network.items():
+        for part, (undecided, reached, passed) in _walk(
+            matches, Tier.ADMIN, {ports: (everyone, none, none)}, follow
+        ).items():
+            asked = undecided | passed
+            decided = asked & isolated.may
+            hit = decided & sources if follow is Action.ALLOW else _without(decided, sources)
+            now = {part: (_without(asked, isolated.must), reached | hit, none)}
+            yield from _walk(matches, Tier.BASELINE, now, follow).items()
+
+
+def _walk(matches: Sequence[Match], tier: Tier, parts: dict[int, State], follow: Action) -> dict[int, State]:
     for m in matches:
         if m.tier is not tier:
             continue
         cut: dict[int, State] = {}
         for ports, (undecided, reached, passed) in parts.items():
-            inside, hit = ports & m.ports, undecided & m.may
+            inside, hit = ports & m.ports, undecided & m.sources.may
             if not inside or not hit:
                 cut[ports] = (undecided, reached, passed)
                 continue
             if outside := ports & ~m.ports:
                 cut[outside] = (undecided, reached, passed)
             cut[inside] = (
-                undecided & ~m.must,
+                _without(undecided, m.sources.must),
                 reached | hit if m.action is follow else reached,
                 passed | hit if m.action is Action.PASS else passed,
             )
         parts = cut
-    return parts.items()
+    return parts
+
+
+def _without(a: Bits, b: Bits) -> Bits:
+    return a ^ (a & b)

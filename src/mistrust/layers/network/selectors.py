@@ -1,0 +1,190 @@
+"""Selectors and peers as sets of classes: who surely matches, and who may."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from mistrust.kube.core import Node
+from mistrust.kube.endpoints import NAMESPACE_NAME
+from mistrust.kube.selectors import LabelSelector, Requirement, matches
+from mistrust.layers.network.addresses import IPV4, place
+from mistrust.layers.network.bits import Bits, Space
+from mistrust.layers.network.classes import Key, Labels
+from mistrust.layers.network.lines import Line, Ranges
+from mistrust.layers.network.rules import Chosen, Peer, Selector
+
+EVERY_IPV4: Ranges = (IPV4,)
+
+
+class Pair(msgspec.Struct, frozen=True, gc=False):
+    """Who surely matches, and who may: those included."""
+
+    must: Bits
+    may: Bits
+
+
+class Index:
+    """Sets of classes by label: `key = value`, and `key` with any value."""
+
+    def __init__(self, space: Space, every: Bits, labels: Iterable[tuple[int, Labels]]) -> None:
+        self._space, self._every = space, every
+        held: dict[str, dict[str, list[int]]] = {}
+        for c, pairs in labels:
+            for key, value in pairs:
+                held.setdefault(key, {}).setdefault(value, []).append(c)
+        self._with = {k: {v: space.of(ids) for v, ids in values.items()} for k, values in held.items()}
+        self._having = {k: _union(space, values.values()) for k, values in self._with.items()}
+        self._known: dict[Selector, Bits] = {}
+
+    def __getitem__(self, selector: Selector) -> Bits:
+        found = self._known.get(selector)
+        if found is None:
+            found = self._every
+            for key, value in selector.labels:
+                found = found & self._with.get(key, {}).get(value, self._space.none)
+            for need in selector.needs:
+                found = self._meeting(found, *need)
+            self._known[selector] = found
+        return found
+
+    def _meeting(self, bits: Bits, key: str, operator: str, values: Sequence[str]) -> Bits:
+        held = self._with.get(key, {})
+        match operator:
+            case "In":
+                return bits & _union(self._space, (held[v] for v in values if v in held))
+            case "NotIn":
+                return bits ^ (bits & _union(self._space, (held[v] for v in values if v in held)))
+            case "Exists":
+                return bits & self._having.get(key, self._space.none)
+            case "DoesNotExist":
+                return bits ^ (bits & self._having.get(key, self._space.none))
+            case _:
+                return self._space.none
+
+
+def _union(space: Space, sets: Iterable[Bits]) -> Bits:
+    out = space.none
+    for bits in sets:
+        out = out | bits
+    return out
+
+
+class Selection:
+    """Every selector and peer of one cluster, evaluated once."""
+
+    def __init__(self, space: Space, keys: Sequence[Key], base: int, addresses: Line, nodes: Sequence[Node]) -> None:
+        self.space, self._base, self._addresses, self._nodes = space, base, addresses, nodes
+        self.pods = space.run(0, len(keys))
+        self.blocks = space.run(base, base + addresses.count)
+        self.everyone = self.pods | self.blocks
+        self.hosts = space.of(c for c, k in enumerate(keys) if k.host)
+        self.selectable = self.pods ^ self.hosts
+        on_nodes = space.shifted(addresses.mask(machines(nodes)), base) if nodes else space.none
+        self.free = self.hosts | on_nodes
+        """What is on the network of some node."""
+        self._labels = Index(space, self.selectable, ((c, k.labels) for c, k in enumerate(keys) if not k.host))
+        self._spaces = Index(space, self.selectable, ((c, k.spaces) for c, k in enumerate(keys) if not k.host))
+        self._unseen = space.of(c for c, k in enumerate(keys) if not k.seen)
+        homes: dict[str, list[int]] = {}
+        held: dict[int, list[int]] = {}
+        adrift: list[int] = []
+        several: list[tuple[int, tuple[int, ...]]] = []
+        for c, k in enumerate(keys):
+            if k.home and not k.host:
+                homes.setdefault(k.home, []).append(c)
+            if k.blocks is None:
+                adrift.append(c)
+            elif len(k.blocks) == 1:
+                held.setdefault(k.blocks[0], []).append(c)
+            elif k.blocks:
+                several.append((c, k.blocks))
+        self._homes = {name: space.of(ids) for name, ids in homes.items()}
+        self._held = {block: space.of(ids) for block, ids in held.items()}
+        self._adrift, self._several = space.of(adrift), several
+        self._chosen: dict[Chosen, Pair] = {}
+        self._peers: dict[Peer, Pair] = {}
+        self._addressed: dict[Ranges, Pair] = {}
+
+    def chosen(self, c: Chosen) -> Pair:
+        """The pods that a selector chooses."""
+        found = self._chosen.get(c)
+        if found is None:
+            found = self._chosen[c] = self._choose(c)
+        return found
+
+    def _choose(self, c: Chosen) -> Pair:
+        pods = self._labels[c.pods]
+        if c.namespace:
+            both = pods & self._homes.get(c.namespace, self.space.none)
+            return Pair(both, both)
+        matched = pods & self._spaces[c.namespaces]
+        if not self._unseen:
+            return Pair(matched, matched)
+        named, only = _by_name(c.namespaces)
+        unseen = pods & self._spaces[named] & self._unseen
+        seen = matched ^ (matched & self._unseen)
+        return Pair(seen | unseen if only else seen, seen | unseen)
+
+    def peer(self, peer: Peer) -> Pair:
+        """Everybody that a peer is about, external addresses included."""
+        found = self._peers.get(peer)
+        if found is None:
+            found = self._peers[peer] = self._peer(peer)
+        return found
+
+    def _peer(self, peer: Peer) -> Pair:
+        if peer.everybody:
+            return Pair(self.everyone, self.everyone)
+        if peer.chosen is not None:
+            return self.chosen(peer.chosen)
+        if peer.addresses is not None:
+            return self._at(peer.addresses.ranges)
+        if peer.machines is not None:
+            return self._on(peer.machines.labels)
+        return Pair(self.space.none, self.blocks if peer.names else self.everyone)
+
+    def _at(self, ranges: Ranges) -> Pair:
+        mask = self._addresses.mask(ranges)
+        must = self.space.shifted(mask, self._base)
+        for block, classes in self._held.items():
+            if mask >> block & 1:
+                must = must | classes
+        may = must | self._adrift
+        if ranges == EVERY_IPV4:
+            must = may
+        for c, blocks in self._several:  # a connection uses one of the addresses
+            inside = [mask >> b & 1 for b in blocks]
+            if any(inside):
+                one = self.space.of((c,))
+                may, must = may | one, must | one if all(inside) else must
+        return Pair(must, may)
+
+    def _on(self, labels: Selector) -> Pair:
+        if not self._nodes:
+            return Pair(self.space.none, self.blocks | self.hosts)
+        wanted = plain(labels)
+        places = machines(n for n in self._nodes if matches(wanted, n.metadata.labels))
+        found = self.space.shifted(self._addresses.mask(places), self._base)
+        return Pair(found, found | self.hosts)
+
+
+def machines(nodes: Iterable[Node]) -> Ranges:
+    """The addresses of nodes, one by one."""
+    found = {at for n in nodes for a in n.status.addresses if (at := place(a.address)) is not None}
+    return tuple((at, at + 1) for at in sorted(found))
+
+
+def plain(s: Selector) -> LabelSelector:
+    """The selector as objects write it."""
+    return LabelSelector(dict(s.labels), tuple(Requirement(*need) for need in s.needs))
+
+
+def _by_name(s: Selector) -> tuple[Selector, bool]:
+    """What a selector asks of a namespace's name, and whether it asks nothing else."""
+    named = Selector(
+        tuple(pair for pair in s.labels if pair[0] == NAMESPACE_NAME),
+        tuple(need for need in s.needs if need[0] == NAMESPACE_NAME),
+    )
+    return named, named == s
