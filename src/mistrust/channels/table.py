@@ -13,13 +13,9 @@ from typing import Protocol
 import msgspec
 
 from mistrust.access.ports import PROTOCOLS, SPAN, Ports
-from mistrust.kube.core import Node
-from mistrust.kube.endpoints import Endpoint
 from mistrust.layers.mesh.channel import Channel
 from mistrust.layers.network.bits import Classes
-from mistrust.layers.network.policies import Policies
-from mistrust.layers.network.profile import Profile
-from mistrust.layers.network.reach import Part, Reach, reach
+from mistrust.layers.network.reach import Part, Reach
 
 
 class Meshed(Protocol):
@@ -61,18 +57,15 @@ class Table(msgspec.Struct, frozen=True):
                 yield strand.ports, strand.channel
 
 
-def join(
-    endpoints: Sequence[Endpoint],
-    namespaces: Mapping[str, Mapping[str, str]],
-    policies: Policies,
-    profile: Profile,
-    mesh: Meshed,
-    nodes: Sequence[Node] = (),
-) -> Table:
-    """Solve the network once, apart for whatever the mesh tells apart, and ask the mesh about every part."""
+def join(network: Reach, mesh: Meshed) -> Table:
+    """Ask the mesh about every part of every row.
+
+    The network is solved again where the mesh tells its classes apart.
+    """
     kinds: dict[tuple[int, int], int] = {}
     apart = [kinds.setdefault(key, len(kinds)) for key in zip(mesh.source_of, mesh.target_of, strict=True)]
-    network = reach(endpoints, namespaces, policies, profile, apart=apart, nodes=nodes)
+    if len(kinds) > 1:
+        network = network.told_apart(apart)
     source_of, target_of = _by_class(network, mesh)
     alike: dict[int, list[int]] = {}
     for c, source in enumerate(source_of):
