@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from mistrust.access.evidence import Evidence, at
 from mistrust.access.fact import Fact
@@ -16,11 +16,18 @@ SHOWN = 3
 """How many clients a clause names before it counts the rest."""
 
 
-def facts(workloads: Sequence[Workload], crowds: Crowds, meshed: Sequence[bool], doors: Doors) -> Iterator[Fact]:
+def facts(
+    workloads: Sequence[Workload],
+    crowds: Crowds,
+    meshed: Sequence[bool],
+    doors: Doors,
+    answers: Mapping[Ref, Sequence[int]],
+) -> Iterator[Fact]:
     """Every fact, workload by workload, then namespace by namespace.
 
-    `meshed` says of each workload whether a mesh carries it. Where none carries any, nothing is to be said: that
-    everything is plaintext is one line of the summary, not a finding a workload.
+    `meshed` says of each workload whether a mesh carries it, `answers` at which ports it is known to answer. Where no
+    mesh carries any, nothing is to be said: that everything is plaintext is one line of the summary, not a finding a
+    workload.
     """
     if not any(meshed):
         return
@@ -32,7 +39,7 @@ def facts(workloads: Sequence[Workload], crowds: Crowds, meshed: Sequence[bool],
         if not meshed[i]:
             bare.setdefault(workload.namespace, []).append(i)
             continue
-        spoken = _Spoken(crowds, i, bool(doors.get(i)))
+        spoken = _Spoken(crowds, i, answers.get(workload.ref, ()), bool(doors.get(i)))
         if spoken.plain:
             yield _plaintext(workloads, workload, spoken)
         elif spoken.willing:
@@ -53,9 +60,9 @@ def facts(workloads: Sequence[Workload], crowds: Crowds, meshed: Sequence[bool],
 
 
 class _Spoken:
-    """Who speaks how to one workload."""
+    """Who speaks how to one workload, where it is known to answer."""
 
-    def __init__(self, crowds: Crowds, workload: int, door: bool) -> None:
+    def __init__(self, crowds: Crowds, workload: int, points: Sequence[int], door: bool) -> None:
         self.plain: Crowd = 0
         """Clients whose own connections would be in plaintext, and would be served."""
         self.willing: Crowd = 0
@@ -65,6 +72,8 @@ class _Spoken:
         self.broken_by: tuple[Evidence, ...] = ()
         own = 1 << workload
         for strand in strands(crowds, workload):
+            if not any(p in strand.ports for p in points):
+                continue
             crowd = crowds.of(strand.sources) & ~own
             if not door:
                 crowd &= ~crowds.internet

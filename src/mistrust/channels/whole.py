@@ -44,9 +44,9 @@ class Whole(msgspec.Struct, frozen=True):
         """The map."""
         return atlas(self.workloads, self.crowds, self.doors)
 
-    def facts(self) -> Iterator[Fact]:
-        """What is worth knowing."""
-        return facts(self.workloads, self.crowds, self.meshed, self.doors)
+    def facts(self, answers: Mapping[Ref, Sequence[int]]) -> Iterator[Fact]:
+        """What is worth knowing, of the ports where workloads are known to answer."""
+        return facts(self.workloads, self.crowds, self.meshed, self.doors, answers)
 
 
 def whole(snapshot: Snapshot, network: Reach, mesh: Mesh, doors: Sequence[Door]) -> Whole:
