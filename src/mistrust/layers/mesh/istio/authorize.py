@@ -1,84 +1,198 @@
-"""What AuthorizationPolicies make of a connection, for the channel of a pair."""
+"""What AuthorizationPolicies make of a connection, for the channel of a pair: which proxies ask, and what they say."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 
-import msgspec
+from msgspec.structs import replace
 
-from mistrust.access.evidence import Evidence, at
 from mistrust.kube.endpoints import Endpoint
-from mistrust.kube.istio import AuthorizationPolicy
+from mistrust.kube.istio import AuthorizationPolicy, IstioGateway, RequestAuthentication
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.mesh.channel import Authz
+from mistrust.layers.mesh.istio.attachment import GATEWAY_NAME, Attachments, Named, Waypoint
+from mistrust.layers.mesh.istio.authorization import Authorizer, Policy, Provider, authorizer, read_policy
+from mistrust.layers.mesh.istio.authorization_classes import Mentions, about_destination, ports
+from mistrust.layers.mesh.istio.authorization_summary import Decision, Hop, Way, summary
+from mistrust.layers.mesh.istio.authorization_ztunnel import read_ztunnel_policy
 from mistrust.layers.mesh.istio.config import Config
-from mistrust.layers.mesh.member import ISTIO, Member
+from mistrust.layers.mesh.istio.hosts import Hosts
+from mistrust.layers.mesh.istio.principals import TrustDomains
+from mistrust.layers.mesh.istio.protocols import Protocol, protocol
+from mistrust.layers.mesh.istio.requests import ANYWHERE, Anything, Request
+from mistrust.layers.mesh.istio.waypoints import Waypoints
+from mistrust.layers.mesh.member import Kind, Member
 
-DECIDES = frozenset({"", "ALLOW", "DENY", "CUSTOM"})
-
-
-class Decision(msgspec.Struct, frozen=True, gc=False):
-    """What authorization says of one client at one port of one server."""
-
-    authz: Authz
-    because: str = ""
-    decided_by: tuple[Evidence, ...] = ()
-    unknown: tuple[str, ...] = ()
-
-
-UNCHECKED = Decision(Authz.NONE, "no AuthorizationPolicy selects it")
+__all__ = ["Authorization", "Decision"]
 
 
 class Authorization:
     """The AuthorizationPolicies over all endpoints; endpoints are named by their index."""
 
     def __init__(
-        self, snapshot: Snapshot, endpoints: Sequence[Endpoint], members: Sequence[Member], config: Config
+        self,
+        snapshot: Snapshot,
+        endpoints: Sequence[Endpoint],
+        members: Sequence[Member],
+        config: Config,
+        hosts: Hosts,
     ) -> None:
-        self._policies = tuple(p for p in snapshot.of(AuthorizationPolicy) if p.spec.action in DECIDES)
-        self._endpoints = endpoints
-        self._members = members
-        self._root = config.root
+        self._endpoints, self._members, self._hosts = endpoints, members, hosts
+        self.trust = trust_domains(config)
+        self.providers = providers(config)
+        every = snapshot.of(AuthorizationPolicy)
+        self._proxied = {id(p): read_policy(p, self.trust) for p in every}
+        self._tunnelled = {id(p): q for p in every if (q := read_ztunnel_policy(p, self.trust)) is not None}
+        self.attached = Attachments([(p, p.spec) for p in every], config.root)
+        self.tokens = Attachments([(p, p.spec) for p in snapshot.of(RequestAuthentication)], config.root)
+        self.waypoints = Waypoints(snapshot, endpoints, hosts)
+        self._gateways = snapshot.of(IstioGateway)
+        self._mentions = Mentions((*self._proxied.values(), *self._tunnelled.values()))
+        self._known: dict[tuple[int, ...], Authorizer] = {}
 
     def source_key(self, source: int) -> Hashable:
         """All that a policy may ask about a client; of endpoints with the same key the answers are the same."""
-        return ()
+        return self._mentions.client(self.principal(source), self._endpoints[source].addresses)
 
     def target_key(self, target: int) -> Hashable:
         """All that tells one server from another."""
-        return self._selecting(target)
+        asking = [*self._asking(target)]
+        if not any(a.policies for a, _ in asking):
+            return ()
+        e = self._endpoints[target]
+        where = e.addresses if any(about_destination(a.policies) for a, _ in asking) else ()
+        spoken = tuple(
+            sorted({(v.target, protocol(self._hosts.vias[target], v.target)) for v in self._hosts.vias[target]})
+        )
+        return tuple((id(a), checks) for a, checks in asking), where, spoken, self.waypoints.key(target)
 
     def cuts(self, target: int) -> frozenset[int]:
         """The TCP ports of a server that some rule treats by themselves."""
-        return frozenset()
+        return frozenset(p for a, _ in self._asking(target) for p in ports(a.policies))
+
+    def principal(self, source: int) -> str:
+        """The name that an endpoint proves by mutual TLS."""
+        e = self._endpoints[source]
+        return f"{self.trust.names[0]}/ns/{e.namespace}/sa/{e.account}"
 
     def authorize(
         self, source: int, target: int, port: int, *, authenticated: bool, waypoint: bool = False
     ) -> Decision:
         """What the server's policies say about a client at a TCP port.
 
-        `source` may be `OUTSIDE`, whose address is not known. `authenticated` False: the client speaks plaintext or
-        TLS that the mesh does not vouch for, so the server knows an address and no name. `waypoint` True: the
-        connection comes through a waypoint, whose name the server's own proxy sees.
+        `source` may be negative: whoever is no endpoint, at an address that is not known. `authenticated` False: the
+        client speaks plaintext or TLS that the mesh does not vouch for, so the server knows an address and no name.
+        `waypoint` True: a waypoint may stand between them, whose name the server's own proxy then sees.
         """
-        chosen = self._selecting(target)
-        if not chosen:
-            return UNCHECKED
-        policies = [self._policies[i] for i in chosen]
-        return Decision(
-            Authz.UNKNOWN,
-            "AuthorizationPolicies select it",
-            tuple(at(p, "spec") for p in policies),
-            tuple(f"what {p.ref} decides" for p in policies),
+        principal = self.principal(source) if authenticated and source >= 0 else None
+        from_where: Sequence[str | Anything | None] = (
+            (ANYWHERE,) if source < 0 else self._endpoints[source].addresses or (None,)
+        )
+        to_where: Sequence[str | None] = self._endpoints[target].addresses or (None,)
+        found = [
+            summary(
+                [*self._ways(target, Request(port, principal, a, a, b), waypoint=waypoint)],
+            )
+            for a in from_where
+            for b in to_where
+        ]
+        return found[0] if all(f.authz is found[0].authz for f in found) else _differing(found)
+
+    def at(self, target: int) -> Authorizer:
+        """The policies that the server's own proxy asks."""
+        e, kind = self._endpoints[target], self._kind(target)
+        if kind is Kind.NONE:
+            return self._authorizer((), self._proxied)
+        if kind is Kind.AMBIENT:
+            return self._authorizer(self.attached.selected(e.namespace, e.labels), self._tunnelled)
+        if self.waypoints.is_one(e):
+            own = Waypoint(Named(e.namespace, e.labels.get(GATEWAY_NAME, "")), None)
+            return self._authorizer(self.attached.at_waypoint(own), self._proxied)
+        if kind is Kind.GATEWAY or GATEWAY_NAME in e.labels:
+            return self._authorizer(self.attached.at_gateway(e.namespace, e.labels, self._own(e)), self._proxied)
+        return self._authorizer(self.attached.selected(e.namespace, e.labels), self._proxied)
+
+    def at_waypoint(self, waypoint: Waypoint) -> Authorizer:
+        """The policies that a waypoint asks."""
+        return self._authorizer(self.attached.at_waypoint(waypoint), self._proxied)
+
+    def checks_tokens(self, target: int) -> bool:
+        """Does the server's own proxy check tokens?"""
+        e = self._endpoints[target]
+        if self._kind(target) is Kind.AMBIENT:
+            return False
+        return bool(self.tokens.at_gateway(e.namespace, e.labels, self._own(e)))
+
+    def _ways(self, target: int, client: Request, *, waypoint: bool) -> Iterator[Way]:
+        own = self.at(target)
+        ambient = self._kind(target) is Kind.AMBIENT
+        spoken = Protocol.TCP if ambient else protocol(self._hosts.vias[target], client.port)
+        direct = (Hop(own, replace(client, tokens=self.checks_tokens(target)), spoken),)
+        if not waypoint:
+            yield direct
+            return
+        if not self.waypoints.all(target):
+            yield direct
+        for step in self.waypoints.before(target, client.port):
+            asking = self.at_waypoint(step.waypoint)
+            tokens = bool(self.tokens.at_waypoint(step.waypoint))
+            last = Hop(own, replace(client, principal=self._named(step.account), source=None), spoken, own=False)
+            for number in step.ports if ports(asking.policies) else step.ports[:1]:
+                yield Hop(asking, replace(client, port=number, tokens=tokens), step.protocol), last
+
+    def _named(self, account: Named) -> str:
+        return f"{self.trust.names[0]}/ns/{account.namespace}/sa/{account.name}"
+
+    def _asking(self, target: int) -> Iterator[tuple[Authorizer, bool]]:
+        """Every set of policies on the ways to a server, and whether tokens are checked there."""
+        yield self.at(target), self.checks_tokens(target)
+        for waypoint in self.waypoints.every(target):
+            yield self.at_waypoint(waypoint), bool(self.tokens.at_waypoint(waypoint))
+
+    def _kind(self, target: int) -> Kind:
+        member = self._members[target]
+        return member.maybe if member.kind is Kind.UNKNOWN else member.kind
+
+    def _own(self, e: Endpoint) -> tuple[Named, ...]:
+        return tuple(
+            Named(g.namespace, g.name)
+            for g in self._gateways
+            if g.namespace == e.namespace and g.spec.selector and g.spec.selector.items() <= e.labels.items()
         )
 
-    def _selecting(self, target: int) -> tuple[int, ...]:
-        e = self._endpoints[target]
-        if self._members[target].kind not in ISTIO and self._members[target].maybe not in ISTIO:
-            return ()
-        return tuple(
-            i
-            for i, p in enumerate(self._policies)
-            if p.namespace in (self._root, e.namespace)
-            and (p.spec.selector is None or p.spec.selector.match_labels.items() <= e.labels.items())
-        )
+    def _authorizer(self, chosen: Sequence[AuthorizationPolicy], read: Mapping[int, Policy]) -> Authorizer:
+        found = [read[id(p)] for p in chosen if id(p) in read]
+        key = tuple(id(p) for p in found)
+        if key not in self._known:
+            self._known[key] = authorizer(found, self.providers)
+        return self._known[key]
+
+
+def trust_domains(config: Config) -> TrustDomains:
+    """The names of the mesh's trust domain."""
+    names = (config.mesh.trust_domain or "cluster.local", *config.mesh.trust_domain_aliases)
+    return TrustDomains(tuple(dict.fromkeys(names)), known=config.read is not None)
+
+
+def providers(config: Config) -> dict[str, Provider] | None:
+    """The external authorizers of the mesh; None where its settings were not seen."""
+    if config.read is None:
+        return None
+    kinds = {p.name: p for p in config.mesh.extension_providers}
+    return {
+        name: Provider.GRPC if p.envoy_ext_authz_grpc is not None else Provider.HTTP
+        for name, p in kinds.items()
+        if p.envoy_ext_authz_grpc is not None or p.envoy_ext_authz_http is not None
+    }
+
+
+def _differing(found: Sequence[Decision]) -> Decision:
+    """What holds when a pod has several addresses and policies treat them differently."""
+    passing = [d for d in found if d.authz is not Authz.DENIED]
+    unknown = any(d.authz is Authz.UNKNOWN for d in found)
+    return Decision(
+        Authz.UNKNOWN if unknown else Authz.REQUESTS,
+        "; ".join(dict.fromkeys(d.because for d in passing)),
+        tuple(dict.fromkeys(e for d in found for e in d.decided_by)),
+        tuple(dict.fromkeys(u for d in found for u in d.unknown)),
+    )

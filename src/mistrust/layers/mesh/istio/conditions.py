@@ -17,7 +17,7 @@ from mistrust.layers.mesh.istio.addresses import Block, inside
 from mistrust.layers.mesh.istio.paths import bare
 from mistrust.layers.mesh.istio.patterns import Form, Pattern
 from mistrust.layers.mesh.istio.principals import SCHEME
-from mistrust.layers.mesh.istio.requests import ANY_HTTP, Claim, Http, Request
+from mistrust.layers.mesh.istio.requests import ANY_HTTP, Anything, Claim, Http, Request
 from mistrust.layers.mesh.istio.truth import Truth, every, negated, some, truth
 
 URL: Final = ":url"
@@ -62,9 +62,12 @@ class Address(msgspec.Struct, frozen=True, gc=False):
             Which.REMOTE: request.remote,
             Which.DESTINATION: request.destination,
         }[self.which]
+        if self.which is Which.REMOTE and request.http is ANY_HTTP:
+            return Truth.SOME
+        if isinstance(value, Anything):
+            return Truth.SOME
         if value is None:
-            forwarded = self.which is Which.REMOTE and request.http is ANY_HTTP
-            return Truth.SOME if forwarded else Truth.UNKNOWN
+            return Truth.UNKNOWN
         return truth(any(inside(value, b) for b in self.blocks))
 
 
@@ -119,9 +122,9 @@ class Token(msgspec.Struct, frozen=True, gc=False):
     """May the claim be a list, any element of which may match?"""
 
     def asked(self, request: Request) -> Truth:
-        """Is it one of these?"""
+        """Is it one of these? Nothing is where no token is checked."""
         if not isinstance(request.http, Http):
-            return Truth.SOME
+            return Truth.SOME if request.tokens else Truth.NO
         found: Claim = request.http.claims
         for key in self.claim:
             found = found.get(key) if isinstance(found, Mapping) else None

@@ -11,7 +11,7 @@ import msgspec
 
 from mistrust.access.evidence import Evidence, at
 from mistrust.kube.core import ConfigMap
-from mistrust.kube.meta import Value
+from mistrust.kube.meta import Present, Value
 from mistrust.kube.snapshot import Snapshot
 from mistrust.kube.yaml import documents
 
@@ -34,6 +34,14 @@ class OutboundTrafficPolicy(Value, frozen=True, gc=False):
     mode: str = ""
 
 
+class ExtensionProvider(Value, frozen=True, gc=False):
+    """An external service that policies name; only authorizers are of interest."""
+
+    name: str = ""
+    envoy_ext_authz_http: Present | None = None
+    envoy_ext_authz_grpc: Present | None = None
+
+
 class MeshConfig(Value, frozen=True, gc=False):
     """The fields of MeshConfig that decide about mTLS and authorization."""
 
@@ -43,6 +51,7 @@ class MeshConfig(Value, frozen=True, gc=False):
     enable_auto_mtls: bool | None = None
     outbound_traffic_policy: OutboundTrafficPolicy = OutboundTrafficPolicy()
     default_config: ProxyConfig = ProxyConfig()
+    extension_providers: tuple[ExtensionProvider, ...] = ()
 
 
 class Config(msgspec.Struct, frozen=True):

@@ -53,7 +53,7 @@ class Istio:
         self.scopes = Scopes(snapshot.of(Sidecar), self.config)
         self.hosts = Hosts(snapshot, self.endpoints)
         self.gateways = Gateways(snapshot)
-        self.authorization = Authorization(snapshot, self.endpoints, self.members, self.config)
+        self.authorization = Authorization(snapshot, self.endpoints, self.members, self.config, self.hosts)
         self.namespaces = {n.name: n for n in snapshot.of(Namespace)}
         self.whole = self._whole()
         outward = [outbound(e, Kind.SIDECAR) for e in self.endpoints]

@@ -27,12 +27,15 @@ class Http(msgspec.Struct, frozen=True, gc=False):
 
 
 class Anything(Enum):
-    """Every HTTP request that a client can make up."""
+    """Not one, but all: every HTTP request that a client can make up, every address outside."""
 
     HTTP = "every request"
 
+    PLACE = "every address"
+
 
 ANY_HTTP: Final = Anything.HTTP
+ANYWHERE: Final = Anything.PLACE
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):
@@ -42,9 +45,9 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     """Where it arrives: the container's port."""
     principal: str | None = None
     """Proved by mutual TLS, as Istio writes it: `cluster.local/ns/shop/sa/web`. None: nobody proved who they are."""
-    source: str | None = None
-    """The address of the peer."""
-    remote: str | None = None
+    source: str | Anything | None = None
+    """The address of the peer; ANYWHERE for whoever is outside."""
+    remote: str | Anything | None = None
     """The address of the client, which HTTP proxies take from X-Forwarded-For."""
     destination: str | None = None
     """The address that was dialled."""
@@ -52,5 +55,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     """The server name in TLS; empty for none."""
     http: Http | Anything | None = None
     """None: bytes over TCP."""
+    tokens: bool = True
+    """Does the proxy check tokens? If not, none counts."""
     metadata: Mapping[tuple[str, str], Claim] | None = None
     """What filters before the authorization left, by filter and key."""
