@@ -69,7 +69,8 @@ def ztunnel(scope: Scope, port: int) -> Served:
     refused = any(port in r for r in converted(own, scope.namespace, scope.mesh))
     path, value = _where(own, port)
     verb = "refuses" if refused else "lets in"
-    because = f"ztunnel {verb} plaintext at port {port} by {own.ref}"
+    named = f" at port {port}" if str(port) in own.spec.port_level_mtls else ""
+    because = f"ztunnel {verb} plaintext{named} by {own.ref}"
     return Served(Mode.STRICT if refused else Mode.PERMISSIVE, because, (at(own, path, value=value),), scope.doubt)
 
 

@@ -24,6 +24,7 @@ from mistrust.layers.mesh.member import Kind
 
 CONFIG_MAP = "configmap://"
 INVALID = "invalid://"
+HBONE_UNKNOWN = "whether sidecars speak HBONE (ISTIO_META_ENABLE_HBONE in the settings of the mesh)"
 
 
 class Wire(StrEnum):
@@ -76,8 +77,8 @@ class Server(msgspec.Struct, frozen=True):
     labels: Mapping[str, str]
     tls_mode: str
     """The label `security.istio.io/tlsMode`: `istio` where the injector set it."""
-    tunnel: bool
-    """Does it take HBONE?"""
+    tunnel: bool | None
+    """Does it take HBONE? None: not known."""
 
 
 class Namespace(msgspec.Struct, frozen=True):
@@ -122,6 +123,8 @@ def _ztunnel(server: Server) -> Way:
     """It knows every pod by its address; DestinationRules mean nothing to it."""
     if server.tunnel:
         return Way(Wire.HBONE, "the client's ztunnel sends HBONE")
+    if server.tunnel is None:
+        return Way(Wire.UNKNOWN, "the client is in ambient, the server has a sidecar", unknown=(HBONE_UNKNOWN,))
     if server.kind in (Kind.SIDECAR, Kind.GATEWAY):
         return Way(Wire.PLAIN, "the server's proxy takes no HBONE, so the client's ztunnel sends plaintext")
     return Way(Wire.PLAIN, "the server is in no mesh, so the client's ztunnel sends plaintext")
@@ -161,8 +164,7 @@ def _by_rule(client: Client, server: Server, mode: Mode, d: Dialled, s: Setting,
         case True:
             return Way(Wire.HBONE, "the client's proxy sends HBONE", found.decided_by)
         case None:
-            missing = "whether the client's sidecar speaks HBONE (ISTIO_META_ENABLE_HBONE)"
-            return Way(Wire.UNKNOWN, "the server is in ambient", found.decided_by, (missing,))
+            return Way(Wire.UNKNOWN, "the server is in ambient", found.decided_by, (HBONE_UNKNOWN,))
         case _:
             return found
 

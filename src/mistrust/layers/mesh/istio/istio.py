@@ -96,11 +96,14 @@ class Istio:
         key = (source, target, bisect_right(self.cuts(target), at))
         if key not in self._found:
             who = OUTSIDE if source == self.outside else self._a_client[source]
-            self._found[key] = self._channel(who, self._a_server[target], at)
+            self._found[key] = self.pair(who, self._a_server[target], at)
         return self._found[key]
 
-    def _channel(self, source: int, target: int, at: int) -> Channel:
-        """Where membership is not known, every possibility is weighed, and only what all agree on is said."""
+    def pair(self, source: int, target: int, at: int) -> Channel:
+        """The channel of two endpoints (the source may be `OUTSIDE`).
+
+        Where membership is not known, every possibility is weighed, and only what all agree on is said.
+        """
         if at >= SPAN:
             return raw(f"Istio carries TCP alone, not {PROTOCOLS[at // SPAN]}")
         found = [
@@ -146,7 +149,7 @@ class Istio:
             e.labels,
             outbound(e, kind),
             ranges,
-            self._hbone(e) if kind is Kind.SIDECAR else kind is Kind.AMBIENT or self.config.hbone,
+            self.config.hbone if kind is Kind.GATEWAY else self._hbone(e),
             self.scopes.known(e.namespace, e.labels),
             capture.told(e, "Outbound"),
         )
@@ -155,8 +158,7 @@ class Istio:
         """What clients know of an endpoint, if this is how it takes part."""
         e = self.endpoints[target]
         own = e.labels.get(TLS_MODE, "istio" if kind is Kind.SIDECAR and not self._runs(target) else "disabled")
-        tunnel = kind is Kind.AMBIENT or (kind is Kind.SIDECAR and e.labels.get(TUNNEL) == "http")
-        return Server(kind, e.labels, own, tunnel)
+        return Server(kind, e.labels, own, self._hbone(e) if kind is Kind.SIDECAR else kind is Kind.AMBIENT)
 
     def dialled(self, who: Client, target: int, port: int) -> tuple[Dialled, ...]:
         """The ways that lead to a port of an endpoint."""
@@ -175,9 +177,10 @@ class Istio:
         return self.policies.whole(namespace) or self.policies.whole(self.config.root)
 
     def _hbone(self, e: Endpoint) -> bool | None:
-        if e.source.live:
+        """Does a sidecar speak HBONE? The injector labels the pod if so."""
+        if e.source.live or TUNNEL in e.labels:
             return e.labels.get(TUNNEL) == "http"
-        return True if e.labels.get(TUNNEL) == "http" else self.config.hbone
+        return self.config.hbone
 
     def _runs(self, i: int) -> bool:
         return not self.members[i].predicted
@@ -227,7 +230,7 @@ class Istio:
         annotated = e.workload if who.told else -1
         rules = self.rules.client_key(e.namespace, e.labels)
         exported = e.namespace if e.namespace in self.hosts.shown else ""
-        return member.kind, member.maybe, client.key(who), known, annotated, rules, exported, asked
+        return _taken(member), client.key(who), known, annotated, rules, exported, asked
 
     def _server_key(self, i: int) -> Hashable:
         e, member = self.endpoints[i], self.members[i]
@@ -253,8 +256,7 @@ class Istio:
         told = capture.told(e, "Inbound")
         what = self.server(i, next(iter(_kinds(member))))
         return (
-            member.kind,
-            member.maybe,
+            _taken(member),
             tuple(id(p) for p in (scope.mesh, scope.namespace, scope.workload)),
             scope.doubt,
             e.workload if told else -1,
@@ -271,6 +273,11 @@ class Istio:
 
 def _match(member: Member) -> Match:
     return member.because if member.kind is Kind.UNKNOWN else member.kind in ISTIO
+
+
+def _taken(member: Member) -> Hashable:
+    """How it takes part, and why that is not known."""
+    return member.kind, member.maybe, member.because if member.kind is Kind.UNKNOWN else ""
 
 
 def _kinds(member: Member | None) -> tuple[Kind, ...]:

@@ -1,0 +1,107 @@
+"""Which DestinationRule a client follows: its own namespace, the Service's, the root; the most specific host in each.
+
+istio's pilot/pkg/model/push_context.go (setDestinationRules, destinationRule), sidecar.go (workloadSelector).
+"""
+
+from __future__ import annotations
+
+import pytest
+from tests.layers.mesh.istio_scene import Plain, read, rule, tls
+
+from mistrust.kube.istio import DestinationRule
+from mistrust.layers.mesh.istio.rules import Rules, qualified, settings
+
+ROOT = "istio-system"
+HOST = "web.shop.svc.cluster.local"
+NO_LABELS: dict[str, str] = {}
+
+
+def rules(*plain: Plain) -> Rules:
+    return Rules([r for r in read(*plain) if isinstance(r, DestinationRule)], ROOT)
+
+
+def follows(*plain: Plain, client: str = "front", labels: dict[str, str] = NO_LABELS) -> str:
+    """The rule that a client follows for the Service web of shop; empty where it follows none."""
+    found = rules(*plain).followed(HOST, "shop", client, labels)
+    return found.rule.name if found is not None else ""
+
+
+def named(name: str, namespace: str, host: str = HOST, **spec: object) -> Plain:
+    return rule(namespace, host, tls("ISTIO_MUTUAL"), name=name, **spec)
+
+
+CLIENT, SERVICE, MESH = named("client", "front"), named("service", "shop"), named("mesh", ROOT)
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ([], ""),
+        ([MESH], "mesh"),
+        ([MESH, SERVICE], "service"),
+        ([MESH, SERVICE, CLIENT], "client"),
+        ([named("elsewhere", "other")], ""),
+        # a general rule of a nearer namespace beats a specific one of a farther
+        ([SERVICE, named("general", "front", "*.svc.cluster.local")], "general"),
+        ([named("general", "shop", "*"), named("longer", "shop", "*.shop.svc.cluster.local")], "longer"),
+        ([named("longer", "shop", "*.shop.svc.cluster.local"), SERVICE], "service"),
+        # short names are of the rule's own namespace; with one dot they are nobody's
+        ([named("short", "shop", "web")], "short"),
+        ([named("short", "front", "web")], ""),
+        ([named("dotted", "front", "web.shop")], ""),
+    ],
+)
+def test_where_it_is_found(given: list[Plain], wanted: str) -> None:
+    assert follows(*given) == wanted
+    assert follows(*reversed(given)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ([named("private", "shop", exportTo=["."])], ""),
+        ([named("private", "shop", exportTo=["shop"])], ""),
+        ([named("shown", "shop", exportTo=["front"])], "shown"),
+        ([named("public", "shop", exportTo=["*"])], "public"),
+        ([named("other", "shop", exportTo=["other"]), MESH], "mesh"),
+        # within its own namespace a rule holds, whomever it is exported to
+        ([named("own", "front", exportTo=["other"])], "own"),
+        ([named("private", ROOT, exportTo=["."])], ""),
+    ],
+)
+def test_to_whom_it_is_exported(given: list[Plain], wanted: str) -> None:
+    assert follows(*given) == wanted
+
+
+def test_a_client_in_the_root_namespace_follows_the_private_rules_there_first() -> None:
+    private = named("private", ROOT, "*", exportTo=["."])
+    assert follows(private, MESH, SERVICE, client=ROOT) == "private"
+    assert follows(MESH, SERVICE, client=ROOT) == "service"
+    assert follows(MESH, client=ROOT) == "mesh"
+
+
+def test_a_rule_for_chosen_workloads_holds_in_its_own_namespace_alone() -> None:
+    chosen = named("chosen", "front", workloadSelector={"matchLabels": {"app": "a"}})
+    assert follows(chosen, CLIENT, labels={"app": "a"}) == "chosen"
+    assert follows(chosen, CLIENT, labels={"app": "b"}) == "client"
+    assert follows(chosen, SERVICE, labels={"app": "b"}) == "", "a host that is found ends the search"
+    assert follows(named("chosen", "shop", workloadSelector={"matchLabels": {"app": "a"}}), labels={"app": "a"}) == ""
+
+
+def test_rules_for_one_host_are_put_together_the_oldest_first() -> None:
+    old = dict(rule("shop", HOST, name="old", subsets=[{"name": "v1", "labels": {"v": "1"}}]))
+    old["metadata"] = {"name": "old", "namespace": "shop", "creationTimestamp": "2026-01-01T00:00:00Z"}
+    new = dict(rule("shop", HOST, tls("DISABLE"), name="a-new", subsets=[{"name": "v2", "labels": {"v": "2"}}]))
+    new["metadata"] = {"name": "a-new", "namespace": "shop", "creationTimestamp": "2026-02-01T00:00:00Z"}
+    found = rules(new, old).followed(HOST, "shop", "front", {})
+    assert found is not None
+    assert found.rule.name == "old"
+    assert [s.name for _, _, s in found.subsets] == ["v1", "v2"]
+    (said,) = settings(found, 80, {})
+    assert [str(e) for e in said.decided_by] == ["DestinationRule shop/a-new spec.trafficPolicy.tls mode: DISABLE"]
+
+
+def test_a_name_with_a_dot_stands_as_it_is() -> None:
+    assert qualified("web", "shop") == HOST
+    assert qualified("web.shop", "front") == "web.shop"
+    assert qualified("*", "shop") == "*"
