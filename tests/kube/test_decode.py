@@ -166,7 +166,7 @@ def test_without_nulls_drops_fields_and_empties_elements() -> None:
     [
         ("istio", {"mesh": "rootNamespace: mesh", "meshNetworks": "networks: {}"}, {"mesh": "rootNamespace: mesh"}),
         ("istio-1-30", {"mesh": "trustDomain: prod"}, {"mesh": "trustDomain: prod"}),
-        ("istio-ca-root-cert", {"root-cert.pem": "PEM"}, {"root-cert.pem": "PEM"}),
+        ("istio-ca-root-cert", {"root-cert.pem": "not a certificate", "ca-key.pem": "hunter2"}, {}),
         ("istio-grafana", {"grafana.ini": "password = hunter2"}, {}),
         ("linkerd-config", {"values": "clusterNetworks: 10.0.0.0/8"}, {"values": "clusterNetworks: 10.0.0.0/8"}),
         ("cilium-config", {"enable-wireguard": "true", "cluster-name": "x"}, {"enable-wireguard": "true"}),

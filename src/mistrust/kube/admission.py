@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import msgspec
+from msgspec import field
+
 from mistrust.kube.meta import Object, Value
+from mistrust.kube.pem import Withheld, certificates_of
 from mistrust.kube.selectors import LabelSelector
 
 
@@ -15,7 +19,21 @@ class WebhookService(Value, frozen=True, gc=False):
     namespace: str = ""
 
 
-class WebhookClient(Value, frozen=True, gc=False):
+class Bundled(Value, frozen=True, gc=False):
+    """A part with a `caBundle`: the certificates that the other side is checked against."""
+
+    ca_bundle: str = ""
+    """Certificates as PEM; empty where there are none, or it is `withheld`."""
+    withheld: Withheld | None = field(name="mistrust.dev/withheld", default=None)
+
+    def __post_init__(self) -> None:
+        if self.ca_bundle:
+            text, why = certificates_of(self.ca_bundle)
+            msgspec.structs.force_setattr(self, "ca_bundle", text)
+            msgspec.structs.force_setattr(self, "withheld", why)
+
+
+class WebhookClient(Bundled, frozen=True, gc=False):
     """Where a webhook is."""
 
     service: WebhookService | None = None
@@ -68,11 +86,12 @@ class ValidatingAdmissionPolicy(Object, frozen=True, gc=False):
     NAMESPACED: ClassVar[bool] = False
 
 
-class APIServiceSpec(Value, frozen=True, gc=False):
+class APIServiceSpec(Bundled, frozen=True, gc=False):
     """`spec` of an APIService."""
 
     group: str = ""
     service: WebhookService | None = None
+    insecure_skip_tls_verify: bool = field(name="insecureSkipTLSVerify", default=False)
 
 
 class APIService(Object, frozen=True, gc=False):
@@ -91,12 +110,26 @@ class ResourceNames(Value, frozen=True, gc=False):
     kind: str = ""
 
 
+class ConversionWebhook(Value, frozen=True, gc=False):
+    """`spec.conversion.webhook`."""
+
+    client_config: WebhookClient = WebhookClient()
+
+
+class Conversion(Value, frozen=True, gc=False):
+    """How objects of one version become those of another."""
+
+    strategy: str = ""
+    webhook: ConversionWebhook | None = None
+
+
 class DefinitionSpec(Value, frozen=True, gc=False):
     """`spec` of a CustomResourceDefinition; schemas are not read."""
 
     group: str = ""
     names: ResourceNames = ResourceNames()
     scope: str = ""
+    conversion: Conversion | None = None
 
 
 class CustomResourceDefinition(Object, frozen=True, gc=False):

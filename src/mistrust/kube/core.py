@@ -9,6 +9,7 @@ import msgspec
 from msgspec import field
 
 from mistrust.kube.meta import Object, Value
+from mistrust.kube.pem import Withheld, certificates_in, certificates_of, without_credentials, without_private_keys
 from mistrust.kube.pods import CSIVolume, HostPath, NamedRef
 
 
@@ -77,11 +78,48 @@ class ServiceAccount(Object, frozen=True, gc=False):
     image_pull_secrets: tuple[NamedRef, ...] = ()
 
 
+CERTIFICATE_KEYS = frozenset(
+    {
+        "tls.crt", "ca.crt", "root-cert.pem", "cert-chain.pem", "ca-cert.pem", "ca.pem", "crt.pem", "ca-bundle.crt",
+        "cert", "cacert",
+    }
+)  # fmt: skip
+"""Keys under which certificates are kept: kubernetes.io/tls, cert-manager, Istio, Linkerd."""
+
+
 class Secret(Object, frozen=True, gc=False):
-    """A Secret without its data: nothing of it enters the model."""
+    """A Secret without its data: of it only public certificates, under keys that are made for them, enter the model."""
 
     KIND: ClassVar[str] = "Secret"
     type: str = "Opaque"
+    data: Mapping[str, object] = {}
+    """Always empty; it is dropped when the Secret is decoded, as is `stringData`."""
+    string_data: Mapping[str, object] = {}
+    certificates: Mapping[str, str] = field(name="mistrust.dev/certificates", default={})
+    """Certificates as PEM, by key."""
+    withheld: Mapping[str, Withheld] = field(name="mistrust.dev/withheld", default={})
+    """The keys for certificates whose value is none, and why."""
+
+    def __post_init__(self) -> None:
+        if not (self.data or self.string_data or self.certificates):
+            return
+        found, withheld = {}, {k: w for k, w in self.withheld.items() if k in CERTIFICATE_KEYS}
+        told = {**self.data, **self.certificates}
+        for key in sorted(CERTIFICATE_KEYS & (told.keys() | self.string_data.keys())):
+            if isinstance(value := self.string_data.get(key), str):
+                text, why = certificates_in(value)
+            elif isinstance(value := told.get(key), str):
+                text, why = certificates_of(value)
+            else:
+                continue
+            if text:
+                found[key] = text
+            if why and value:
+                withheld[key] = why
+        msgspec.structs.force_setattr(self, "data", {})
+        msgspec.structs.force_setattr(self, "string_data", {})
+        msgspec.structs.force_setattr(self, "certificates", found)
+        msgspec.structs.force_setattr(self, "withheld", withheld)
 
 
 READ_DATA: tuple[tuple[str, str], ...] = (
@@ -105,11 +143,28 @@ class ConfigMap(Object, frozen=True, gc=False):
 
     KIND: ClassVar[str] = "ConfigMap"
     data: Mapping[str, str] = {}
+    withheld: Mapping[str, Withheld] = field(name="mistrust.dev/withheld", default={})
+    """The keys whose value was not taken, or not whole, and why."""
 
     def __post_init__(self) -> None:
-        if self.data:
-            kept = {k: v for k, v in self.data.items() if reads_data(self.name, k)}
-            msgspec.structs.force_setattr(self, "data", kept)
+        if not self.data:
+            return
+        kept, withheld = {}, dict(self.withheld)
+        for key, value in self.data.items():
+            if reads_data(self.name, key):
+                text, why = _public(key, value)
+                if text:
+                    kept[key] = text
+                if why:
+                    withheld[key] = why
+        msgspec.structs.force_setattr(self, "data", kept)
+        msgspec.structs.force_setattr(self, "withheld", withheld)
+
+
+def _public(key: str, value: str) -> tuple[str, Withheld | None]:
+    if key in CERTIFICATE_KEYS:
+        return certificates_in(value)
+    return without_credentials(value) if key == "kubeconfig" else without_private_keys(value)
 
 
 def reads_data(name: str, key: str) -> bool:
