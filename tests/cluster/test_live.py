@@ -10,8 +10,11 @@ from mistrust.cluster.refusal import ForbiddenError
 from mistrust.kube.core import ConfigMap
 from mistrust.kube.meta import Metadata
 from mistrust.kube.snapshot import Gap
+from tests.certificates import made
 
 MAPS = Resource("", "v1", "configmaps", "ConfigMap", True, ("get", "list"))
+
+ROOT = made("root", ca=True)
 
 
 def named(namespace: str, name: str) -> ConfigMap:
@@ -24,7 +27,8 @@ def test_only_configmaps_with_data_that_is_read_are_fetched_and_copies_once() ->
     def get(path: str) -> bytes:
         heard.append(path)
         *_, namespace, _, name = path.split("/")
-        data = {"mesh" if name == "istio" else "root-cert.pem": "said", "password": "hunter2"}
+        said = ("mesh", "said") if name == "istio" else ("root-cert.pem", ROOT.pem)
+        data = {said[0]: said[1], "password": "hunter2"}
         return json.dumps({"metadata": {"name": name, "namespace": namespace}, "data": data}).encode()
 
     listed = [
@@ -41,7 +45,7 @@ def test_only_configmaps_with_data_that_is_read_are_fetched_and_copies_once() ->
     ]
     assert [o.data for o in found if isinstance(o, ConfigMap)] == [
         {"mesh": "said"},
-        {"root-cert.pem": "said"},
+        {"root-cert.pem": ROOT.pem},
         {},
         {},
     ]

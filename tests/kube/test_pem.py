@@ -209,7 +209,7 @@ def test_a_ca_bundle(value, kept, why):
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingWebhookConfiguration
 metadata: {{name: w}}
-webhooks: [{{name: a, clientConfig: {{caBundle: "{value}", service: {{name: s, namespace: n}}}}}}]
+webhooks: [{{name: a, clientConfig: {{caBundle: "{value}", service: {{name: s, namespace: web}}}}}}]
 ---
 apiVersion: apiregistration.k8s.io/v1
 kind: APIService
