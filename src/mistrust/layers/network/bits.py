@@ -12,7 +12,7 @@ from typing import Protocol, Self
 
 WIDTH = 1024
 """Numbers in one piece of a `Sparse` set."""
-DENSE = 1 << 14
+DENSE = 1 << 15
 """Up to so many numbers in all, sets are integers."""
 _FEW = 48
 _DIGITS = bytes(1 if byte == ord("1") else 0 for byte in range(256))

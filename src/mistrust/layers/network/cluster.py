@@ -12,7 +12,7 @@ from mistrust.kube.core import Node
 from mistrust.kube.endpoints import Endpoint
 from mistrust.kube.selectors import matches
 from mistrust.layers.network.addresses import FAMILIES, cidr
-from mistrust.layers.network.bits import Space, has
+from mistrust.layers.network.bits import Space
 from mistrust.layers.network.classes import Keys, group, mentions
 from mistrust.layers.network.legs import Legs
 from mistrust.layers.network.lines import Line, Ranges
@@ -20,7 +20,7 @@ from mistrust.layers.network.policies import Policies
 from mistrust.layers.network.profile import UPSTREAM, Profile
 from mistrust.layers.network.rules import Statement
 from mistrust.layers.network.selectors import Selection, machines, plain
-from mistrust.layers.network.solve import Row, widened
+from mistrust.layers.network.solve import Row
 
 Ties = Literal["forward", "backward"]
 """Order of cluster-wide policies with one priority, by kind and name; the API leaves it undefined."""
@@ -69,35 +69,20 @@ class Cluster:
         self.base = len(self.keys)
         size = self.base + self.addresses.count
         self.selection = Selection(Space(size), self.keys, self.base, self.addresses, question.nodes)
-        names = [k.named for k in self.keys]
-        self.may = Legs(said, self.selection, self.ports, names, size, sure=False)
-        self._said, self._names, self._size = said, names, size
+        self.may = Legs(said, self.selection, self.ports, self.keys, sure=False)
+        self._said = said
         self._sure: Legs | None = None
-        self._near_rows: dict[tuple[int, bool], Row] = {}
 
     @property
     def sure(self) -> Legs:
         """What is surely allowed, worked out when it is first asked for."""
         if self._sure is None:
-            self._sure = Legs(self._said, self.selection, self.ports, self._names, self._size, sure=True)
+            self._sure = Legs(self._said, self.selection, self.ports, self.keys, sure=True)
         return self._sure
 
     def row(self, destination: int, *, sure: bool = False) -> Row:
-        """Who may come in to a class; a node and its own pods may always, and who shares a node is not known here."""
-        if sure:
-            return self.sure.row(destination)
-        row = self.may.row(destination)
-        s = self.selection
-        if not s.free or not self._said:
-            return row
-        free = has(s.free, destination)
-        if not free and not has(s.selectable, destination):
-            return row
-        key = id(row), free
-        near = self._near_rows.get(key)
-        if near is None:
-            near = self._near_rows[key] = widened(row, s.selectable if free else s.free, self.may.every)
-        return near
+        """Who may come in to a class, or surely may; a node and its own pods may always, if they are such."""
+        return self.sure.row(destination) if sure else self.may.row(destination, near=bool(self._said))
 
     def told(self, mask: int) -> Ports:
         """A set of parts of the line of ports, as ports."""

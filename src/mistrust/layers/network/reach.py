@@ -180,6 +180,10 @@ class Reach:
         ingress, egress = self._cluster.may.isolated
         return has(ingress.must, cls), has(egress.must, cls)
 
+    def told_apart(self, numbers: Sequence[int]) -> Reach:
+        """The same answers, with no class for endpoints of different numbers."""
+        return Reach(msgspec.structs.replace(self._question, apart=tuple(numbers)))
+
     def with_pod(self, pod: Endpoint, apart: int = 0) -> Reach:
         """The same cluster with one more endpoint, which comes last."""
         q = self._question

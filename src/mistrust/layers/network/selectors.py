@@ -13,7 +13,7 @@ from mistrust.layers.network.addresses import IPV4, place
 from mistrust.layers.network.bits import Bits, Space
 from mistrust.layers.network.classes import Key, Labels
 from mistrust.layers.network.lines import Line, Ranges
-from mistrust.layers.network.rules import Chosen, Peer, Selector
+from mistrust.layers.network.rules import Addresses, Chosen, Peer, Selector
 
 EVERY_IPV4: Ranges = (IPV4,)
 
@@ -75,7 +75,7 @@ class Selection:
     """Every selector and peer of one cluster, evaluated once."""
 
     def __init__(self, space: Space, keys: Sequence[Key], base: int, addresses: Line, nodes: Sequence[Node]) -> None:
-        self.space, self._base, self._addresses, self._nodes = space, base, addresses, nodes
+        self.space, self.base, self.addresses, self._nodes = space, base, addresses, nodes
         self.pods = space.run(0, len(keys))
         self.blocks = space.run(base, base + addresses.count)
         self.everyone = self.pods | self.blocks
@@ -88,24 +88,17 @@ class Selection:
         self._spaces = Index(space, self.selectable, ((c, k.spaces) for c, k in enumerate(keys) if not k.host))
         self._unseen = space.of(c for c, k in enumerate(keys) if not k.seen)
         homes: dict[str, list[int]] = {}
-        held: dict[int, list[int]] = {}
-        adrift: list[int] = []
-        several: list[tuple[int, tuple[int, ...]]] = []
+        held: dict[tuple[int, ...] | None, list[int]] = {}
         for c, k in enumerate(keys):
             if k.home and not k.host:
                 homes.setdefault(k.home, []).append(c)
-            if k.blocks is None:
-                adrift.append(c)
-            elif len(k.blocks) == 1:
-                held.setdefault(k.blocks[0], []).append(c)
-            elif k.blocks:
-                several.append((c, k.blocks))
+            if k.blocks != ():
+                held.setdefault(k.blocks, []).append(c)
         self._homes = {name: space.of(ids) for name, ids in homes.items()}
-        self._held = {block: space.of(ids) for block, ids in held.items()}
-        self._adrift, self._several = space.of(adrift), several
+        self._held = {home: space.of(ids) for home, ids in held.items()}
+        self._every_ipv4 = addresses.mask(EVERY_IPV4)
         self._chosen: dict[Chosen, Pair] = {}
         self._peers: dict[Peer, Pair] = {}
-        self._addressed: dict[Ranges, Pair] = {}
 
     def chosen(self, c: Chosen) -> Pair:
         """The pods that a selector chooses."""
@@ -140,25 +133,27 @@ class Selection:
         if peer.chosen is not None:
             return self.chosen(peer.chosen)
         if peer.addresses is not None:
-            return self._at(peer.addresses.ranges)
+            return self._at(self.mask(peer.addresses))
         if peer.machines is not None:
             return self._on(peer.machines.labels)
         return Pair(self.space.none, self.blocks if peer.names else self.everyone)
 
-    def _at(self, ranges: Ranges) -> Pair:
-        mask = self._addresses.mask(ranges)
-        must = self.space.shifted(mask, self._base)
-        for block, classes in self._held.items():
-            if mask >> block & 1:
-                must = must | classes
-        may = must | self._adrift
-        if ranges == EVERY_IPV4:
-            must = may
-        for c, blocks in self._several:  # a connection uses one of the addresses
-            inside = [mask >> b & 1 for b in blocks]
-            if any(inside):
-                one = self.space.of((c,))
-                may, must = may | one, must | one if all(inside) else must
+    def mask(self, addresses: Addresses) -> int:
+        """The blocks of a range."""
+        return self.addresses.mask(addresses.ranges)
+
+    def inside(self, home: tuple[int, ...] | None, mask: int) -> tuple[bool, bool]:
+        """Are the blocks of a pod surely, and possibly, in a set of blocks? A connection uses one of its addresses."""
+        if home is None:
+            return mask == self._every_ipv4, True
+        held = [bool(mask >> b & 1) for b in home]
+        return any(held) and all(held), any(held)
+
+    def _at(self, mask: int) -> Pair:
+        must = may = self.space.shifted(mask, self.base)
+        for home, classes in self._held.items():
+            surely, maybe = self.inside(home, mask)
+            must, may = must | classes if surely else must, may | classes if maybe else may
         return Pair(must, may)
 
     def _on(self, labels: Selector) -> Pair:
@@ -166,7 +161,7 @@ class Selection:
             return Pair(self.space.none, self.blocks | self.hosts)
         wanted = plain(labels)
         places = machines(n for n in self._nodes if matches(wanted, n.metadata.labels))
-        found = self.space.shifted(self._addresses.mask(places), self._base)
+        found = self.space.shifted(self.addresses.mask(places), self.base)
         return Pair(found, found | self.hosts)
 
 

@@ -30,13 +30,14 @@ class Match(msgspec.Struct, frozen=True, gc=False):
     sources: Pair
 
 
-def union(items: Iterable[tuple[int, Bits]], every: int, none: Bits) -> Row:
-    """The sources that some item (ports, sources) gives, for every port of `every`."""
+def union(items: Iterable[tuple[int, Bits]], every: int, base: Bits) -> Row:
+    """The sources that some item (ports, sources) gives, and those of `base`, for every port of `every`."""
     by_ports: dict[int, Bits] = {}
     for ports, sources in items:
         held = by_ports.get(ports)
         by_ports[ports] = sources if held is None else held | sources
-    base = by_ports.pop(every, none)
+    if every in by_ports:
+        base = base | by_ports.pop(every)
     by_part: dict[int, Bits] = {}
     for ports, sources in by_ports.items():
         for part in members(ports):
@@ -51,17 +52,15 @@ def union(items: Iterable[tuple[int, Bits]], every: int, none: Bits) -> Row:
     return row
 
 
-def widened(row: Row, more: Bits, every: int) -> Row:
-    """The row with more sources for every port."""
-    out: Row = {}
-    rest = every
-    for sources, ports in row.items():
-        both = sources | more
-        out[both] = out.get(both, 0) | ports
-        rest &= ~ports
-    if rest:
-        out[more] = out.get(more, 0) | rest
-    return out
+def joined(a: Row, b: Row) -> Row:
+    """What either allows; both speak of the same ports."""
+    row: Row = {}
+    for sources, ports in a.items():
+        for others, more in b.items():
+            if both := ports & more:
+                left = sources | others if sources and others else sources or others
+                row[left] = row.get(left, 0) | both
+    return row
 
 
 def crossed(a: Row, b: Row) -> Row:
@@ -72,15 +71,6 @@ def crossed(a: Row, b: Row) -> Row:
             if (both := ports & more) and (left := sources & others):
                 row[left] = row.get(left, 0) | both
     return row
-
-
-def limited(row: Row, limit: Bits) -> Row:
-    """The row for the sources in `limit` only; parts without sources are left out."""
-    out: Row = {}
-    for sources, ports in row.items():
-        if left := sources & limit:
-            out[left] = out.get(left, 0) | ports
-    return out
 
 
 def possible(matches: Sequence[Match], network: Row, isolated: Pair, everyone: Bits) -> Row:
