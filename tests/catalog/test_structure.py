@@ -13,6 +13,7 @@ from mistrust.layers.identity.index import rbac
 from mistrust.layers.pods.escapes.escape import Power
 from mistrust.layers.pods.escapes.every import escapes
 from mistrust.paths.attack import CLUSTER_ADMIN, INTERNET, attack
+from mistrust.paths.network import network_of
 from mistrust.paths.path import Foothold
 from mistrust.paths.step import Example, Gain, Step
 
@@ -22,6 +23,7 @@ BETWEEN = {
     "pods-of-the-node": (Foothold("pod", "Pod shop/attacker"), Foothold("identity", "ServiceAccount ops/agent")),
     "kubelet-identity": (Foothold("node-identity", "worker-1"), Foothold("identity", "ServiceAccount ops/agent")),
     "control-plane-keys": (Foothold("pod", "Pod shop/attacker"), CLUSTER_ADMIN),
+    "neighbour-over-network": (Foothold("pod", "Pod shop/attacker"), Foothold("pod", "Pod ops/db")),
     "exposed-workload": (INTERNET, Foothold("identity", "ServiceAccount shop/default")),
 }
 """For what the attack graph draws: where the attacker is, and what the entry leads to."""
@@ -49,7 +51,7 @@ def follows(entry: Step, example: Example) -> bool:
     cluster = surroundings(example)
     if entry.id in BETWEEN:
         start, target = BETWEEN[entry.id]
-        return attack(cluster, rbac(cluster), (), [start], [target]).pairs > 0
+        return attack(cluster, rbac(cluster), (), [start], [target], network=network_of(cluster)).pairs > 0
     attacker = next(w for w in cluster.workloads if w.ref.name == "attacker")
     return any(
         e.code == entry.code and (e.power is Power.NODE or entry.gains is not Gain.NODE)

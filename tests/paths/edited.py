@@ -16,6 +16,9 @@ def edited(objects: list[Plain], edits: Iterable[Edit]) -> list[Plain]:
     changed: list[Plain | None] = list(copy.deepcopy(objects))
     for edit in edits:
         at = edit.origin.document
+        if not edit.path and edit.op == "add":
+            changed.append(yaml.safe_load(edit.value))
+            continue
         if not edit.path:
             assert edit.op == "remove"
             changed[at] = None

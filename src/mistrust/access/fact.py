@@ -19,7 +19,7 @@ class Edit(msgspec.Struct, frozen=True, gc=False):
     ref: Ref
     origin: Origin
     op: Literal["set", "remove", "add"]
-    """`add` appends to the list at `path`."""
+    """`add` appends to the list at `path`; with an empty path it is a new object."""
     path: FieldPath = ()
     value: str = ""
     """The new value as a line of YAML in flow style (`false`, `["ALL"]`, `{drop: ["ALL"]}`); empty for `remove`."""

@@ -18,11 +18,13 @@ from mistrust.paths.graph import Key
 from mistrust.paths.hops import cost, foothold, hops
 from mistrust.paths.inventory import is_control_plane
 from mistrust.paths.labels import Labels
+from mistrust.paths.neighbours import NEIGHBOUR
+from mistrust.paths.network import Network
 from mistrust.paths.path import Fixes, Foothold, Path, Paths
 from mistrust.paths.reach import Toward
 from mistrust.paths.region import region
 from mistrust.paths.step import Gain, Step
-from mistrust.paths.structure import NODE_TARGET
+from mistrust.paths.structure import CARRIED, NODE_TARGET
 from mistrust.paths.terrain import Terrain, terrain, unseen
 from mistrust.paths.ways import Ways
 
@@ -45,6 +47,7 @@ def attack(
     protected: Iterable[Ref] = (),
     costs: Costs | None = None,
     seconds: float = 30.0,
+    network: Network | None = None,
 ) -> Paths:
     """The shortest path of every (start, target) pair, and the smallest set of changes that leaves none.
 
@@ -57,9 +60,13 @@ def attack(
     are never changed, nor is what Kubernetes itself brings; `costs` weigh the changes. `seconds` limits the search for
     the smallest set: an answer not proven by then says so. The order of the objects does not change the answer.
 
+    With a `network` a path needs its network leg: a door that the policies leave open, a way to the API server for
+    whoever uses a token in its pod, and from pod to pod a port that is let in. Where every start is some pod, each
+    stands for itself alone, and none goes on to another. Without it doors are open, and no pod gets to another.
+
     Raises `UsageError` for a start or target that the snapshot does not have.
     """
-    land, ways, goals = survey(snapshot, index, steps, starts, targets, inside)
+    land, _, goals = survey(snapshot, index, steps, starts, targets, inside, network)
     outer = [(goal, start) for goal in goals for start in goal.starts if not start.inside]
     inner = [(goal, start) for goal in goals for start in goal.starts if start.inside]
     begin = _starts(land, starts, inside)
@@ -67,15 +74,15 @@ def attack(
     smallest = NOTHING
     if found:
         labels = Labels(land, index.defaults, frozenset(protected), costs or Costs())
-        pairs = [(g.toward, [s.node for g2, s in found if g2 is g]) for g in goals]
-        smallest = fixes(region(ways, pairs), labels, seconds)
+        pairs = [(g.toward, own) for g in goals if (own := [s.node for g2, s in found if g2 is g])]
+        smallest = fixes(region(found[0][0].toward.ways, pairs), labels, seconds)
     return Paths(
         paths=_shortest(land, found, limit),
         pairs=len(found),
         starts=len({start.node for _, start in found}),
         targets=tuple(dict.fromkeys(str(t) for t in targets)),
         fixes=smallest,
-        unknown=(*unseen(snapshot, index), *_unknown_groups((*starts, *inside))),
+        unknown=(*unseen(snapshot, index), *_unknown_groups((*starts, *inside)), *_carried(land, goals)),
         searched=sum(not s.inside for s in begin),
         inside=_shortest(land, inner, limit) if outer else (),
         taken=len({start.node for _, start in inner}),
@@ -99,10 +106,12 @@ class Start(msgspec.Struct, frozen=True, order=True):
 
 
 class Goal(msgspec.Struct, frozen=True):
-    """One target, and the starts that reach it."""
+    """One target, some starts, and those of them that reach it."""
 
     target: Foothold
     toward: Toward
+    asked: tuple[Start, ...]
+    """The starts that were looked at."""
     starts: tuple[Start, ...]
 
 
@@ -113,19 +122,52 @@ def survey(
     starts: Sequence[Foothold],
     targets: Sequence[Foothold],
     inside: Sequence[Foothold] = (),
+    network: Network | None = None,
 ) -> tuple[Terrain, Ways, tuple[Goal, ...]]:
-    """The graph, and for each target the starts that reach it; `attack` says what the arguments are."""
+    """The graph, and for each target the starts that reach it, those inside apart; `attack` explains the arguments."""
     wanted = [Gain(t.kind) for t in targets if t.kind in set(Gain)]
     secrets: list[Key] = [("secret", *t.name.split("/", 1)) for t in targets if t.kind == "secrets" and "/" in t.name]
     asked = [principal(f.name) for f in (*starts, *inside, *targets) if f.kind == "identity"]
-    land = terrain(snapshot, index, steps, wanted=wanted, secrets=secrets, identities=asked)
-    ways, begin = Ways(land.graph), _starts(land, starts, inside)
+    land = terrain(snapshot, index, steps, wanted=wanted, secrets=secrets, identities=asked, net=network)
+    begin = _starts(land, starts, inside)
+    every = Ways(land.graph, _edges(land, CARRIED))
+    alone = every.without(_edges(land, NEIGHBOUR))
+    outer, inner = (alone if all(s == ANY_POD for s in some) else every for some in (starts, inside))
     goals: list[Goal] = []
     for target in targets:
-        toward = Toward(ways, _nodes(land, target))
-        reaching = toward.reaching([s.node for s in begin]) - toward.targets
-        goals.append(Goal(target, toward, tuple(s for s in begin if s.node in reaching)))
-    return land, ways, tuple(goals)
+        nodes = _nodes(land, target)
+        known: dict[bool, Toward] = {}
+        for ways, within in ((outer, False), (inner, True)):
+            looked = tuple(s for s in begin if s.inside is within)
+            if looked:
+                toward = known[ways is every] = known.get(ways is every) or Toward(ways, nodes)
+                reaching = toward.reaching([s.node for s in looked]) - toward.targets
+                goals.append(Goal(target, toward, looked, tuple(s for s in looked if s.node in reaching)))
+    return land, outer, tuple(goals)
+
+
+def _edges(land: Terrain, name: str) -> list[int]:
+    """The edges that are there for a reason."""
+    graph = land.graph
+    reasons = {i for i, r in enumerate(graph.reasons) if r.name == name}
+    return [e for e, r in enumerate(graph.reason) if r in reasons] if reasons else []
+
+
+def _carried(land: Terrain, goals: Sequence[Goal]) -> Iterator[str]:
+    """What stolen tokens would be worth outside of their pods: no policy of the cluster decides about that."""
+    carried = _edges(land, CARRIED)
+    if not carried:
+        return
+    further: set[int] = set()
+    for goal in goals:
+        ways = Ways(land.graph, goal.toward.ways.cut.difference(carried))
+        reaching = Toward(ways, goal.toward.targets).reaching([s.node for s in goal.asked])
+        further |= reaching - {s.node for s in goal.starts}
+    if further:
+        yield (
+            f"{len(further)} of the starts lead to a target if a token is carried off to where the API server answers: "
+            "policies keep only its own pod from there"
+        )
 
 
 def _starts(land: Terrain, starts: Iterable[Foothold], inside: Iterable[Foothold] = ()) -> tuple[Start, ...]:

@@ -9,7 +9,8 @@ import msgspec
 from mistrust.access.evidence import Evidence, at
 from mistrust.access.fact import Edit
 from mistrust.kube.core import Namespace
-from mistrust.kube.meta import Object
+from mistrust.kube.meta import Object, Ref
+from mistrust.kube.network import NetworkPolicy
 from mistrust.kube.rbac import ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding
 from mistrust.layers.identity.index import summary
 from mistrust.layers.pods.escapes.escape import Escape, Power
@@ -18,9 +19,11 @@ from mistrust.layers.pods.template import ordered, place
 from mistrust.paths.labels import Label, Labels, refused
 from mistrust.paths.narrowing import narrowed
 from mistrust.paths.path import Change
+from mistrust.paths.shielding import shield, written
 from mistrust.paths.step import Need
 
 OWNER = "needs owner"
+NEEDED = f"{OWNER}: find out first who uses it, and let them in"
 SHOWN = 3
 """How many parts a title names before it counts the rest."""
 
@@ -53,6 +56,8 @@ def _change(labels: Labels, numbers: Sequence[int]) -> Change:
             return _subjects(labels, numbers, o)
         case "namespace":
             return _namespace(labels, numbers, o)
+        case "network":
+            return _network(labels, numbers, first)
         case _:
             return _pod(labels, numbers, first)
 
@@ -109,6 +114,17 @@ def _namespace(labels: Labels, numbers: Sequence[int], o: Object) -> Change:
     edits = (Edit(o.ref, o.origin, "set", ("metadata", "labels", ENFORCE), "baseline"),) if shown else ()
     title = f"{o.ref}: enforce Pod Security baseline"
     return _made(labels, numbers, o, title, edits, (at(o, "metadata.labels"),) if shown else (), note)
+
+
+def _network(labels: Labels, numbers: Sequence[int], label: Label) -> Change:
+    inv = labels.terrain.inv
+    w = inv.workloads[label.index]
+    policy = shield(inv, w)
+    ref = Ref(NetworkPolicy.GROUP, NetworkPolicy.KIND, w.namespace, policy.metadata.name)
+    edits = (Edit(ref, w.source.origin, "add", (), written(policy)),)
+    title = f"NetworkPolicy for {w.ref}: let in only who needs it"
+    evidence = (at(w.source, *place(w).above, "metadata.labels"),)
+    return _made(labels, numbers, w.source, title, edits, evidence, NEEDED)
 
 
 def _pod(labels: Labels, numbers: Sequence[int], label: Label) -> Change:

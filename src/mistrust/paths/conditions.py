@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 from mistrust.kube.admission import CustomResourceDefinition
 from mistrust.kube.errors import InputError
-from mistrust.kube.pods import PodSpec
 from mistrust.kube.snapshot import Scope
 from mistrust.layers.identity.index import AnyBinding
 from mistrust.layers.pods.admission import Enforced
@@ -21,7 +20,7 @@ SECRET_TOKENS = "token-secret"  # noqa: S105
 DANGLING = "dangling-role"
 IN_NAMESPACE = (PRIVILEGED_PODS, SECRET_TOKENS, DANGLING)
 FORMS = ("kind:", "object:", "annotation:", "pod:")
-POD_FORMS = ("pod:host-network", "pod:host-pid", "pod:host-path=")
+POD_FORMS = ("pod:host-network", "pod:host-pid", "pod:host-path=", "pod:reaches-metadata", "pod:beside-plaintext")
 
 Answer = str | None
 
@@ -76,8 +75,9 @@ class Conditions:
         found = self.inv.accounts.get(account)
         return "" if found is not None and where.removeprefix("annotation:") in found.metadata.annotations else None
 
-    def of_pod(self, where: str, spec: PodSpec) -> Answer:
-        """`pod:` on the acting pod; other conditions hold here."""
+    def of_pod(self, where: str, i: int) -> Answer:
+        """`pod:` on the acting pod, by its number in the inventory; other conditions hold here."""
+        spec, legs = self.inv.workloads[i].spec, self.inv.legs
         match where.partition("="):
             case ("pod:host-network", _, _):
                 return "" if spec.host_network else None
@@ -85,6 +85,10 @@ class Conditions:
                 return "" if spec.host_pid else None
             case ("pod:host-path", _, path):
                 return "" if any(v.host_path and inside(path, v.host_path.path) for v in spec.volumes) else None
+            case ("pod:reaches-metadata", _, _):
+                return "" if legs.asks_metadata(i) else None
+            case ("pod:beside-plaintext", _, _):
+                return "" if legs.overhears(i) else None
             case _:
                 return ""
 

@@ -28,6 +28,8 @@ class Costs(msgspec.Struct, frozen=True):
     namespace: float = 2.5
     refused: float = 5.0
     """Added for a namespace whose own pods would no longer be admitted."""
+    network: float = 8.0
+    """A new NetworkPolicy: who uses the connection has to be found out first."""
     by_hand: float = 2.0
     """Added where no edit is known and a person has to find one."""
     system: float = 6.0

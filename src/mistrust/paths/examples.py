@@ -8,6 +8,7 @@ from mistrust.kube.core import Secret
 from mistrust.kube.decode import from_plain
 from mistrust.kube.errors import InputError
 from mistrust.kube.meta import Object
+from mistrust.kube.network import NetworkPolicy
 from mistrust.kube.problem import Origin, Problem
 from mistrust.kube.rbac import ClusterRole, Role
 from mistrust.kube.snapshot import Scope, Snapshot, snapshot
@@ -15,6 +16,7 @@ from mistrust.kube.version import parse_version
 from mistrust.layers.identity.index import rbac
 from mistrust.layers.identity.subjects import NODE
 from mistrust.paths.graph import Key
+from mistrust.paths.network import network_of
 from mistrust.paths.powers import STEP
 from mistrust.paths.reach import Toward
 from mistrust.paths.step import Example, Step
@@ -34,7 +36,8 @@ def evaluate(step: Step, example: Example) -> bool:
     """
     found = surroundings(step, example)
     secrets: list[Key] = [("secret", s.namespace, s.name) for s in found.of(Secret)]
-    land = terrain(found, rbac(found), [step], wanted=[step.gains], secrets=secrets)
+    net = network_of(found) if found.of(NetworkPolicy) else None
+    land = terrain(found, rbac(found), [step], wanted=[step.gains], secrets=secrets, net=net)
     graph = land.graph
     actors = [graph.ids[key] for key in _actors(land, step) if key in graph.ids]
     others = [-1 - i for i in range(len(graph.joints))]

@@ -14,15 +14,17 @@ from mistrust.layers.pods.template import place
 from mistrust.paths import structure
 from mistrust.paths.graph import MILLI, Graph, Key, Reason
 from mistrust.paths.inventory import nodes_of
+from mistrust.paths.neighbours import NEIGHBOUR, SENDS
 from mistrust.paths.path import Foothold, Hop
 from mistrust.paths.powers import ANY_ROLE, HOLDS, STEP, Powers
 from mistrust.paths.proofs import Met, Proofs
 from mistrust.paths.rights import place as place_of
 from mistrust.paths.route import Proof
+from mistrust.paths.sent import let_in, named
 from mistrust.paths.step import Gain, Need
 from mistrust.paths.terrain import Terrain
 
-SILENT = frozenset({HOLDS, structure.MEMBER})
+SILENT = frozenset({HOLDS, structure.MEMBER, SENDS})
 """Edges that only say whose right it is."""
 
 SAYS = {
@@ -158,7 +160,8 @@ def _said(terrain: Terrain, act: Act) -> tuple[str, str, list[Evidence]]:
     sources, target = _ends(graph, act.edge)
     keys, head = [graph.keys[s] for s in sources], graph.keys[target]
     if reason.name != STEP:
-        return "", *_structural(terrain, reason, keys[0], head)
+        actor = graph.keys[act.holders[0]] if reason.name == NEIGHBOUR else keys[0]
+        return "", *_structural(terrain, reason, actor, head)
     step = powers.steps[reason.step]
     met: list[tuple[Need, Met]] = []
     for key in keys:
@@ -249,6 +252,9 @@ def _structural(terrain: Terrain, reason: Reason, source: Key, target: Key) -> t
         case structure.EXPOSED, _, (_, int(i)):
             door = next(e for e in terrain.exposed if e.workload is inv.workloads[i])
             return f"answers at {door.how}", list(door.evidence)
+        case str(name), (_, int(a)), (_, int(b)) if name == NEIGHBOUR and terrain.near is not None:
+            points = terrain.near.between(a, b)
+            return f"sends to {named(points)} of it", list(let_in(inv, terrain.near, a, b, points[0]))
         case (structure.TOKEN | structure.ESCAPE, (_, int(i)), _):
             w = inv.workloads[i]
             hosts = nodes_of(w) if inv.nodes else structure.hosts_of(w)

@@ -14,6 +14,8 @@ from mistrust.kube.snapshot import Scope, Snapshot
 from mistrust.kube.workloads import PodTemplateObject, Workload
 from mistrust.layers.pods.escapes.escape import Escape
 from mistrust.layers.pods.escapes.every import escapes, surroundings
+from mistrust.paths.legs import ANYWHERE, Legs, legs
+from mistrust.paths.network import Network
 
 Account = tuple[str, str]
 """Namespace and name of a service account."""
@@ -52,10 +54,15 @@ class Inventory(msgspec.Struct, frozen=True):
     """The nodes that certainly hold the control plane's keys."""
     token_secrets: Mapping[Account, Secret]
     """Long-lived tokens kept in Secrets, by the service account that they are for; worthless without it."""
+    legs: Legs = ANYWHERE
+    """Where the workloads get to over the network."""
 
 
-def inventory(snapshot: Snapshot) -> Inventory:
-    """Look the snapshot through once. The answer does not depend on the order of the objects."""
+def inventory(snapshot: Snapshot, net: Network | None = None) -> Inventory:
+    """Look the snapshot through once. The answer does not depend on the order of the objects.
+
+    Without a network every pod gets everywhere.
+    """
     workloads = sorted(
         (w for w in snapshot.workloads if not isinstance(w.source, PodTemplateObject)),
         key=lambda w: (w.ref, w.source.origin.file, w.source.origin.document, w.source.origin.item),
@@ -91,6 +98,7 @@ def inventory(snapshot: Snapshot) -> Inventory:
         nodes=dict(sorted(nodes.items())),
         control_plane=frozenset(labelled | serving),
         token_secrets={a: s for a, s in secrets.items() if a in accounts},
+        legs=legs(snapshot, workloads, net) if net is not None else ANYWHERE,
     )
 
 

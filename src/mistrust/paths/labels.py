@@ -26,13 +26,15 @@ from mistrust.paths import structure
 from mistrust.paths.conditions import PRIVILEGED_PODS
 from mistrust.paths.costs import Costs
 from mistrust.paths.graph import Key
+from mistrust.paths.neighbours import HEARS, NEIGHBOUR
 from mistrust.paths.powers import HOLDS, STEP
 from mistrust.paths.proofs import Met, Proofs, Taken
 from mistrust.paths.rights import CLUSTER, Place, place
+from mistrust.paths.shielding import Shielding
 from mistrust.paths.step import Gain
 from mistrust.paths.terrain import Terrain
 
-Kind = Literal["rule", "binding", "subject", "pod", "token", "namespace"]
+Kind = Literal["rule", "binding", "subject", "pod", "token", "namespace", "network"]
 Support = frozenset[int]
 """Labels any of which takes the support away; empty for one that stays."""
 Need = tuple[Support, ...]
@@ -70,6 +72,7 @@ class Labels:
         self._reasons: dict[int, tuple[Reason, ...]] = {}
         self._objects: dict[Place, Object] = {}
         self._spaces: dict[str, Support] = {}
+        self._shielding = Shielding(terrain)
         self._workloads: dict[str, list[Workload]] = {}
         for w in terrain.inv.workloads:
             self._workloads.setdefault(w.namespace, []).append(w)
@@ -109,6 +112,8 @@ class Labels:
                 yield (tuple(self._support(m, at) for m in self.proofs.sharing(source, target)),)
             case structure.TOKEN | structure.ESCAPE:
                 yield (tuple(self._way_out(int(source[1]), target)),)
+            case str(name) if name == NEIGHBOUR and source[0] == HEARS:
+                yield ((frozenset(self._shields(int(target[1]))),),)
             case structure.PLACE:
                 yield ((self._namespace(str(source[2])),),)
             case _:
@@ -211,6 +216,14 @@ class Labels:
         number = self._label(label, w.source, price)
         self.price[number] = max(self.price[number], price)
         return frozenset((number,))
+
+    def _shields(self, i: int) -> Iterator[int]:
+        """New policies that would choose a workload's pods and let nobody in."""
+        for n in self._shielding.of(i):
+            w = self.terrain.inv.workloads[n]
+            if w.ref not in self._protected:
+                price = self.costs.network + (self.costs.system if w.namespace == "kube-system" else 0.0)
+                yield self._label(Label("network", place(w.source), n), w.source, price)
 
     def _namespace(self, ns: str) -> Support:
         if ns not in self._spaces:

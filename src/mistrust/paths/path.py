@@ -63,7 +63,7 @@ class Change(msgspec.Struct, frozen=True):
 
     kind: str
     """`rule` (narrow a role), `binding` (delete it), `subject` (drop one from a binding), `pod` (harden),
-    `token` (do not mount), `namespace` (enforce Pod Security)."""
+    `token` (do not mount), `namespace` (enforce Pod Security), `network` (let in only who needs it)."""
     ref: Ref
     title: str
     """`Role ci/deployer: drop secrets get, list`."""

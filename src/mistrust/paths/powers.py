@@ -82,7 +82,7 @@ class Powers:
             case ("pod", int(i)):
                 w = self.inv.workloads[i]
                 own = account_key(w.namespace, w.spec.identity)
-                held = any(own in leads_to(e, ()) for e in self.inv.ways_out[i])
+                held = self.inv.legs.uses_token(i) and any(own in leads_to(e, ()) for e in self.inv.ways_out[i])
                 return self._granted(str(own[1]), str(own[2])) if held else ()
             case _:
                 return ()
@@ -173,7 +173,7 @@ class Powers:
             match key:
                 case ("pod", int(i)) if step.actor == "pod":
                     w = self.inv.workloads[i]
-                    if every([self.conditions.of_pod(p, w.spec) for p in step.where]) is None:
+                    if every([self.conditions.of_pod(p, i) for p in step.where]) is None:
                         continue
                     if step.needs:
                         held = sorted({(r, scope) for _, r, scope in self.sources(key)})

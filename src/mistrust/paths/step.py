@@ -138,6 +138,8 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="came
     - `object:ConfigMap kube-system/aws-auth`: this object exists
     - `annotation:eks.amazonaws.com/role-arn`: the acting service account carries it
     - `pod:host-network`, `pod:host-pid`, `pod:host-path=/var/log`: the acting pod is so
+    - `pod:reaches-metadata`: policies let the acting pod open a connection to the cloud's metadata service
+    - `pod:beside-plaintext`: something travels in plaintext on a node of the acting pod
     """
     kubernetes: str = ""
     """Version gate: `<1.35`, `>=1.35`; empty for every version."""

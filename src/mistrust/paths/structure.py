@@ -20,6 +20,8 @@ from mistrust.paths.step import Gain
 
 EXPOSED = "exposed"
 TOKEN = "token"  # noqa: S105
+CARRIED = "carried"
+"""A token that is of no use in its pod, because policies keep the pod from the API server."""
 ESCAPE = "escape"
 ON_NODE = "on-node"
 KUBELET = "kubelet"
@@ -84,7 +86,9 @@ def draw_pods(sketch: Sketch, inv: Inventory, exposed: tuple[Exposure, ...]) -> 
             assumes = escape.condition
             if key[0] == "node" and not hosts:
                 assumes = "; ".join(p for p in (assumes, "its pods run on some node again") if p)
-            name = TOKEN if escape.power is Power.IDENTITY else ESCAPE
+            name = ESCAPE
+            if escape.power is Power.IDENTITY:
+                name = TOKEN if inv.legs.uses_token(i) else CARRIED
             why = sketch.why(Reason(name, hops=1, cost=difficulty(escape), assumes=assumes))
             sketch.edge(pod, sketch.node(*key), why)
     kubelet = sketch.why(Reason(KUBELET_TOKEN, hops=1))

@@ -20,6 +20,8 @@ from mistrust.paths.exposure import Exposure, exposures
 from mistrust.paths.graph import Graph, Key, Sketch
 from mistrust.paths.inventory import Inventory, inventory
 from mistrust.paths.needs import gated
+from mistrust.paths.neighbours import Neighbours, draw_neighbours, neighbours
+from mistrust.paths.network import Network
 from mistrust.paths.powers import Powers
 from mistrust.paths.rights import Reading, Rights, rights
 from mistrust.paths.step import Gain, Step
@@ -35,6 +37,8 @@ class Terrain(msgspec.Struct, frozen=True):
     graph: Graph
     enforced: dict[str, Enforced]
     exposed: tuple[Exposure, ...]
+    near: Neighbours | None = None
+    """Who may send to whom; None where nobody said."""
 
 
 def terrain(
@@ -45,20 +49,27 @@ def terrain(
     wanted: Iterable[Gain] = (),
     secrets: Iterable[Key] = (),
     identities: Iterable[Principal] = (),
+    net: Network | None = None,
 ) -> Terrain:
     """Draw the graph of a snapshot.
+
+    Without `net` no policy is asked: every door is open, every pod gets to the API server, none to another pod.
 
     `wanted` are gains that lead no further (a leak, a cloud identity) and are drawn only because somebody asks for
     them; `secrets` are the keys of Secrets, `identities` those that somebody asks for although no binding names them.
     """
     known = rights(index)
-    inv = _with_named_accounts(inventory(snapshot), known)
+    inv = _with_named_accounts(inventory(snapshot, net), known)
     ordered = sorted(steps, key=lambda s: s.id)
     gates = [g for s in ordered if (g := gated(s, snapshot.version)) is not None]
     sketch = Sketch()
     enforced = draw_namespaces(sketch, inv)
-    exposed = exposures(snapshot, inv.workloads, doors(snapshot, endpoints(snapshot)))
+    open_doors = net.doors if net is not None else doors(snapshot, endpoints(snapshot))
+    exposed = exposures(snapshot, inv.workloads, open_doors)
     draw_pods(sketch, inv, exposed)
+    near = neighbours(inv, net) if net is not None else None
+    if near is not None:
+        draw_neighbours(sketch, inv, near)
     draw_nodes(sketch, inv)
     draw_secrets(sketch, inv)
     named = sorted({*identities, *(p for p in known.of if p.service_account is None)})
@@ -71,7 +82,7 @@ def terrain(
         Targets(inv, frozenset(secrets)),
     )
     draw_powers(sketch, powers, frozenset(Gain) - SINKS | frozenset(wanted))
-    return Terrain(inv, powers, sketch.done(), enforced, exposed)
+    return Terrain(inv, powers, sketch.done(), enforced, exposed, near)
 
 
 def _with_named_accounts(inv: Inventory, known: Rights) -> Inventory:

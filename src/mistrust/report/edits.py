@@ -50,7 +50,8 @@ def _lines(edits: Iterable[Edit], old: Sequence[Evidence]) -> Iterable[str]:
     context: FieldPath = ()
     for edit in edits:
         if edit.op == "add":
-            parent, entry, before = edit.path, f"- {clean(edit.value)}", ""
+            entry, before = clean(edit.value) if not edit.path else f"- {clean(edit.value)}", ""
+            parent = edit.path
         elif not edit.path:
             parent, entry, before = (), clean(edit.value), "the whole object"
         else:

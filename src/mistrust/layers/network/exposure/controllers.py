@@ -138,7 +138,7 @@ def relayed(route: Relayed, service: Service, ports: Sequence[ServicePort], cont
             def ask(pod: int, at: int = door.at) -> Assumed:
                 if not through:
                     return judge.unseen(pod, at)
-                return "" if judge.pods(through, pod, at) else None
+                return judge.pods(through, pod, at)
 
             for assumed, let_in in judged(pods, ask).items():
                 yield msgspec.structs.replace(door, endpoints=tuple(let_in), assumes=together(assumes, assumed))

@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
-from mistrust.access.ports import PROTOCOLS, SPAN, Ports
+from mistrust.access.ports import PROTOCOLS, SPAN
 from mistrust.kube.core import Node
 from mistrust.kube.endpoints import Endpoint
 from mistrust.kube.network import NetworkPolicy, PolicyPort
 from mistrust.kube.pods import Pod
 from mistrust.kube.selectors import matches
 from mistrust.kube.snapshot import Scope, Snapshot
-from mistrust.layers.network.addresses import Block, Span, place
+from mistrust.layers.network.addresses import Block, place
+from mistrust.layers.network.bits import Classes
 from mistrust.layers.network.exposure.behind import port_named
-from mistrust.layers.network.exposure.outside import INTERNET, common, joined, spans_in, strangers, told, without
+from mistrust.layers.network.exposure.door import together
+from mistrust.layers.network.exposure.outside import (
+    INTERNET,
+    common,
+    joined,
+    spans_in,
+    spans_of,
+    strangers,
+    told,
+    without,
+)
+from mistrust.layers.network.lines import Span
 from mistrust.layers.network.policies import policies
+from mistrust.layers.network.reach import Part
 
 Assumed = str | None
 """The clause that has to be taken for granted, empty for what is sure; None for "no"."""
 
 
-class Allowed(Protocol):
-    """Ports, and the classes that may open them."""
-
-    @property
-    def ports(self) -> Ports:
-        """Disjoint from those of the other parts of its row."""
-
-    @property
-    def sources(self) -> Container[int]:
-        """Classes of pods and of blocks of addresses."""
+UNSURE = "what the policies say of it hangs on something that is not known"
 
 
 class Rows(Protocol):
@@ -48,11 +52,11 @@ class Rows(Protocol):
     def blocks(self) -> Sequence[Block]:
         """External addresses, apart where some policy tells them apart."""
 
-    def row(self, destination: int, /) -> Sequence[Allowed]:
-        """Who may open which ports of a class."""
+    def row(self, destination: int, /) -> Sequence[Part]:
+        """Who may open which ports of a class, where that is not surely denied."""
 
-    def isolated(self, cls: int, /) -> tuple[bool, bool]:
-        """Does any policy limit what comes in, and what goes out?"""
+    def unsure(self, destination: int, /) -> Sequence[Part]:
+        """What of it may be denied as well."""
 
     def block_of(self, address: str, /) -> int:
         """The class of an external address."""
@@ -63,51 +67,64 @@ class Judge:
 
     def __init__(self, snapshot: Snapshot, ends: Sequence[Endpoint], rows: Rows | None) -> None:
         self._snapshot, self._ends, self._rows = snapshot, ends, rows
-        self._sources: dict[tuple[int, int], Container[int]] = {}
-        self._spans: dict[tuple[int, int], tuple[Span, ...]] = {}
+        self._sources: dict[tuple[int, int, bool], Classes] = {}
+        self._spans: dict[tuple[int, int, bool], tuple[Span, ...]] = {}
         self._nodes = [a.address for n in snapshot.of(Node) for a in n.status.addresses if place(a.address) is not None]
+        self._internet = without(INTERNET, spans_of(f"{a}/{128 if ':' in a else 32}" for a in self._nodes))
         self._policies: dict[str, list[NetworkPolicy]] = {}
         for policy in snapshot.of(NetworkPolicy):
             self._policies.setdefault(policy.namespace, []).append(policy)
 
-    def isolated(self, pod: int) -> bool:
-        """Does any policy limit what comes in?"""
-        return self._rows is not None and self._rows.isolated(self._rows.class_of[pod])[0]
+    def open(self, pod: int, at: int) -> bool:
+        """May everybody open a port of a pod?"""
+        rows = self._rows
+        return rows is None or len(self._at(pod, at, sure=True)) == rows.classes + len(rows.blocks)
 
-    def strangers(self, pod: int, at: int, among: Sequence[Span] = INTERNET) -> Assumed:
-        """May the Internet, as far as it is among these addresses, open a port of a pod with its own address?"""
-        who = strangers(common(self._addresses(pod, at), among) if self.isolated(pod) else among)
-        return f"the attacker comes from {who}" if who else who
+    def strangers(self, pod: int, at: int) -> Assumed:
+        """May the Internet open a port of a pod with its own address?"""
+        if self.open(pod, at):
+            return ""
+        for clause, sure in (("", True), (UNSURE, False)):
+            who = strangers(common(self._addresses(pod, at, sure=sure), self._internet))
+            if who is not None:
+                return together(f"the attacker comes from {who}" if who else "", clause)
+        return None
 
     def some(self, pod: int, at: int, among: Sequence[Span]) -> Assumed:
         """May any of these addresses open it?"""
-        return "" if not self.isolated(pod) or common(self._addresses(pod, at), among) else None
+        if self.open(pod, at):
+            return ""
+        meets = [common(self._addresses(pod, at, sure=sure), among) for sure in (True, False)]
+        return "" if meets[0] else UNSURE if meets[1] else None
 
     def nodes(self, pod: int, at: int) -> Assumed:
-        """May a node open it?"""
-        if not self.isolated(pod):
+        """May a node open it? That each may reach its own pods, to probe them, lets in nobody whom it passes on."""
+        if self.open(pod, at):
             return ""
+        sources = self._at(pod, at, sure=True)
         if self._nodes and self._rows is not None:
-            sources = self._at(pod, at)
             found = [a for a in self._nodes if self._rows.block_of(a) in sources]
             some = f"the connection arrives at the node {found[0]}" if found else None
             return "" if len(found) == len(self._nodes) else some
-        private = without(self._addresses(pod, at), INTERNET)
+        private = without(self._addresses(pod, at, sure=True), INTERNET)
         return f"the nodes' addresses are in {told(private)}" if private else None
 
-    def pods(self, sources: Iterable[int], pod: int, at: int) -> bool:
+    def pods(self, sources: Iterable[int], pod: int, at: int) -> Assumed:
         """May one of these endpoints open it?"""
         if self._rows is None:
-            return True
-        allowed = self._at(pod, at)
-        return any(c in allowed for c in {self._rows.class_of[s] for s in sources})
+            return ""
+        classes = {self._rows.class_of[s] for s in sources}
+        for clause, sure in (("", True), (UNSURE, False)):
+            allowed = self._at(pod, at, sure=sure)
+            if any(c in allowed for c in classes):
+                return clause
+        return None
 
     def unseen(self, pod: int, at: int) -> Assumed:
         """May a controller open it that the snapshot does not show?"""
-        if not self.isolated(pod) or self._rows is None:
+        if self.open(pod, at):
             return ""
-        allowed = self._at(pod, at)
-        if any(c in allowed for c in range(self._rows.classes + len(self._rows.blocks))) or self._may_allow(pod, at):
+        if self._at(pod, at, sure=True) or self._may_allow(pod, at):
             return "its controller, which is not shown, is one of those that the policies let in"
         return None
 
@@ -125,28 +142,33 @@ class Judge:
         spoken = any(not rule.ports or any(_is(port, own, at) for port in rule.ports) for rule in rules)
         return spoken or bool(policies(self._snapshot).cluster)
 
-    def _at(self, pod: int, at: int) -> Container[int]:
-        """The classes that may open a port."""
+    def _at(self, pod: int, at: int, *, sure: bool) -> Classes:
+        """The classes that may open a port; surely, or unless something unknown is against it."""
         assert self._rows is not None
-        key = self._rows.class_of[pod], at
+        cls = self._rows.class_of[pod]
+        key = cls, at, sure
         if key not in self._sources:
-            found = (part.sources for part in self._rows.row(key[0]) if at in part.ports)
-            self._sources[key] = next(found, ())
+            found = _of(self._rows.row(cls), at)
+            self._sources[key] = found - _of(self._rows.unsure(cls), at) if sure and found else found
         return self._sources[key]
 
-    def _addresses(self, pod: int, at: int) -> tuple[Span, ...]:
-        """The external addresses that may open it."""
+    def _addresses(self, pod: int, at: int, *, sure: bool) -> tuple[Span, ...]:
+        """The external addresses among them."""
         assert self._rows is not None
-        key = self._rows.class_of[pod], at
+        key = self._rows.class_of[pod], at, sure
         if key not in self._spans:
-            self._spans[key] = joined(self._blocks(self._at(pod, at)))
+            self._spans[key] = joined(self._blocks(self._at(pod, at, sure=sure)))
         return self._spans[key]
 
-    def _blocks(self, allowed: Container[int]) -> Iterator[Span]:
+    def _blocks(self, allowed: Classes) -> Iterator[Span]:
         assert self._rows is not None
         for b, block in enumerate(self._rows.blocks, self._rows.classes):
             if b in allowed:
                 yield from spans_in(block)
+
+
+def _of(row: Iterable[Part], at: int) -> Classes:
+    return next((part.sources for part in row if at in part.ports), Classes.of(()))
 
 
 def judged(pods: Iterable[int], ask: Callable[[int], Assumed]) -> dict[str, list[int]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, summarize_address_range
 
-from mistrust.layers.network.addresses import V6, Block, Span, cidr
+from mistrust.layers.network.addresses import V6, Block, cidr
+from mistrust.layers.network.lines import Span
 
 PRIVATE = (
     "0.0.0.0/8",

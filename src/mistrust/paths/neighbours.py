@@ -1,0 +1,173 @@
+"""From pod to pod over the network: whoever runs code in one sends to the others what breaks their programs.
+
+Never pods times pods: the pods of one class send alike, the workloads that the same classes may reach are behind one
+node, and the classes before such a node are taken together where several nodes share them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import reduce
+from operator import or_
+
+import msgspec
+
+from mistrust.layers.network.bits import Classes
+from mistrust.paths.graph import Key, Reason, Sketch
+from mistrust.paths.inventory import Inventory, is_control_plane
+from mistrust.paths.legs import classes_of, positions
+from mistrust.paths.network import Network
+
+SENDS = "sends"
+"""A crowd: pods that send alike."""
+CROWDS = "crowds"
+"""Several crowds that are next to each other, of which some are meant."""
+HEARS = "hears"
+"""Before the workloads that the same pods may reach."""
+BESIDE = "beside"
+"""The same for pods on the network of a node: no policy keeps a node from the pods on it."""
+NEIGHBOUR = "neighbour"
+
+COST = 3.0
+"""More than any door: of two programs in a row each must have a flaw."""
+FLAW = "the program that answers there has a flaw that runs code"
+TOGETHER = 64
+"""Crowds that are taken together."""
+
+
+class Neighbours(msgspec.Struct, frozen=True):
+    """Who may send to whom, in the numbers of the inventory."""
+
+    net: Network
+    classes: list[frozenset[int]]
+    """Of each workload's pods."""
+    listening: dict[int, frozenset[int]]
+    """The points at which a workload is known to answer, workloads in their order."""
+    nodes: dict[int, frozenset[str]]
+    """Where a workload's pods run; the empty name for one of which nobody knows."""
+
+    def between(self, source: int, target: int) -> tuple[int, ...]:
+        """The known points of a workload that another may send to."""
+        own, ports = self.classes[source], self.listening.get(target, frozenset())
+        rows = [part for c in self.classes[target] for part in self.net.rows.row(c)]
+        allowed = {at for part in rows if any(c in part.sources for c in own) for at in ports if at in part.ports}
+        return tuple(sorted(allowed))
+
+
+def neighbours(inv: Inventory, net: Network) -> Neighbours:
+    """The neighbourhood of an inventory's workloads."""
+    at = positions(inv.snapshot, inv.workloads)
+    listening = {at[w]: ports for w, ports in net.listening.items() if at[w] >= 0}
+    nodes: dict[int, set[str]] = {}
+    for e in net.ends:
+        nodes.setdefault(at[e.workload], set()).add(e.node)
+    return Neighbours(
+        net,
+        classes_of(inv.snapshot, inv.workloads, net),
+        dict(sorted(listening.items())),
+        {i: frozenset(names) for i, names in nodes.items() if i >= 0},
+    )
+
+
+def draw_neighbours(sketch: Sketch, inv: Inventory, near: Neighbours) -> None:
+    """Every workload that is known to answer, behind those that may send to it."""
+    alike = sketch.why(Reason(SENDS))
+    why = sketch.why(Reason(NEIGHBOUR, hops=1, cost=COST, assumes=FLAW))
+    crowds = Crowds(near)
+    for i, own in enumerate(crowds.of):
+        for crowd in own:
+            sketch.edge(sketch.node("pod", i), sketch.node(SENDS, crowd), alike)
+    drawn: dict[tuple[str, int], int] = {}
+    for i in near.listening:
+        if is_control_plane(inv.workloads[i]):  # everybody speaks to the API server; a flaw of it is the cluster's
+            continue
+        for kind, sources in crowds.sending_to(i):
+            node = drawn.get((kind, sources))
+            if node is None:
+                node = drawn[kind, sources] = sketch.node(kind, i)
+                for key in crowds.apart(sources):
+                    known = key in sketch.ids
+                    source = sketch.node(*key)
+                    for crowd in () if known else crowds.within(key):
+                        sketch.edge(sketch.node(SENDS, crowd), source, alike)
+                    sketch.edge(source, node, alike)
+            sketch.edge(node, sketch.node("pod", i), why)
+
+
+class Crowds:
+    """Workloads whose pods are of the same classes, numbered so that the order of the objects does not matter.
+
+    Sets of crowds are bits of an integer.
+    """
+
+    def __init__(self, near: Neighbours) -> None:
+        self.near, self.rows = near, near.net.rows
+        members: dict[int, list[int]] = {}
+        for i, own in enumerate(near.classes):
+            for c in own:
+                members.setdefault(c, []).append(i)
+        alike = {c: tuple(several) for c, several in members.items()}
+        number = {several: n for n, several in enumerate(sorted(set(alike.values())))}
+        self._of_class = {c: number[several] for c, several in alike.items()}
+        self.of = [sorted({self._of_class[c] for c in own}) for own in near.classes]
+        """The crowds of each workload."""
+        self._known: dict[Classes, int] = {}
+        self._hosts: dict[int, set[str]] = {}
+        for e, c in zip(near.net.ends, self.rows.class_of, strict=True):
+            if e.host_network:
+                self._hosts.setdefault(c, set()).add(e.node)
+
+    def sending_to(self, i: int) -> Iterator[tuple[str, int]]:
+        """The crowds that may send to a workload: those that a policy could stop, and those on its own nodes."""
+        ports = self.near.listening[i]
+        parts = (part for c in self.near.classes[i] for part in self.rows.row(c))
+        sources = reduce(or_, (p.sources for p in parts if any(at in p.ports for at in ports)), Classes.of(()))
+        beside = Classes.of(c for c, there in self._hosts.items() if c in sources and self._meet(i, there))
+        for kind, some in ((HEARS, sources - beside), (BESIDE, beside)):
+            if found := self._crowds(some):
+                yield kind, found
+
+    def within(self, key: Key) -> Iterator[int]:
+        """The crowds that a node of several stands for."""
+        return _members(int(key[2]), int(key[1])) if key[0] == CROWDS else iter(())
+
+    def apart(self, crowds: int) -> Iterator[Key]:
+        """Keys of nodes that stand for some crowds together: a crowd alone, or some of those next to each other."""
+        mask, base = (1 << TOGETHER) - 1, 0
+        while crowds:
+            word = crowds & mask
+            if word & (word - 1):
+                yield CROWDS, base, word
+            elif word:
+                yield SENDS, base + word.bit_length() - 1
+            crowds >>= TOGETHER
+            base += TOGETHER
+
+    def _meet(self, i: int, hosts: set[str]) -> bool:
+        """Is one of these nodes, or may it be, one on which the workload runs?"""
+        there = self.near.nodes.get(i, frozenset())
+        return "" in hosts or "" in there or not hosts.isdisjoint(there)
+
+    def _crowds(self, classes: Classes) -> int:
+        """The crowds of some classes."""
+        found = self._known.get(classes)
+        if found is None:
+            found = self._known[classes] = packed(n for c in classes if (n := self._of_class.get(c)) is not None)
+        return found
+
+
+def packed(numbers: Iterable[int]) -> int:
+    """Numbers as the bits of an integer."""
+    held = set(numbers)
+    digits = bytearray(max(held, default=0) // 8 + 1)
+    for n in held:
+        digits[n // 8] |= 1 << n % 8
+    return int.from_bytes(digits, "little")
+
+
+def _members(word: int, base: int) -> Iterator[int]:
+    """The numbers of the bits that are set, counted from `base`."""
+    while word:
+        low = word & -word
+        yield base + low.bit_length() - 1
+        word ^= low
