@@ -172,7 +172,7 @@ def granted(snapshot: Snapshot, given: Sequence[Profile] = ()) -> Connections:
     found: Relation | None = None
     origins = []
     for profile in widest(known.profiles, rules):
-        solved = reach(ends, spaces, rules, profile, nodes=nodes)
+        solved = reach(ends, spaces, rules, profile, nodes=nodes, seen=known.seen)
         own = relation(solved, owners)
         found = own if found is None else combine(found, own, either)
         origins.append(Origin(snapshot, known, solved, {ref: tuple(each) for ref, each in pods.items()}))

@@ -126,5 +126,7 @@ def _inside(cidr: str, excluded: tuple[str, ...], party: Party, at: Address | No
     except ValueError:
         return f"{cidr!r} is no block of addresses, or one of its exceptions is not"
     if at is None:
+        if block.version == 4 and block.prefixlen == 0 and not holes:
+            return True
         return f"{party} has no address yet, so whether it is in {cidr} is not known"
     return at in block and not any(at in hole for hole in holes)
