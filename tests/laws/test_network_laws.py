@@ -1,0 +1,172 @@
+"""Laws of reachability: the engine answers what the plain definition answers, however it got there."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from msgspec.structs import replace
+from tests.layers.network.definition import Party, World, connects, probes
+from tests.layers.network.worlds import NUMBERS, OUTSIDE, PROTOCOLS, Maker
+
+from mistrust.access.ports import point
+from mistrust.kube.endpoints import Endpoint
+from mistrust.layers.network.policies import Policies
+from mistrust.layers.network.reach import Reach, reach
+
+NODES = ("10.9.0.1", "10.9.0.2")
+
+
+def solved(world: World, **more: object) -> Reach:
+    return reach(
+        world.endpoints,
+        world.namespaces,
+        Policies(world.network, world.cluster),
+        world.profile,
+        nodes=world.nodes,
+        ties="backward" if world.backward else "forward",
+        **more,
+    )
+
+
+def classes_of(network: Reach, world: World, *parties: Party) -> list[int]:
+    ids = {id(e): c for e, c in zip(world.endpoints, network.class_of, strict=True)}
+    return [ids[id(p)] if isinstance(p, Endpoint) else network.block_of(p) for p in parties]
+
+
+def answers(network: Reach, world: World, source: Party, destination: Party, at: int) -> tuple[bool, bool]:
+    """Surely allowed, and possibly allowed."""
+    a, b = classes_of(network, world, source, destination)
+    unsure = at in network.unsure_ports(a, b)
+    if isinstance(source, Endpoint) and isinstance(destination, Endpoint):
+        places = {id(e): i for i, e in enumerate(world.endpoints)}
+        may = at in network.between(places[id(source)], places[id(destination)])
+    else:
+        may = at in network.ports(a, b)
+    return may and not unsure, may
+
+
+def exact(world: World, *parties: Party) -> bool:
+    """Is everything known that this answer depends on? Of a node not even its pods, and of a class not the node."""
+    told = repr(world.cluster)
+    return not any(p in NODES for p in parties) and "nodes=LabelSelector" not in told
+
+
+def check(world: World, chance: Random, count: int) -> tuple[int, int]:
+    """Ask so many random questions; how many there were, and how many had one answer only."""
+    network = solved(world)
+    pairs = list(probes(world, OUTSIDE))
+    asked = settled = 0
+    for source, destination in chance.choices(pairs, k=count):
+        protocol, number = chance.choice(PROTOCOLS), chance.choice(NUMBERS)
+        truth = connects(world, source, destination, protocol, number)
+        sure, may = answers(network, world, source, destination, point(protocol, number))
+        where = (world, source, destination, protocol, number)
+        assert not sure or truth or source is destination, where
+        assert may or not truth, where
+        if exact(world, source, destination):
+            assert may == truth, where
+            settled += 1
+        asked += 1
+    return asked, settled
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_the_engine_answers_what_the_definition_says(seed: int) -> None:
+    asked, _ = check(Maker(seed).world(), Random(seed), 150)
+    assert asked == 150
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_answers_are_those_of_the_definition() -> None:
+    totals = [check(Maker(seed).world(), Random(seed), 100) for seed in range(1000, 2200)]
+    assert sum(asked for asked, _ in totals) >= 120_000
+    assert sum(settled for _, settled in totals) >= 60_000
+
+
+def table(network: Reach, world: World) -> dict[tuple[str, str], tuple[str, str]]:
+    """Every pair by name: what may be open, and what of that is unsure."""
+    named = {e.name: i for i, e in enumerate(network.endpoints)}
+    out = {}
+    for (a, i), (b, j) in ((x, y) for x in named.items() for y in named.items()):
+        unsure = network.unsure_ports(network.class_of[i], network.class_of[j])
+        out[a, b] = (str(network.between(i, j)), str(unsure))
+    for address in OUTSIDE:
+        block = network.block_of(address)
+        for name, i in named.items():
+            c = network.class_of[i]
+            out[address, name] = (str(network.ports(block, c)), str(network.unsure_ports(block, c)))
+            out[name, address] = (str(network.ports(c, block)), str(network.unsure_ports(c, block)))
+    return out
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_order_of_the_input_never_matters(seed: int) -> None:
+    world, chance = Maker(seed).world(), Random(seed)
+    shuffled = replace(
+        world,
+        endpoints=tuple(chance.sample(world.endpoints, len(world.endpoints))),
+        network=tuple(chance.sample(world.network, len(world.network))),
+        cluster=tuple(chance.sample(world.cluster, len(world.cluster))),
+        nodes=world.nodes[::-1],
+        namespaces=dict(reversed(world.namespaces.items())),
+    )
+    assert table(solved(world), world) == table(solved(shuffled), shuffled)
+
+
+@pytest.mark.parametrize("seed", range(40, 80))
+def test_keeping_things_apart_never_changes_an_answer(seed: int) -> None:
+    world, chance = Maker(seed).world(), Random(seed)
+    apart = [chance.randint(0, 2) for _ in world.endpoints]
+    cuts = [point(chance.choice(PROTOCOLS), chance.randint(1, 65535)) for _ in range(3)]
+    finer = solved(world, apart=apart, cuts=cuts, addresses=("10.1.0.0/17", "no CIDR", "2000::/3"))
+    assert table(solved(world), world) == table(finer, world)
+    for c in range(finer.classes):
+        assert len({apart[i] for i in finer.members(c)}) == 1
+        for part in finer.row(c):
+            (first, *_), (*_, last) = part.ports.ranges[0], part.ports.ranges[-1]
+            assert not any(first < cut < last for cut in cuts)
+    edges = {low for b in finer.blocks for low, _ in b.ranges if not b.v6}
+    assert {10 << 24 | 1 << 16, 10 << 24 | 1 << 16 | 1 << 15} <= edges
+
+
+@pytest.mark.parametrize("seed", range(80, 140))
+def test_whatever_address_a_promised_pod_gets_was_foreseen(seed: int) -> None:
+    world, chance = Maker(seed).world(), Random(seed)
+    promised = [e if chance.random() < 0.4 or e.host_network else replace(e, addresses=()) for e in world.endpoints]
+    hidden = replace(world, endpoints=tuple(promised))
+    foreseen(world, hidden, solved(hidden), seed)
+
+
+@pytest.mark.parametrize("seed", range(140, 170))
+def test_whatever_labels_an_unseen_namespace_has_were_foreseen(seed: int) -> None:
+    world = Maker(seed).world()
+    name = "kubernetes.io/metadata.name"
+    known = {n: labels if n == "shop" else {name: n} for n, labels in world.namespaces.items()}
+    hidden = replace(world, namespaces=known)
+    foreseen(world, hidden, solved(hidden, seen=("shop",)), seed)
+
+
+@pytest.mark.parametrize("seed", range(170, 200))
+def test_a_policy_that_the_server_refuses_may_be_there_or_not(seed: int) -> None:
+    world, good = Maker(seed).world(), Maker(-seed).network(99)
+    bad = replace(good, spec=replace(good.spec, policy_types=(*good.spec.directions, "Both")))
+    broken = replace(world, network=(*world.network, bad))
+    assert Policies(broken.network).problems
+    network = solved(broken)
+    foreseen(world, broken, network, seed)
+    foreseen(replace(world, network=(*world.network, good)), broken, network, seed)
+
+
+def foreseen(truth: World, asked: World, network: Reach, seed: int) -> None:
+    """Every answer about `truth` is between the bounds that were given for what is known of it."""
+    chance = Random(seed)
+    twins = {id(a): b for a, b in zip(truth.endpoints, asked.endpoints, strict=True)}
+    for source, destination in chance.choices(list(probes(truth, OUTSIDE)), k=100):
+        protocol, number = chance.choice(PROTOCOLS), chance.choice(NUMBERS)
+        if source is destination:
+            continue
+        real = connects(truth, source, destination, protocol, number)
+        a, b = (twins.get(id(p), p) for p in (source, destination))
+        sure, may = answers(network, asked, a, b, point(protocol, number))
+        assert [sure, real, may] == sorted([sure, real, may]), (truth, source, destination, protocol, number)
