@@ -131,3 +131,34 @@ def test_the_map_has_every_pair_once_and_its_worst_transport() -> None:
     assert pairs == {(0, 1), (1, 0), (0, 2), (1, 2)}
     assert {(b.source, b.target): b.pairs for b in drawn.bundles} == {("shop", "shop"): 2, ("shop", "ops"): 2}
     assert drawn.omitted == 0
+
+
+OPEN = """---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: open, namespace: shop}
+spec: {podSelector: {}, policyTypes: [Ingress, Egress], ingress: [{}], egress: [{}]}
+"""
+NO_WAY_OUT = """---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: quiet, namespace: shop}
+spec: {podSelector: {}, policyTypes: [Egress]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("policies", "protected"),
+    [
+        ("", (False, False)),
+        (OPEN, (False, False)),  # selected, and nothing is kept out
+        (closed_to_ops(), (True, False)),
+        (NO_WAY_OUT, (False, True)),
+        (NO_WAY_OUT + closed_to_ops(), (True, True)),
+        (NO_WAY_OUT + OPEN, (False, False)),  # rules of all policies count together
+    ],
+)
+def test_a_policy_that_lets_everything_through_limits_nothing(policies: str, protected: tuple[bool, bool]) -> None:
+    drawn = joined(CLUSTER + policies)[1].atlas()
+    assert drawn is not None
+    assert [s.protected for s in drawn.spots] == [protected, protected, (False, False)]

@@ -8,6 +8,7 @@ from typing import Final
 from mistrust.access.ports import Ports
 from mistrust.channels.atlas import INTERNET, Atlas, Bundle, Link, Spot
 from mistrust.channels.crowd import Crowd, Crowds, members
+from mistrust.channels.limits import limits
 from mistrust.channels.table import Strand
 from mistrust.kube.workloads import Workload
 from mistrust.layers.mesh.channel import Transport
@@ -42,7 +43,8 @@ def atlas(workloads: Sequence[Workload], crowds: Crowds, doors: Doors) -> Atlas 
     """
     if len(workloads) > MAPPED:
         return None
-    spots = tuple(spot(w, _isolated(crowds, i)) for i, w in enumerate(workloads))
+    known = limits(crowds.table.reach)
+    spots = tuple(spot(w, _limited(known, crowds.classes(i))) for i, w in enumerate(workloads))
     bundles = tuple(_bundles(spots, crowds, doors))
     pairs = sum(b.pairs for b in bundles)
     near = pairs > DRAWN
@@ -64,9 +66,8 @@ def spot(workload: Workload, protected: tuple[bool, bool] = (False, False)) -> S
     return Spot(workload.ref, workload.namespace, app, protected)
 
 
-def _isolated(crowds: Crowds, workload: int) -> tuple[bool, bool]:
-    sides = [crowds.table.reach.isolated(c) for c in crowds.classes(workload)]
-    return (bool(sides) and all(i for i, _ in sides), bool(sides) and all(e for _, e in sides))
+def _limited(known: Sequence[tuple[bool, bool]], classes: Sequence[int]) -> tuple[bool, bool]:
+    return bool(classes) and all(known[c][0] for c in classes), bool(classes) and all(known[c][1] for c in classes)
 
 
 def _order(link: Link) -> tuple[int, int, tuple[tuple[int, int], ...], str]:
