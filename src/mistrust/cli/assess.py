@@ -13,7 +13,9 @@ from mistrust.access.fact import Fact
 from mistrust.access.finding import Finding, Severity
 from mistrust.catalog.findings import findings, on_paths, path_findings
 from mistrust.catalog.load import api_resources, checks, default_rbac, steps
+from mistrust.channels.atlas import Atlas
 from mistrust.cli.config import Config, find_config, load_config, today
+from mistrust.cli.connections import joined
 from mistrust.cli.entries import Entries
 from mistrust.cli.footholds import starts, targets
 from mistrust.cli.progress import Progress
@@ -58,6 +60,10 @@ def assess(snapshot: Snapshot, args: argparse.Namespace) -> Assessed:
         pods = Pods()
         powers = pods.granted(snapshot)
         facts += pods.facts(snapshot, powers)
+        progress.step("connections")
+        links = joined(snapshot)
+        spoken = tuple(links.facts(snapshot))
+        facts += spoken
         progress.step("attack paths")
         outside, inside = starts(args.starts or ())
         paths = attack(
@@ -68,19 +74,27 @@ def assess(snapshot: Snapshot, args: argparse.Namespace) -> Assessed:
             targets(args.targets or ()),
             inside=inside,
             protected=_protected(config, snapshot),
+            network=links.footing,
         )
     rows = (
         Row("permissions", granted=(granted - _brought(identity, snapshot)).count(), layer=identity.name),
         Row("node powers", granted=powers.count(), layer=pods.name),
+        *links.rows(spoken),
     )
     known = checks()
     every = on_paths((*findings(facts, known), *path_findings(paths, known)), paths)
     judged = accept(every, config.accept, today(), str(path) if path else "mistrust.toml")
-    return _assessed(snapshot, args, config, rows, paths, judged)
+    return _assessed(snapshot, args, config, rows, paths, judged, links.atlas)
 
 
 def _assessed(
-    snapshot: Snapshot, args: argparse.Namespace, config: Config, rows: tuple[Row, ...], paths: Paths, judged: Judged
+    snapshot: Snapshot,
+    args: argparse.Namespace,
+    config: Config,
+    rows: tuple[Row, ...],
+    paths: Paths,
+    judged: Judged,
+    atlas: Atlas | None,
 ) -> Assessed:
     shown = tuple(f for f in judged.open if _in(f, args.namespace))
     baseline = getattr(args, "baseline", None) or config.check.baseline
@@ -108,6 +122,7 @@ def _assessed(
         gaps=snapshot.gaps,
         unread=snapshot.unread(),
         exit_code=code,
+        atlas=atlas,
         tool=version(),
     )
     return Assessed(assessment, Entries(), baseline)
