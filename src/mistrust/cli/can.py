@@ -4,10 +4,15 @@
   mistrust can who VERB RESOURCE [SOURCE...]        everybody who may
   mistrust can list SUBJECT [SOURCE...]             everything that it may do
   mistrust can --reviews FILE SOURCE...             SubjectAccessReviews, one JSON object a line
+  mistrust can reach FROM TO[:PORT] [SOURCE...]     may FROM open a connection to TO?
+  mistrust can reach FROM [SOURCE...]               everything that FROM may reach; --to TO: who may reach TO
+  mistrust can reach --all [SOURCE...]              every connection, in np-guard's forms too
 
 SUBJECT is alice, user:alice, group:devs (any member of it), sa:NAMESPACE/NAME or system:serviceaccount:NAMESPACE:NAME.
 RESOURCE is a name as kubectl takes it (po, deployments.apps, pods/exec), or a URL such as /healthz. Without -n a
 question is about every namespace at once, and about cluster-scoped objects.
+FROM and TO are shop/web, 'Deployment shop/web', 'Service shop/web', a pod, internet, node or an IP address; PORT is
+5432, udp:53 or the name of a port.
 """
 
 from __future__ import annotations
@@ -18,6 +23,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from mistrust.cli.reach import FORMS, add_reach_arguments
 from mistrust.cli.source import add_source_arguments, locator, open_source
 
 if TYPE_CHECKING:
@@ -32,6 +38,10 @@ EXAMPLES = """examples:
   mistrust can who get secrets --context prod -n shop
   mistrust can list sa:ci/runner manifests/
   mistrust can --reviews reviews.jsonl dump.json
+  mistrust can reach shop/web shop/db:5432 manifests/
+  mistrust can reach internet shop/web manifests/
+  mistrust can reach --to shop/db dump.json
+  mistrust can reach --all --profile np-guard -o csv manifests/
 
 exit codes: 0 yes   1 no   2 usage   3 unknown, or a review that could not be read
 """
@@ -47,7 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--as-group", action="append", default=[], metavar="GROUP", help="a group SUBJECT is also in")
     parser.add_argument("--authorizers", default="Node,RBAC", metavar="MODES", help="the server's --authorization-mode")
     parser.add_argument("--reviews", metavar="FILE", help="answer SubjectAccessReviews from FILE, or - ")
-    parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="form of the answer")
+    parser.add_argument("-o", "--output", choices=FORMS, default="text", help="form of the answer")
+    add_reach_arguments(parser)
     add_source_arguments(parser, positional=False)
 
 
@@ -56,8 +67,13 @@ def run(args: argparse.Namespace) -> int:
 
     Raises `UsageError` for a question that cannot be asked, `Error` for a source that cannot be read.
     """
+    if args.words[:1] == ["reach"]:
+        from mistrust.cli.reach import run as run_reach
+
+        return run_reach(args)
     from mistrust.layers.identity.decide import parse_authorizers
 
+    _refuse_reach_forms(args)
     parse_authorizers(args.authorizers)
     if args.reviews:
         args.source = args.words
@@ -77,6 +93,13 @@ def run(args: argparse.Namespace) -> int:
     if form == "who":
         return _who(args, source, lookup, _request(args, source, question[1], question[2]))
     return _single(args, source, lookup, question)
+
+
+def _refuse_reach_forms(args: argparse.Namespace) -> None:
+    from mistrust.kube.errors import UsageError
+
+    if args.output not in ("text", "json"):
+        raise UsageError("no such output format here", got=args.output, wanted="text or json")
 
 
 def _lookup(source: Source) -> Lookup:
@@ -119,14 +142,14 @@ def _single(args: argparse.Namespace, source: Source, lookup: Lookup, question: 
     if verdict.answer is not Answer.ALLOWED:
         notes += (f"but {d.right}: allowed, and {d.why}" for d in detours(lookup, request, source.snapshot.version))
         notes += elsewhere(lookup, request)
-    places = _places(source, [verdict.decided_by])[0]
+    shown = places(source, [verdict.decided_by])[0]
     if args.output == "json":
         told = {"answer": verdict.answer.value, "because": verdict.because, "request": request, "notes": notes}
-        _print_json({**told, "evidence": [p._asdict() for p in places], "unseen": verdict.failed})
+        print_json({**told, "evidence": [p._asdict() for p in shown], "unseen": verdict.failed})
     else:
         word = {Answer.ALLOWED: "yes", Answer.DENIED: "no", Answer.UNKNOWN: "unknown"}[verdict.answer]
-        more = (*(str(p) for p in places), *verdict.failed[1:], *notes)
-        _print([f"{word}  {verdict.because}", *(f"     {line}" for line in more)])
+        more = (*(str(p) for p in shown), *verdict.failed[1:], *notes)
+        print_lines([f"{word}  {verdict.because}", *(f"     {line}" for line in more)])
     return {Answer.ALLOWED: 0, Answer.DENIED: 1, Answer.UNKNOWN: 3}[verdict.answer]
 
 
@@ -151,7 +174,7 @@ def _list(args: argparse.Namespace, source: Source, lookup: Lookup, subject: str
 def _rows(args: argparse.Namespace, source: Source, lookup: Lookup, rows: tuple[Row, ...], remark: str) -> int:
     """Exit code 3 where the list may be too short, else 0, or 1 for an empty list."""
     missing = lookup.rbac.unseen
-    places = _places(source, (row.evidence for row in rows))
+    found_places = places(source, (row.evidence for row in rows))
     if args.output == "json":
         grants = [
             {
@@ -161,19 +184,19 @@ def _rows(args: argparse.Namespace, source: Source, lookup: Lookup, rows: tuple[
                 "via": r.via,
                 "evidence": [p._asdict() for p in found],
             }
-            for r, found in zip(rows, places, strict=True)
+            for r, found in zip(rows, found_places, strict=True)
         ]
-        _print_json({"grants": grants, "remark": remark, "unseen": missing})
+        print_json({"grants": grants, "remark": remark, "unseen": missing})
     else:
         lines, shown = [], None  # type: list[str], str | None
-        for row, found in zip(rows, places, strict=True):
+        for row, found in zip(rows, found_places, strict=True):
             if row.namespace != shown:
                 shown = row.namespace
                 lines.append(f"in {shown}" if shown else "everywhere")
             where = ", ".join(dict.fromkeys(p.at for p in found))
             lines.append("  " + "  ".join(part for part in (row.who, row.what, row.via, where) if part))
         lines += [] if rows else ["nobody" if args.words[0] == "who" else "nothing"]
-        _print([*lines, *((remark,) if remark else ()), *(f"unknown: {each}" for each in missing)])
+        print_lines([*lines, *((remark,) if remark else ()), *(f"unknown: {each}" for each in missing)])
     return 3 if missing else 0 if rows or remark else 1
 
 
@@ -214,7 +237,7 @@ class Place(NamedTuple):
         return "  ".join(part for part in (self.at, self.object, self.field, self.value) if part)
 
 
-def _places(source: Source, rows: Iterable[tuple[Evidence, ...]]) -> list[list[Place]]:
+def places(source: Source, rows: Iterable[tuple[Evidence, ...]]) -> list[list[Place]]:
     """The places of each row; texts are read once for all of them."""
     from mistrust.access.evidence import show_path
     from mistrust.cluster.locate import show
@@ -223,13 +246,15 @@ def _places(source: Source, rows: Iterable[tuple[Evidence, ...]]) -> list[list[P
     return [[Place(show(locate(e)), str(e.ref), show_path(e.path), e.value) for e in evidence] for evidence in rows]
 
 
-def _print(lines: list[str]) -> None:
+def print_lines(lines: list[str]) -> None:
+    """Each on a line of its own, safe for a terminal."""
     from mistrust.report.clean import clean
 
     sys.stdout.write("".join(f"{clean(line)}\n" for line in lines))
 
 
-def _print_json(value: object) -> None:
+def print_json(value: object) -> None:
+    """One JSON value and a line break."""
     from mistrust.report.clean import json_bytes
 
     sys.stdout.buffer.write(json_bytes(value) + b"\n")

@@ -1,0 +1,124 @@
+"""Everything that one side may open a connection to, or that may open one to it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+import msgspec
+
+from mistrust.access.ports import EVERY_PORT, NO_PORT, Ports
+from mistrust.channels.ask import Scene, Side
+from mistrust.layers.network.exposure.outside import INTERNET, common, joined, spans_in, told
+from mistrust.layers.network.lines import Span
+from mistrust.layers.network.reach import Reach
+
+UNSURE = "network plugins differ, or it hangs on what is not shown"
+
+
+class Neighbour(msgspec.Struct, frozen=True):
+    """Somebody at the other end."""
+
+    told: str
+    ports: Ports
+    unsure: Ports = NO_PORT
+    """Those of the ports that may be closed as well."""
+    why: str = ""
+    """What that hangs on."""
+
+
+def around(scene: Scene, side: Side, *, outgoing: bool) -> tuple[Neighbour, ...]:
+    """Workloads in the order of the snapshot, then addresses outside.
+
+    A port counts if some pod of the one may open it at some pod of the other. From the Internet only what a door
+    leads to counts.
+    """
+    if side.internet and outgoing:
+        return tuple(_through_doors(scene))
+    answers = [_opened(r, _classes(scene, r, i, side), outgoing=outgoing) for i, r in enumerate(scene.reaches)]
+    pods: dict[int, list[int]] = {}
+    for i, e in enumerate(scene.ends):
+        pods.setdefault(e.workload, []).append(i)
+    found: list[Neighbour] = []
+    for workload, members in pods.items():
+        if set(members) & set(side.pods):
+            continue
+        each = [
+            _union(answer.get(c, NOTHING) for c in {r.class_of[i] for i in members})
+            for r, answer in zip(scene.reaches, answers, strict=True)
+        ]
+        found += _neighbour(str(scene.snapshot.workloads[workload].ref), each)
+    outside = _outside(scene.reaches[0], answers[0]) if not (side.internet or side.parties) else {}
+    for (ports, sure), spans in outside.items():
+        found += _neighbour(told(joined(spans)), [(ports, sure)])
+    return tuple(found)
+
+
+Opened = tuple[Ports, Ports]
+"""What may be open, and what of it surely is."""
+NOTHING: Opened = (NO_PORT, NO_PORT)
+
+
+def _classes(scene: Scene, reach: Reach, index: int, side: Side) -> set[int]:
+    if side.internet:
+        blocks = enumerate(reach.blocks, reach.classes)
+        return {c for c, block in blocks if common(spans_in(block), INTERNET)}
+    addresses = (str(a) for party in side.parties for a in party.addresses)
+    return {reach.class_of[i] for i in side.pods} | {reach.block_of(a) for a in addresses}
+
+
+def _opened(reach: Reach, own: Collection[int], *, outgoing: bool) -> Mapping[int, Opened]:
+    """By class of the other end."""
+    found: dict[int, Opened] = {}
+    every = range(reach.classes + len(reach.blocks))
+    for d in every if outgoing else own:
+        maybe = {id(part): part for part in reach.unsure(d)}.values()
+        for parts, sure in ((reach.row(d), True), (maybe, False)):
+            for part in parts:
+                for other in _others(part.sources, own, d, outgoing=outgoing):
+                    if other >= reach.classes and (d >= reach.classes or min(own) >= reach.classes):
+                        continue
+                    allowed, certain = found.get(other, NOTHING)
+                    if sure:
+                        found[other] = allowed | part.ports, certain | part.ports
+                    else:
+                        found[other] = allowed, certain - part.ports
+    return found
+
+
+def _others(sources: Collection[int], own: Collection[int], d: int, *, outgoing: bool) -> Iterator[int]:
+    if not outgoing:
+        yield from sources
+    elif any(c in sources for c in own):
+        yield d
+
+
+def _union(each: Iterator[Opened]) -> Opened:
+    allowed, sure = NOTHING
+    for a, s in each:
+        allowed, sure = allowed | a, sure | s
+    return allowed, sure
+
+
+def _neighbour(who: str, each: list[Opened]) -> Iterator[Neighbour]:
+    """What some reading allows, and where not all agree."""
+    allowed, sure = NO_PORT, EVERY_PORT
+    for a, s in each:
+        allowed, sure = allowed | a, sure & s
+    if allowed:
+        unsure = allowed - sure
+        yield Neighbour(who, allowed, unsure, UNSURE if unsure else "")
+
+
+def _outside(reach: Reach, answer: Mapping[int, Opened]) -> dict[Opened, list[Span]]:
+    found: dict[Opened, list[Span]] = {}
+    for c, block in enumerate(reach.blocks, reach.classes):
+        if c in answer:
+            found.setdefault(answer[c], []).extend(spans_in(block))
+    return found
+
+
+def _through_doors(scene: Scene) -> Iterator[Neighbour]:
+    for door in scene.doors:
+        here = Ports.of([(door.at, door.at + 1)])
+        who = f"{scene.snapshot.workloads[door.workload].ref}, through {door.how}"
+        yield Neighbour(who, here, here if door.assumes else NO_PORT, f"if {door.assumes}" if door.assumes else "")

@@ -1,0 +1,247 @@
+"""One question: may this side open a connection to that side? Policies, doors to the outside and mesh in one answer.
+
+The engine says where on the line of ports the answer changes; each part is then decided again, straight from the
+specification, for one port of it and one pair of pods, and that answer counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+
+import msgspec
+from msgspec import structs
+
+from mistrust.access.evidence import Evidence
+from mistrust.access.ports import EVERY_PORT, NO_PORT, Ports
+from mistrust.access.verdict import Answer, Verdict
+from mistrust.kube.core import Node, Service
+from mistrust.kube.endpoints import endpoints, namespace_labels
+from mistrust.kube.snapshot import Snapshot
+from mistrust.layers.mesh.channel import Channel
+from mistrust.layers.mesh.mesh import Mesh, mesh
+from mistrust.layers.network.decide import Ground, decide, ground
+from mistrust.layers.network.exposure.door import Door
+from mistrust.layers.network.exposure.doors import doors
+from mistrust.layers.network.exposure.outside import INTERNET, common, spans_in, strangers
+from mistrust.layers.network.grants import text
+from mistrust.layers.network.lines import Span
+from mistrust.layers.network.party import Party
+from mistrust.layers.network.policies import policies
+from mistrust.layers.network.profile import Profile
+from mistrust.layers.network.reach import Reach, reach
+
+Wanted = Callable[[int], Ports]
+"""The ports that are asked for, of each endpoint; of -1 where the target is no pod."""
+POINTS = 6
+"""How many ports of one answer are asked for their reasons."""
+
+
+class Side(msgspec.Struct, frozen=True):
+    """Somebody whom a question is about."""
+
+    told: str
+    """As a person calls it."""
+    pods: tuple[int, ...] = ()
+    """Indexes of endpoints."""
+    parties: tuple[Party, ...] = ()
+    """Nodes, or an address that is no pod's."""
+    internet: bool = False
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """An answer for some ports."""
+
+    source: str
+    target: str
+    ports: Ports
+    verdict: Verdict
+    channel: Channel | None = None
+    """What a mesh makes of it, where there is one."""
+
+
+class Scene:
+    """A snapshot that is asked."""
+
+    def __init__(self, snapshot: Snapshot, profile: Profile | None = None) -> None:
+        self.snapshot = snapshot
+        self.ends = endpoints(snapshot)
+        found = ground(snapshot)
+        self.ground: Ground = structs.replace(found, profiles=(profile,)) if profile is not None else found
+
+    @cached_property
+    def reaches(self) -> tuple[Reach, ...]:
+        """The engine's answer for each plausible reading."""
+        labels, nodes = namespace_labels(self.snapshot), self.snapshot.of(Node)
+        rules = policies(self.snapshot)
+        seen = self.ground.seen
+        return tuple(reach(self.ends, labels, rules, p, nodes=nodes, seen=seen) for p in self.ground.profiles)
+
+    @cached_property
+    def mesh(self) -> Mesh:
+        """Every mesh."""
+        return mesh(self.snapshot, self.ends)
+
+    @cached_property
+    def doors(self) -> tuple[Door, ...]:
+        """Every way in from outside that some plausible reading of the policies leaves open."""
+        found = dict.fromkeys(d for r in self.reaches for d in doors(self.snapshot, self.ends, r))
+        return tuple(sorted(found, key=lambda d: (d.workload, d.cost, d.how, d.port, d.assumes)))
+
+
+class One(msgspec.Struct, frozen=True):
+    """Some of a side that every reading treats alike, and one that stands for them."""
+
+    told: str
+    party: Party
+    classes: tuple[int, ...] = ()
+    """In each engine; empty for who is in none."""
+    pod: int = -1
+
+
+def ask(scene: Scene, source: Side, target: Side, wanted: Wanted) -> tuple[Finding, ...]:
+    """What of the wanted ports the source may open of the target: what is allowed first, then unknown, then denied."""
+    found: list[Finding] = []
+    for b in _each(scene, target):
+        ports = wanted(b.pod)
+        if source.internet and b.pod >= 0:
+            found += _from_outside(scene, source, target, b, ports)
+            continue
+        for a in _each(scene, source):
+            found += _between(scene, a, b, ports)
+    order = (Answer.ALLOWED, Answer.UNKNOWN, Answer.DENIED)
+    return tuple(sorted(_merged(found), key=lambda f: order.index(f.verdict.answer)))
+
+
+def _each(scene: Scene, side: Side) -> Iterator[One]:
+    if side.internet:
+        yield from _blocks(scene)
+        return
+    for party in side.parties:
+        told = side.told if len(side.parties) == 1 else str(party)
+        known = [str(a) for a in party.addresses]
+        classes = tuple(r.block_of(known[0]) for r in scene.reaches) if known else ()
+        yield One(told, party, classes)
+    alike: dict[tuple[int, ...], list[int]] = {}
+    for i in side.pods:
+        alike.setdefault(tuple(r.class_of[i] for r in scene.reaches), []).append(i)
+    for classes, pods in alike.items():
+        first = scene.ends[pods[0]]
+        some = f"{first.source.ref}" + (f" and {len(pods) - 1} more" if len(pods) > 1 else "")
+        yield One(side.told if len(alike) == 1 else some, scene.ground.pod(first), classes, pods[0])
+
+
+def _blocks(scene: Scene) -> Iterator[One]:
+    """The Internet, as far as every reading treats its addresses alike."""
+    alike: dict[tuple[int, ...], list[Span]] = {}
+    first, *others = scene.reaches
+    for b, block in enumerate(first.blocks, first.classes):
+        for low, high in common(spans_in(block), INTERNET):
+            alike.setdefault((b, *(r.block_of(text(low)) for r in others)), []).append((low, high))
+    for classes, spans in alike.items():
+        who = strangers(spans)
+        yield One(f"the Internet ({who})" if who else "the Internet", scene.ground.at(text(spans[0][0])), classes)
+
+
+def _between(scene: Scene, a: One, b: One, wanted: Ports) -> Iterator[Finding]:
+    for part in _parts(scene, a, b, wanted):
+        verdicts: dict[Answer, list[tuple[int, Verdict]]] = {}
+        for at in _points(scene, b, part):
+            verdict = decide(scene.ground, a.party, b.party, at)
+            verdicts.setdefault(verdict.answer, []).append((at, verdict))
+        for answered in verdicts.values():
+            at, verdict = answered[0]
+            evidence = tuple(dict.fromkeys(e for _, v in answered for e in v.decided_by))
+            ports = part if len(verdicts) == 1 else Ports.of((p, p + 1) for p, _ in answered)
+            told = structs.replace(verdict, decided_by=evidence)
+            yield Finding(a.told, b.told, ports, told, _channel(scene, a, b, at, verdict.answer))
+
+
+def _parts(scene: Scene, a: One, b: One, wanted: Ports) -> Iterator[Ports]:
+    """The wanted ports, apart where some engine's answer changes."""
+    if not a.classes or not b.classes or (a.pod >= 0 and a.pod == b.pod):
+        yield wanted
+        return
+    sure, possible = EVERY_PORT, NO_PORT
+    for r, s, d in zip(scene.reaches, a.classes, b.classes, strict=True):
+        if s >= r.classes and d >= r.classes:
+            yield wanted
+            return
+        near = a.pod >= 0 and b.pod >= 0 and r.between(a.pod, b.pod) == EVERY_PORT
+        allowed = EVERY_PORT if near else r.ports(s, d)
+        sure, possible = sure & (allowed if near else allowed - r.unsure_ports(s, d)), possible | allowed
+    yield from filter(None, (wanted & sure, wanted & (possible - sure), wanted - possible))
+
+
+def _points(scene: Scene, b: One, part: Ports) -> list[int]:
+    """Ports that stand for a part: declared ones if there are any, else the first of each range."""
+    declared = [p for p in _declared(scene, b) if p in part]
+    return (declared or [low for low, _ in part.ranges])[:POINTS]
+
+
+def _declared(scene: Scene, b: One) -> list[int]:
+    found = (Ports.span(p.protocol, p.number, p.number) for p in scene.ends[b.pod].ports) if b.pod >= 0 else ()
+    return sorted(at for ports in found for at in ports)
+
+
+def _channel(scene: Scene, a: One, b: One, at: int, answer: Answer) -> Channel | None:
+    if b.pod < 0 or answer is Answer.DENIED or not scene.mesh.fabrics:
+        return None
+    source = scene.mesh.source_of[a.pod] if a.pod >= 0 else scene.mesh.outside
+    return scene.mesh.channel(source, scene.mesh.target_of[b.pod], at)
+
+
+def _from_outside(scene: Scene, source: Side, target: Side, b: One, wanted: Ports) -> Iterator[Finding]:
+    """Through the doors that lead there; without one, nobody from outside arrives, whatever the policies say."""
+    left = wanted
+    everybody = list(_blocks(scene))
+    for door in scene.doors:
+        if door.at in wanted and not set(door.endpoints).isdisjoint(target.pods):
+            here = Ports.of([(door.at, door.at + 1)])
+            left = left - here
+            answer = Answer.UNKNOWN if door.assumes else Answer.ALLOWED
+            because = f"through {door.how}" + (f", if {door.assumes}" if door.assumes else "")
+            verdict = Verdict(answer, because, door.evidence, (door.assumes,) if door.assumes else ())
+            channel = _channel(scene, everybody[0], b, door.at, answer) if not door.through else None
+            yield Finding(source.told, b.told, here, verdict, channel)
+    for a in everybody:
+        for found in _between(scene, a, b, left):
+            if found.verdict.answer is Answer.DENIED:
+                yield found
+                continue
+            blind = [f"{gap.kind} objects were not seen ({gap.why})" for gap in scene.snapshot.blind(Service)]
+            because = "no Service, Ingress, route, hostPort or hostNetwork leads there from outside"
+            verdict = Verdict(Answer.UNKNOWN if blind else Answer.DENIED, because, (), tuple(blind))
+            yield structs.replace(found, verdict=verdict, channel=None)
+
+
+def _merged(found: Iterable[Finding]) -> Iterator[Finding]:
+    """Answers with the same reasons, as one: their ports together, each side named once."""
+    alike: dict[object, list[Finding]] = {}
+    for f in found:
+        channel = (f.channel.transport, f.channel.authz, f.channel.because) if f.channel is not None else None
+        alike.setdefault((f.source, f.target, f.verdict, channel), []).append(f)
+    for same in alike.values():
+        ports = NO_PORT
+        for f in same:
+            ports = ports | f.ports
+        yield structs.replace(same[0], ports=ports)
+
+
+def answer_of(found: Sequence[Finding]) -> Answer:
+    """Yes if something is allowed, else unknown if something may be."""
+    answers = {f.verdict.answer for f in found}
+    return next((a for a in (Answer.ALLOWED, Answer.UNKNOWN) if a in answers), Answer.DENIED)
+
+
+def evidence_of(found: Iterable[Finding]) -> Iterator[Evidence]:
+    """Everything that the answers rest on."""
+    for f in found:
+        yield from f.verdict.decided_by
+        if f.channel is not None:
+            yield from f.channel.decided_by
+
+
+def by_pod(ports: Mapping[int, Ports]) -> Wanted:
+    """The ports that are asked for, where they differ from pod to pod."""
+    return lambda pod: ports.get(pod, NO_PORT)

@@ -1,0 +1,222 @@
+"""The two ends of a connection, as a person writes them on the command line."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from mistrust.access.ports import EVERY_PORT, NO_PORT, PROTOCOLS, SPAN, Ports
+from mistrust.channels.ask import Scene, Side, Wanted, by_pod
+from mistrust.kube.core import Node, Service
+from mistrust.kube.errors import UsageError
+from mistrust.kube.meta import Metadata
+from mistrust.layers.network.exposure.behind import Behind, port_named
+from mistrust.layers.network.party import Party
+
+if TYPE_CHECKING:
+    from mistrust.kube.snapshot import Snapshot
+
+FORMS = "shop/web, 'Deployment shop/web', 'Service shop/web', a pod, internet, node, or an IP address"
+PORT_FORMS = "5432, udp:53, or the name of a port"
+PORT = re.compile(r"(?:(?P<protocol>tcp|udp|sctp)[:/])?(?P<port>[A-Za-z0-9-]+)", re.IGNORECASE)
+ANY_NODE = Party(node=Node(metadata=Metadata(name="any")))
+"""A node of which nothing is known: the snapshot shows none."""
+
+OWN_NODE = "a node always reaches the pods that it runs itself; this is about another one"
+
+
+class End(msgspec.Struct, frozen=True):
+    """One end, and the ports that are asked for there."""
+
+    side: Side
+    wanted: Wanted
+    remark: str = ""
+    """What a person should know about how the words were understood."""
+
+
+def end(scene: Scene, text: str, namespace: str = "") -> End:
+    """Who is meant, and which of its ports.
+
+    Raises `UsageError` for words that name nobody, or more than one, and for a port that is none.
+    """
+    name, port = _split(text)
+    plain = _plain(scene, name, namespace)
+    if isinstance(plain, Service):
+        return _service(scene, plain, port)
+    remark = OWN_NODE if name == "node" else _shadowed(scene, plain, port)
+    return End(plain, _ports(scene, plain, port), remark)
+
+
+def _split(text: str) -> tuple[str, str]:
+    """`shop/db:udp:53` -> (`shop/db`, `udp:53`); the colons of an IPv6 address are its own unless it is in brackets."""
+    if text.startswith("["):
+        name, _, rest = text[1:].partition("]")
+        return name, rest.removeprefix(":")
+    try:
+        ip_address(text)
+    except ValueError:
+        name, _, port = text.partition(":")
+        return name, port
+    return text, ""
+
+
+def _plain(scene: Scene, name: str, namespace: str) -> Side | Service:
+    if name == "internet":
+        return Side("the Internet", internet=True)
+    if name == "node":
+        return _nodes(scene)
+    try:
+        ip_address(name)
+    except ValueError:
+        return _named(scene, name, namespace)
+    party = scene.ground.at(name)
+    if party.endpoint is not None:
+        return Side(str(party), tuple(i for i, e in enumerate(scene.ends) if e == party.endpoint))
+    return Side(name if party.node is None else str(party), parties=(party,))
+
+
+def _nodes(scene: Scene) -> Side:
+    found: dict[object, Party] = {}
+    for node in scene.ground.nodes.values():
+        inner = [a.address for a in node.status.addresses if a.type == "InternalIP"]
+        party = Party(node=node, addresses=tuple(ip_address(a) for a in inner))
+        key = tuple(r.block_of(inner[0]) for r in scene.reaches) if inner else node.name
+        found.setdefault(key, party)
+    return Side("a node", parties=tuple(found.values()) or (ANY_NODE,))
+
+
+def _named(scene: Scene, name: str, namespace: str) -> Side | Service:
+    """A workload, a pod or a Service, in this order where the kind is not given."""
+    kind, space, rest = name.partition(" ")
+    if not space:
+        kind, rest = "", name
+    home, slash, last = rest.rpartition("/")
+    home = home if slash else namespace
+    snapshot = scene.snapshot
+    if kind not in ("Pod", "Service", "svc"):
+        found = [
+            i
+            for i, w in enumerate(snapshot.workloads)
+            if w.ref.name == last and home in ("", w.namespace) and kind in ("", w.ref.kind)
+        ]
+        if len(found) == 1:
+            pods = tuple(i for i, e in enumerate(scene.ends) if e.workload == found[0])
+            return _running(Side(str(snapshot.workloads[found[0]].ref), pods))
+        if found:
+            raise _several([str(snapshot.workloads[i].ref) for i in found], name)
+    if kind in ("", "Pod"):
+        pods = tuple(i for i, e in enumerate(scene.ends) if e.running and e.name == last and home in ("", e.namespace))
+        if len(pods) == 1:
+            return Side(str(scene.ends[pods[0]].source.ref), pods)
+        if pods:
+            raise _several([str(scene.ends[i].source.ref) for i in pods], name)
+    if kind in ("", "Service", "svc"):
+        services = [s for s in snapshot.of(Service) if s.name == last and home in ("", s.namespace)]
+        if len(services) == 1:
+            return services[0]
+        if services:
+            raise _several([str(s.ref) for s in services], name)
+    raise _nobody(snapshot, name, last)
+
+
+def _running(side: Side) -> Side:
+    if not side.pods:
+        raise UsageError(
+            "it has no pod that runs", got=side.told, do="its pods have ended: nothing of it sends or answers"
+        )
+    return side
+
+
+def _several(found: Sequence[str], name: str) -> UsageError:
+    return UsageError("more than one has this name", got=f"{name}: {', '.join(found)}", do="say which, with its kind")
+
+
+def _nobody(snapshot: Snapshot, name: str, last: str) -> UsageError:
+    known = {w.ref.name: str(w.ref) for w in snapshot.workloads} | {s.name: str(s.ref) for s in snapshot.of(Service)}
+    near = difflib.get_close_matches(last, known, n=1)
+    do = f"did you mean {known[near[0]]}?" if near else ""
+    return UsageError("there is nobody of this name", got=repr(name), wanted=FORMS, do=do)
+
+
+def _ports(scene: Scene, side: Side, port: str) -> Wanted:
+    if not port:
+        return lambda _: EVERY_PORT
+    protocol, number, name = _port(port)
+    if number:
+        one = Ports.span(protocol or "TCP", number, number)
+        return lambda _: one
+    found: dict[int, Ports] = {}
+    for i in side.pods:
+        named = (port_named(scene.ends[i], name, p) for p in PROTOCOLS)
+        spans = [Ports.span(p, n, n) for p, n in zip(PROTOCOLS, named, strict=True) if n and protocol in ("", p)]
+        if spans:
+            found[i] = Ports.of(r for ports in spans for r in ports.ranges)
+    if not found:
+        declared = ", ".join(sorted({p.name for i in side.pods for p in scene.ends[i].ports if p.name})) or "none"
+        raise UsageError(f"{side.told} has no port of this name", got=repr(port), wanted=f"a number, or: {declared}")
+    stand_in = {i: found.get(i, NO_PORT) for i in side.pods}
+    return by_pod(stand_in)
+
+
+def _port(text: str) -> tuple[str, int, str]:
+    """Protocol, number, name; the number is 0 for a name, and the protocol empty where none is given."""
+    match = PORT.fullmatch(text)
+    if match is None:
+        raise UsageError("not a port", got=repr(text), wanted=PORT_FORMS)
+    port, protocol = match["port"], (match["protocol"] or "").upper()
+    if not port.isdecimal():
+        return protocol, 0, port
+    if not 0 < int(port) < SPAN:
+        raise UsageError("not a port", got=repr(text), wanted="1 to 65535")
+    return protocol, int(port), ""
+
+
+def single_port(text: str) -> Ports:
+    """One port by number. Raises `UsageError` for what is none."""
+    protocol, number, _ = _port(text.replace("-", ":"))
+    if not number:
+        raise UsageError("not a port", got=repr(text), wanted="5432 or udp:53")
+    return Ports.span(protocol or "TCP", number, number)
+
+
+def _service(scene: Scene, service: Service, port: str) -> End:
+    """The pods behind a Service, at the ports that it sends to."""
+    protocol, number, name = _port(port) if port else ("", 0, "")
+    chosen = [
+        p
+        for p in service.spec.ports
+        if (not port or p.name == name or p.port == number) and protocol in ("", p.protocol) and p.protocol in PROTOCOLS
+    ]
+    if not chosen:
+        served = ", ".join(f"{p.name} {p.port}".strip() for p in service.spec.ports) or "none"
+        raise UsageError(f"{service.ref} has no such port", got=repr(port or "any"), wanted=served)
+    behind = Behind(scene.snapshot, scene.ends)
+    found: dict[int, Ports] = {}
+    told: dict[str, None] = {}
+    for p in chosen:
+        for i, to in behind.targets(service, p):
+            found[i] = found.get(i, NO_PORT) | Ports.span(p.protocol, to, to)
+            told[f"{p.protocol} {p.port} leads to {to}"] = None
+    if not found:
+        raise UsageError(f"no pod that is shown is behind {service.ref}", do="ask for an address or a workload instead")
+    return End(Side(str(service.ref), tuple(found)), by_pod(found), f"{service.ref}: {', '.join(told)}")
+
+
+def _shadowed(scene: Scene, side: Side, port: str) -> str:
+    """A port of the workload is asked for, and a Service of its name would send that port elsewhere."""
+    if not port.isdecimal() or not side.pods:
+        return ""
+    first = scene.ends[side.pods[0]]
+    name = scene.snapshot.workloads[first.workload].ref.name
+    for service in scene.snapshot.of(Service):
+        if (service.namespace, service.name) == (first.namespace, name):
+            for p in service.spec.ports:
+                if p.port == int(port) and p.target_port not in (0, p.port):
+                    leads = f"{service.ref} sends port {p.port} to {p.target_port}"
+                    return f"{leads}; ask for '{service.ref}:{p.port}' if the Service is meant"
+    return ""
