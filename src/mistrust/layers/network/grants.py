@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from ipaddress import IPv4Address, IPv6Address
 from typing import Self
 
 import msgspec
@@ -15,11 +14,11 @@ from mistrust.kube.core import Node, Service
 from mistrust.kube.endpoints import Endpoint, endpoints, namespace_labels
 from mistrust.kube.meta import Ref
 from mistrust.kube.snapshot import Snapshot
-from mistrust.layers.network.addresses import V6
 from mistrust.layers.network.bits import members
 from mistrust.layers.network.decide import Ground, decide, ground
 from mistrust.layers.network.exposure.behind import Behind
 from mistrust.layers.network.exposure.outside import INTERNET, common
+from mistrust.layers.network.party import text
 from mistrust.layers.network.policies import Policies, policies
 from mistrust.layers.network.profile import Profile
 from mistrust.layers.network.reach import Reach, reach
@@ -239,8 +238,3 @@ def _asked(origin: Origin, access: Connection, among: Relation) -> Iterator[Verd
 def _apart(origin: Origin, workload: Ref) -> Iterable[int]:
     """One endpoint of each class."""
     return {origin.reach.class_of[i]: i for i in reversed(origin.pods.get(workload, ()))}.values()
-
-
-def text(place: int) -> str:
-    """An address on the line of both families, as it is written."""
-    return str(IPv6Address(place - V6) if place >= V6 else IPv4Address(place))

@@ -15,6 +15,7 @@ from msgspec import structs
 from mistrust.kube.core import Node
 from mistrust.kube.endpoints import NAMESPACE_NAME, Endpoint
 from mistrust.kube.selectors import LabelSelector, matches
+from mistrust.layers.network.addresses import V6
 from mistrust.layers.network.profile import Profile
 
 Address = IPv4Address | IPv6Address
@@ -130,3 +131,8 @@ def _inside(cidr: str, excluded: tuple[str, ...], party: Party, at: Address | No
             return True
         return f"{party} has no address yet, so whether it is in {cidr} is not known"
     return at in block and not any(at in hole for hole in holes)
+
+
+def text(place: int) -> str:
+    """An address on the line of both families, as it is written."""
+    return str(IPv6Address(place - V6) if place >= V6 else IPv4Address(place))
