@@ -159,7 +159,8 @@ class Draft:
             case ":method":
                 self.method = value.replace("/", "") or "GET"
             case ":path":
-                self.path = value if value.startswith("/") else "/" + value
+                query = self.rng.choice(("", "", "", "?to=/x/edit", "?"))
+                self.path = (value if value.startswith("/") else "/" + value) + query
             case "request.auth.principal":
                 self.claims["iss"], _, self.claims["sub"] = value.rpartition("/") if "/" in value else (value, "", "x")
                 if self.rng.random() < 0.2:
