@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from mistrust.access.evidence import Evidence, at
 from mistrust.kube.endpoints import Endpoint
 from mistrust.kube.workloads import template_of
 
 LONG = 120
 """Values beyond this are shortened."""
+SHOWN = 3
+"""How many names a clause gives before it counts the rest."""
 
 
 def label(e: Endpoint, key: str) -> Evidence:
@@ -23,3 +27,11 @@ def annotation(e: Endpoint, key: str) -> Evidence:
 def _metadata(e: Endpoint) -> str:
     found = template_of(e.source)
     return f"{found[0].removesuffix('spec')}metadata" if found is not None else "metadata"
+
+
+def listed(names: Iterable[object]) -> str:
+    """`Deployment a/b, Deployment a/c and 7 more`."""
+    every = [str(n) for n in dict.fromkeys(names)]
+    if len(every) <= SHOWN + 1:
+        return ", ".join(every)
+    return f"{', '.join(every[:SHOWN])} and {len(every) - SHOWN:,} more"

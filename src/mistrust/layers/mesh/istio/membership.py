@@ -154,7 +154,8 @@ def _promised(e: Endpoint, spec: PodSpec, setting: Setting) -> Member:
     if mode == AMBIENT and e.labels.get("app") != "ztunnel":
         evidence = label(e, MODE) if MODE in e.labels else at(namespace, f'metadata.labels["{MODE}"]', value=mode)
         return Member(Kind.AMBIENT, f"{MODE} is {AMBIENT}", (evidence,), predicted=True)
-    return Member(Kind.NONE, "no label puts it into the mesh", predicted=True)
+    refused = f"{INJECT} is false" if wish == "false" else f"{MODE} is {mode}" if mode else ""
+    return Member(Kind.NONE, refused or "no label puts it into the mesh", predicted=True)
 
 
 def _without_namespace(e: Endpoint) -> Member:

@@ -1,0 +1,32 @@
+"""What is worth knowing about Istio in a cluster: what is not enforced, what does nothing, what does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+
+from mistrust.access.evidence import at
+from mistrust.access.fact import Fact
+from mistrust.kube.snapshot import Snapshot
+from mistrust.layers.mesh.istio import facts_peers, facts_pods, facts_rules
+from mistrust.layers.mesh.istio.istio import Istio
+
+
+def facts(mesh: Istio, snapshot: Snapshot) -> Iterator[Fact]:
+    """Every fact about mutual TLS."""
+    return chain(
+        _automatic(mesh),
+        facts_peers.facts(mesh, snapshot),
+        facts_rules.facts(mesh, snapshot),
+        facts_pods.facts(mesh, snapshot),
+    )
+
+
+def _automatic(mesh: Istio) -> Iterator[Fact]:
+    """Without automatic mutual TLS every Service needs a rule of its own."""
+    read = mesh.config.read
+    if mesh.config.auto or read is None:
+        return
+    detail = "clients send plaintext to every host for which no DestinationRule asks for ISTIO_MUTUAL"
+    evidence = (at(read, "data.mesh", value="enableAutoMtls: false"),)
+    yield Fact("mesh.automatic-off", str(read.ref), read.ref, detail, evidence)
