@@ -24,7 +24,6 @@ from mistrust.layers.network.decide import Ground, decide, ground
 from mistrust.layers.network.exposure.door import Door
 from mistrust.layers.network.exposure.doors import doors
 from mistrust.layers.network.exposure.outside import INTERNET, common, spans_in, strangers
-from mistrust.layers.network.grants import text
 from mistrust.layers.network.lines import Span
 from mistrust.layers.network.party import Party
 from mistrust.layers.network.policies import policies

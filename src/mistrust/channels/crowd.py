@@ -12,18 +12,22 @@ Crowd = int
 
 
 class Crowds:
-    """Turns sets of classes into sets of workloads, each once."""
+    """Turns sets of classes into sets of workloads, each once.
 
-    def __init__(self, table: Table, workloads: int) -> None:
+    `places` says for each workload of the snapshot which bit is its own: copies of one object share one.
+    """
+
+    def __init__(self, table: Table, places: Sequence[int]) -> None:
         self.table = table
-        self.workloads = workloads
-        self.internet: Crowd = 1 << workloads
+        self.workloads = max(places, default=-1) + 1
+        self.internet: Crowd = 1 << self.workloads
         network = table.reach
         self._of = [0] * network.classes + [self.internet] * len(network.blocks)
-        self._classes: list[set[int]] = [set() for _ in range(workloads)]
+        self._classes: list[set[int]] = [set() for _ in range(self.workloads)]
         for endpoint, c in zip(network.endpoints, network.class_of, strict=True):
-            self._of[c] |= 1 << endpoint.workload
-            self._classes[endpoint.workload].add(c)
+            place = places[endpoint.workload]
+            self._of[c] |= 1 << place
+            self._classes[place].add(c)
         self._known: dict[Classes, Crowd] = {}
 
     def of(self, classes: Classes) -> Crowd:

@@ -6,57 +6,73 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from mistrust.access.evidence import Evidence, at
 from mistrust.access.fact import Fact
-from mistrust.channels.crowd import Crowd, Crowds, members
+from mistrust.channels.crowd import Crowd, Crowds, members, union
 from mistrust.channels.drawing import Doors, strands
 from mistrust.kube.meta import Ref
 from mistrust.kube.workloads import Workload
 from mistrust.layers.mesh.channel import Transport
 
 SHOWN = 3
-"""How many clients a clause names before it counts the rest."""
+"""How many names a clause has before it counts the rest."""
+EVIDENCE = 12
+"""How many fields a finding of a namespace rests on at most."""
+
+Told = tuple[Workload, Crowd, tuple[Evidence, ...]]
+"""A workload, its clients, and what decided."""
 
 
 def facts(
     workloads: Sequence[Workload],
     crowds: Crowds,
-    meshed: Sequence[bool],
+    meshed: Sequence[bool | None],
     doors: Doors,
     answers: Mapping[Ref, Sequence[int]],
 ) -> Iterator[Fact]:
-    """Every fact, workload by workload, then namespace by namespace.
+    """One fact a namespace and name, namespaces by name.
 
     `meshed` says of each workload whether a mesh carries it, `answers` at which ports it is known to answer. Where no
-    mesh carries any, nothing is to be said: that everything is plaintext is one line of the summary, not a finding a
-    workload.
+    mesh carries any, nothing is to be said: that everything is plaintext is one line of the summary.
     """
-    if not any(meshed):
+    if True not in meshed:
         return
-    ready: dict[str, list[int]] = {}
-    bare: dict[str, list[int]] = {}
+    spaces: dict[str, _Space] = {}
     for i, workload in enumerate(workloads):
         if not crowds.classes(i):
             continue
-        if not meshed[i]:
-            bare.setdefault(workload.namespace, []).append(i)
-            continue
-        spoken = _Spoken(crowds, i, answers.get(workload.ref, ()), bool(doors.get(i)))
-        if spoken.plain:
-            yield _plaintext(workloads, workload, spoken)
-        elif spoken.willing:
-            ready.setdefault(workload.namespace, []).append(i)
-        if spoken.broken:
-            detail = f"{_named(workloads, spoken.broken)}: the network lets it through, the two sides do not fit"
-            yield _fact("channels.broken", workload.ref, workload.ref, detail, spoken.broken_by)
-    for namespace, found in sorted(ready.items()):
-        names = _listed([str(workloads[i].ref) for i in found])
-        detail = f"{names}: whoever may reach it speaks mutual TLS, and the server would still take plaintext"
-        yield _space("channels.strict-ready", namespace, workloads[found[0]], detail)
-    for namespace, found in sorted(bare.items()):
-        every = sum(w.namespace == namespace for w in workloads)
-        detail = f"{len(found)} of {every} {'workload' if every == 1 else 'workloads'}: " + _listed(
-            [str(workloads[i].ref) for i in found]
-        )
-        yield _space("channels.no-mesh", namespace, workloads[found[0]], detail)
+        space = spaces.setdefault(workload.namespace, _Space())
+        space.every += 1
+        if meshed[i] is False:
+            space.bare.append(workload)
+        elif meshed[i]:
+            space.spoken.append((workload, _Spoken(crowds, i, answers.get(workload.ref, ()), bool(doors.get(i)))))
+    for namespace, space in sorted(spaces.items()):
+        yield from _of_space(namespace, space, workloads)
+
+
+class _Space:
+    """What there is in one namespace."""
+
+    def __init__(self) -> None:
+        self.every = 0
+        self.bare: list[Workload] = []
+        self.spoken: list[tuple[Workload, _Spoken]] = []
+
+
+def _of_space(namespace: str, space: _Space, workloads: Sequence[Workload]) -> Iterator[Fact]:
+    plain = [(w, s.plain, s.plain_by) for w, s in space.spoken if s.plain]
+    ready = [(w, s.willing, ()) for w, s in space.spoken if s.willing and not s.plain]
+    broken = [(w, s.broken, s.broken_by) for w, s in space.spoken if s.broken]
+    if plain:
+        clients = _named(workloads, union([crowd for _, crowd, _ in plain]))
+        yield _fact("channels.plaintext", namespace, plain, f"{_of(plain, space)} to {clients}")
+    if broken:
+        clients = _named(workloads, union([crowd for _, crowd, _ in broken]))
+        yield _fact("channels.broken", namespace, broken, f"{_of(broken, space)} for {clients}")
+    if ready:
+        yield _fact("channels.strict-ready", namespace, ready, _of(ready, space))
+    if space.bare:
+        bare = [(w, 0, ()) for w in space.bare]
+        yield _fact("channels.no-mesh", namespace, bare, _of(bare, space))
 
 
 class _Spoken:
@@ -91,9 +107,10 @@ class _Spoken:
         self.broken &= ~(self.plain | self.willing)
 
 
-def _plaintext(workloads: Sequence[Workload], workload: Workload, spoken: _Spoken) -> Fact:
-    detail = f"{_named(workloads, spoken.plain)}: in the way of STRICT, and unseen by any authorization by identity"
-    return _fact("channels.plaintext", workload.ref, workload.ref, detail, spoken.plain_by)
+def _of(told: Sequence[Told], space: _Space) -> str:
+    """`2 of 5 workloads (Deployment shop/web, Deployment shop/cart)`."""
+    names = _listed([str(w.ref) for w, _, _ in told])
+    return f"{len(told)} of {space.every} {'workload' if space.every == 1 else 'workloads'} ({names})"
 
 
 def _named(workloads: Sequence[Workload], crowd: Crowd) -> str:
@@ -110,10 +127,8 @@ def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:SHOWN])} and {len(names) - SHOWN:,} more"
 
 
-def _fact(name: str, subject: Ref, ref: Ref, detail: str, evidence: tuple[Evidence, ...]) -> Fact:
-    return Fact(name, str(subject), ref, detail, evidence)
-
-
-def _space(name: str, namespace: str, first: Workload, detail: str) -> Fact:
+def _fact(name: str, namespace: str, told: Sequence[Told], detail: str) -> Fact:
     ref = Ref("", "Namespace", "", namespace)
-    return Fact(name, str(ref), ref, detail, (at(first.source),))
+    decided = (e for _, _, evidence in told for e in evidence)
+    evidence = tuple(dict.fromkeys((*decided, *(at(w.source) for w, _, _ in told))))
+    return Fact(name, str(ref), ref, detail, evidence[:EVIDENCE])

@@ -16,6 +16,7 @@ from mistrust.channels.table import Table, join
 from mistrust.kube.meta import Ref
 from mistrust.kube.snapshot import Snapshot
 from mistrust.kube.workloads import Workload
+from mistrust.layers.mesh.channel import Transport
 from mistrust.layers.mesh.mesh import Mesh
 from mistrust.layers.network.exposure.door import Door
 from mistrust.layers.network.reach import Reach
@@ -25,11 +26,14 @@ class Whole(msgspec.Struct, frozen=True):
     """Network and mesh of one snapshot."""
 
     workloads: tuple[Workload, ...]
+    """Each name once: copies of one object count as one."""
+    places: tuple[int, ...]
+    """Of each workload of the snapshot, which one of `workloads` it is."""
     table: Table
     crowds: Crowds
     doors: Doors
-    meshed: tuple[bool, ...]
-    """Of each workload: does a mesh carry it, or may one?"""
+    meshed: tuple[bool | None, ...]
+    """Of each workload: does a mesh carry it? None: it may."""
 
     def plaintext(self, answers: Mapping[Ref, Sequence[int]]) -> tuple[int, int]:
         """How many connections are served in plaintext, and of how many that is unknown.
@@ -39,6 +43,15 @@ class Whole(msgspec.Struct, frozen=True):
         """
         counts = [_plaintext(self.crowds, i, answers.get(w.ref, ())) for i, w in enumerate(self.workloads)]
         return sum(yes for yes, _ in counts), sum(unknown for _, unknown in counts)
+
+    def spoken(self) -> frozenset[int]:
+        """The workloads of the snapshot, by index, at an end of a connection that travels in plaintext."""
+        found = 0
+        for i in range(len(self.workloads)):
+            for strand in strands(self.crowds, i):
+                if strand.channel.transport is Transport.PLAINTEXT:
+                    found |= self.crowds.of(strand.sources) | 1 << i
+        return frozenset(i for i, place in enumerate(self.places) if found >> place & 1)
 
     def atlas(self) -> Atlas | None:
         """The map."""
@@ -52,24 +65,32 @@ class Whole(msgspec.Struct, frozen=True):
 def whole(snapshot: Snapshot, network: Reach, mesh: Mesh, doors: Sequence[Door]) -> Whole:
     """Join the two layers over the endpoints that both were asked about."""
     table = join(network, mesh)
-    meshed = [False] * len(snapshot.workloads)
+    numbers: dict[Ref, int] = {}
+    places = [numbers.setdefault(w.ref, len(numbers)) for w in snapshot.workloads]
+    firsts = dict(zip(reversed(places), reversed(snapshot.workloads), strict=True))
+    speaking: list[set[bool | None]] = [set() for _ in numbers]
     for i, endpoint in enumerate(network.endpoints):
-        if any(f.speaks(f.target_of[i]) is not False for f in mesh.fabrics):
-            meshed[endpoint.workload] = True
+        speaking[places[endpoint.workload]].add(_speaks(mesh, i))
     return Whole(
-        workloads=snapshot.workloads,
+        workloads=tuple(firsts[place] for place in range(len(numbers))),
+        places=tuple(places),
         table=table,
-        crowds=Crowds(table, len(snapshot.workloads)),
-        doors=opened(doors),
-        meshed=tuple(meshed),
+        crowds=Crowds(table, places),
+        doors=opened(doors, places),
+        meshed=tuple(True if True in s else None if None in s else False for s in speaking),
     )
 
 
-def opened(doors: Sequence[Door]) -> Doors:
-    """The container ports behind the doors, by workload."""
+def _speaks(mesh: Mesh, endpoint: int) -> bool | None:
+    told = {f.speaks(f.target_of[endpoint]) for f in mesh.fabrics}
+    return True if True in told else None if None in told else False
+
+
+def opened(doors: Sequence[Door], places: Sequence[int]) -> Doors:
+    """The container ports behind the doors, by place."""
     ranges: dict[int, list[tuple[int, int]]] = {}
     for door in doors:
-        ranges.setdefault(door.workload, []).append((door.at, door.at + 1))
+        ranges.setdefault(places[door.workload], []).append((door.at, door.at + 1))
     return {workload: Ports.of(found) for workload, found in ranges.items()}
 
 

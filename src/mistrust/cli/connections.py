@@ -10,7 +10,6 @@ from mistrust.access.fact import Fact
 from mistrust.channels.atlas import Atlas
 from mistrust.channels.whole import Whole, whole
 from mistrust.kube.snapshot import Snapshot
-from mistrust.layers.mesh.channel import Transport
 from mistrust.layers.mesh.mesh import Mesh, mesh
 from mistrust.layers.network.grants import Connections, granted
 from mistrust.paths.network import Network as Footing
@@ -38,14 +37,15 @@ class Joined(msgspec.Struct, frozen=True):
         open_spaces = sum(f.name == "network.unsegmented" for f in facts)
         spaces = "1 namespace has" if open_spaces == 1 else f"{open_spaces:,} namespaces have"
         note = f"{spaces} no policy that limits anything" if open_spaces else ""
-        meshless = "" if self.mesh.fabrics else "no mesh: only programs themselves encrypt"
+        carried, workloads = sum(m is True for m in self.whole.meshed), len(self.whole.meshed)
+        meshed = f"{carried:,} of {workloads:,} workloads in a mesh" if self.mesh.fabrics else "no mesh"
         return (
             Row("connections", granted=every, note=note, layer="network"),
             Row(
                 "plaintext ok",
                 granted=plain,
                 unknown=doubtful / every if doubtful and every else None,
-                note=meshless,
+                note=meshed,
                 layer="mesh",
             ),
         )
@@ -63,15 +63,4 @@ def joined(snapshot: Snapshot) -> Joined:
     meshes = mesh(snapshot, reach.endpoints)
     bare = footing(snapshot, reach)
     both = whole(snapshot, reach, meshes, bare.doors)
-    return Joined(connections, meshes, both, msgspec.structs.replace(bare, plaintext=_spoken(both)))
-
-
-def _spoken(both: Whole) -> frozenset[int]:
-    """The workloads at an end of a connection that travels in plaintext."""
-    found = 0
-    for i in range(len(both.workloads)):
-        for row in both.crowds.rows(i):
-            for strand in row:
-                if strand.channel.transport is Transport.PLAINTEXT:
-                    found |= both.crowds.of(strand.sources) | 1 << i
-    return frozenset(i for i in range(len(both.workloads)) if found >> i & 1)
+    return Joined(connections, meshes, both, msgspec.structs.replace(bare, plaintext=both.spoken()))
