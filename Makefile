@@ -22,7 +22,7 @@ check: $(STAMP)  ## lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-slow: $(STAMP)   ## the slower lanes: a real API server, kubectl, a browser
+slow: $(STAMP)   ## the slower lanes: a real API server, kubectl, a browser, real packets
 	$(BIN)/pytest -m slow
 
 accept: $(STAMP) ## rewrite golden files and generated docs after looking at the difference

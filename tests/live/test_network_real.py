@@ -1,0 +1,153 @@
+"""What we say is reachable connects, and what we say is not does not: real packets between network namespaces.
+
+Small clusters by the throw of dice. Each pod is a namespace with its address, on a wire to a router; the router's
+nftables hold the policies, pod by pod, as a plugin writes them (`nftables.py`). From everywhere to everywhere every
+port is tried, and the kernel's answer must be the engine's, and that of the slow reading of the specification.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import pytest
+
+from mistrust.access.ports import point
+from mistrust.access.verdict import Answer
+from mistrust.kube.core import Node
+from mistrust.kube.decode import from_plain
+from mistrust.kube.endpoints import endpoints, namespace_labels
+from mistrust.kube.problem import Origin, Problem
+from mistrust.kube.snapshot import Snapshot, snapshot
+from mistrust.layers.network.decide import Ground, decide, ground
+from mistrust.layers.network.policies import policies
+from mistrust.layers.network.profile import UPSTREAM
+from mistrust.layers.network.reach import Reach, reach
+from tests.live.misreadings import MISREADINGS, misread
+from tests.live.netns import Host, missing, network
+from tests.live.nftables import Rules
+from tests.live.probes import Probe, Servers, protocols, servers
+from tests.live.small_clusters import ADDRESSES, FAR, NODE, OUTSIDE, PORTS, Dice, Plain
+
+pytestmark = pytest.mark.slow
+
+CLUSTERS = 500
+BATCH = 25
+"""Clusters in one test."""
+TRIED = tuple(p for p in PORTS if p[0] in protocols())
+
+
+@dataclass(frozen=True)
+class Lab:
+    """Hosts by address, and the servers on all of them."""
+
+    router: Host
+    hosts: dict[str, Host]
+    servers: Servers
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    if lacks := missing():
+        pytest.skip(lacks)
+    with network([*ADDRESSES, FAR, OUTSIDE], NODE) as (router, hosts), servers((router, *hosts), TRIED) as open_:
+        yield Lab(router, {a: h for h in (router, *hosts) for a in h.addresses}, open_)
+
+
+class Said:
+    """What we say about one cluster."""
+
+    def __init__(self, dice: Dice) -> None:
+        self.families = dice.families
+        self.objects = objects = dice.objects()
+        read = [each for i, o in enumerate(objects) for each in from_plain(o, Origin("dice.yaml", i, -1, i + 1))]
+        assert not [each for each in read if isinstance(each, Problem)]
+        self.snapshot: Snapshot = snapshot(read, ())
+        self.pods = endpoints(self.snapshot)
+        self.ground: Ground = ground(self.snapshot)
+        given = policies(self.snapshot)
+        assert given.problems == ()
+        self.reach: Reach = reach(
+            self.pods, namespace_labels(self.snapshot), given, UPSTREAM, nodes=self.snapshot.of(Node)
+        )
+
+    def engine(self, source: int | str, destination: int | str, at: int) -> bool:
+        """Between pods by number, or addresses outside."""
+        if isinstance(source, int) and isinstance(destination, int):
+            return at in self.reach.between(source, destination)
+        a, b = (self.reach.class_of[e] if isinstance(e, int) else self.reach.block_of(e) for e in (source, destination))
+        assert at not in self.reach.unsure_ports(a, b)
+        return at in self.reach.ports(a, b)
+
+    def slow(self, source: int | str, destination: int | str, at: int) -> bool:
+        """The same, by the slow reading."""
+        a, b = (
+            self.ground.pod(self.pods[e]) if isinstance(e, int) else self.ground.at(e) for e in (source, destination)
+        )
+        verdict = decide(self.ground, a, b, at, UPSTREAM)
+        assert verdict.answer is not Answer.UNKNOWN, verdict
+        return verdict.answer is Answer.ALLOWED
+
+
+Question = tuple[int | str, int | str, str, int]
+"""Who (a pod by number, or an address outside), to whom, protocol, port."""
+
+
+def questions(said: Said) -> Iterator[Question]:
+    """Everybody to everybody on every port; whoever is outside asks and is asked once for each family."""
+    everybody: list[int | str] = [*range(len(said.pods)), *(OUTSIDE[f] for f in said.families)]
+    for source in everybody:
+        for destination in everybody:
+            if isinstance(source, int) or isinstance(destination, int):
+                yield from ((source, destination, protocol, port) for protocol, port in TRIED)
+
+
+def probes(lab: Lab, said: Said, source: int | str, destination: int | str, protocol: str, port: int) -> list[Probe]:
+    """One for each family that both have."""
+
+    def own(end: int | str) -> tuple[str, ...]:
+        return said.pods[end].addresses if isinstance(end, int) else (end,)
+
+    pairs = [(a, b) for a in own(source) for b in own(destination) if (":" in a) == (":" in b)]
+    return [Probe(lab.hosts[a], b, protocol, port) for a, b in pairs]
+
+
+def asked(lab: Lab, said: Said, rules: list[Plain], zone: int) -> Iterator[tuple[Question, bool]]:
+    """Every question about a cluster with the kernel's answer, under the policies among `rules`."""
+    lab.router.netns.run("nft", "-f", "-", given=Rules(rules, zone).text())
+    every = [(q, several) for q in questions(said) if (several := probes(lab, said, *q))]
+    answers = iter(lab.servers.tried([p for _, several in every for p in several]))
+    for question, several in every:
+        yield question, any(list(islice(answers, len(several))))
+
+
+@pytest.mark.parametrize("first", range(0, CLUSTERS, BATCH))
+def test_the_kernel_agrees(lab: Lab, first: int) -> None:
+    wrong, counts = [], Counter[bool]()
+    for seed in range(first, first + BATCH):
+        said = Said(Dice(seed))
+        for (source, destination, protocol, port), real in asked(lab, said, said.objects, seed + 1):
+            at = point(protocol, port)
+            ours = said.engine(source, destination, at), said.slow(source, destination, at)
+            counts[real] += 1
+            if ours != (real, real):
+                wrong.append(f"seed {seed}: {source} -> {destination} {protocol}/{port}: {real}, we say {ours}")
+    assert wrong == []
+    assert min(counts[True], counts[False]) > 0.1 * counts.total()
+
+
+@pytest.mark.parametrize("misreading", MISREADINGS)
+def test_every_misreading_would_be_noticed(lab: Lab, misreading: str) -> None:
+    """The judge is not asleep: a plugin that gets one thing wrong refuses or lets through what we do not."""
+    change = MISREADINGS[misreading]
+    for seed in range(100):
+        said = Said(Dice(seed))
+        rules = [misread(o, change) for o in said.objects]
+        if rules == said.objects:
+            continue
+        for (source, destination, protocol, port), real in asked(lab, said, rules, 10_000 + seed):
+            if real != said.engine(source, destination, point(protocol, port)):
+                return
+    pytest.fail("100 clusters do not show it")
