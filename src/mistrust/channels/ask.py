@@ -25,7 +25,7 @@ from mistrust.layers.network.exposure.door import Door
 from mistrust.layers.network.exposure.doors import doors
 from mistrust.layers.network.exposure.outside import INTERNET, common, spans_in, strangers
 from mistrust.layers.network.lines import Span
-from mistrust.layers.network.party import Party
+from mistrust.layers.network.party import Party, text
 from mistrust.layers.network.policies import policies
 from mistrust.layers.network.profile import Profile
 from mistrust.layers.network.reach import Reach, reach

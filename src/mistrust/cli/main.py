@@ -7,8 +7,9 @@ import sys
 COMMANDS: tuple[tuple[str, str], ...] = (
     ("check", "what is granted and in excess, the attack paths, and the few changes that cut them"),
     ("explain", "the reason behind a finding, a path, a change, a check or an attack step"),
-    ("can", "may this subject do this? who may? what may it do?"),
+    ("can", "may this subject do this? who may? may this workload reach that one?"),
     ("paths", "attack paths from chosen starts to chosen targets"),
+    ("diff", "connections and permissions that came or went between two versions"),
     ("snapshot", "save what was read, without secrets, to analyse it again offline"),
     ("demo", "write a small shop cluster with honest flaws and check it"),
     ("completion", "shell completion for bash, zsh or fish"),

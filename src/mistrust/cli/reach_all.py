@@ -41,19 +41,22 @@ def run_all(args: argparse.Namespace, words: list[str]) -> int:
     args.source = words
     focus = focus_of(args)
     source = open_source(args)
-    profile, remarks = _reading(args.profile, source.snapshot)
+    profile, remarks = reading(args.profile, source.snapshot)
     connections = connections_of(source.snapshot, profile, exposure=args.exposure)
     if focus != Focus():
         remarks += (f"there is nobody called {name!r}" for name in focus.missing(connections))
         connections = focused(connections, focus)
     _write(render(connections, "txt" if args.output == "text" else args.output))
+    doubtful = sum(target != source for source, targets in connections.unsure for target, _ in targets)
+    if doubtful:
+        remarks.append(f"{doubtful} of the connections may be denied as well; mistrust can reach FROM TO says why")
     missing = tuple(hidden(source.snapshot))
     for line in (*remarks, *missing):
         sys.stderr.write(f"mistrust: {clean(line)}\n")
     return 3 if missing else 0
 
 
-def _reading(name: str | None, snapshot: Snapshot) -> tuple[Profile, list[str]]:
+def reading(name: str | None, snapshot: Snapshot) -> tuple[Profile, list[str]]:
     """The profile that is asked for, or that of the plugin that runs, and what a person should know about it."""
     asked = next((p for p in PROFILES if p.name == name), None)
     if asked is not None:

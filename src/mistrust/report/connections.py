@@ -5,7 +5,7 @@ The pairs are many and the answers few, so answers are shared: every source that
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import msgspec
 
@@ -85,6 +85,8 @@ class Connections(msgspec.Struct, frozen=True):
     only: Ports | None = None
     """Where it was asked for the connections that these ports are part of; they are then not told line by line."""
     exposure: Exposure | None = None
+    unsure: tuple[tuple[Peer, Targets], ...] = ()
+    """Those of the connections that may be denied as well: it hangs on what is not known."""
 
     def pairs(self) -> Iterator[tuple[Peer, Peer, Ports]]:
         """Source, target, ports: every connection in order."""
@@ -92,15 +94,3 @@ class Connections(msgspec.Struct, frozen=True):
             for target, ports in targets:
                 if target != source:
                     yield source, target, ports
-
-    def find(self, source: str, target: str) -> Ports | None:
-        """The ports between two peers, by their texts; None where there are none."""
-        return next((p for s, t, p in self.pairs() if s.text == source and t.text == target), None)
-
-
-def sources_by_target(connections: Connections) -> Mapping[Peer, list[tuple[Peer, Ports]]]:
-    """The same connections from their other end."""
-    found: dict[Peer, list[tuple[Peer, Ports]]] = {}
-    for source, target, ports in connections.pairs():
-        found.setdefault(target, []).append((source, ports))
-    return found

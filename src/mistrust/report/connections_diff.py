@@ -13,7 +13,7 @@ from itertools import pairwise
 import msgspec
 
 from mistrust.access.ports import NO_PORT, Ports
-from mistrust.layers.network.addresses import place
+from mistrust.layers.network.addresses import IPV4, IPV6, place
 from mistrust.report.connections import INGRESS_CONTROLLER, Connections, Peer
 from mistrust.report.connections_gather import show_address
 
@@ -76,7 +76,7 @@ def compare(old: Connections, new: Connections) -> tuple[Change, ...]:
     known = (frozenset(old.peers), frozenset(new.peers))
     changes = [_change(s, t, a, b, known) for (s, t), (a, b) in pairs.items()]
     for (mine, egress), (before, after) in outside.items():
-        for low, high, a, b in _swept(before, after):
+        for low, high, a, b in _folded(list(_swept(before, after))):
             range_ = Peer(f"{show_address(low)}-{show_address(high - 1)}[External]")
             ends = (mine, range_) if egress else (range_, mine)
             changes.append(_change(*ends, a, b, known))
@@ -106,6 +106,13 @@ def _range(peer: Peer) -> tuple[int, int]:
     if first is None or last is None:
         raise ValueError(f"{peer.text!r} is no range of addresses")
     return first, last + 1
+
+
+def _folded(swept: list[tuple[int, int, Ports, Ports]]) -> list[tuple[int, int, Ports, Ports]]:
+    """One line for both families where all of IPv6 changed as all of IPv4 did."""
+    if len(swept) == 2 and swept[0][:2] == IPV4 and swept[1][:2] == IPV6 and swept[0][2:] == swept[1][2:]:
+        return swept[:1]
+    return swept
 
 
 def _swept(before: list[Range], after: list[Range]) -> Iterator[tuple[int, int, Ports, Ports]]:

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import structs
 
 from mistrust.access.ports import Ports
-from mistrust.report.connections import ENTIRE_CLUSTER, Connections, Exposure, Peer, Potential
+from mistrust.report.connections import ENTIRE_CLUSTER, Connections, Exposure, Peer, Potential, Targets
 
 
 class Focus(msgspec.Struct, frozen=True):
@@ -53,17 +53,17 @@ def focused(connections: Connections, focus: Focus) -> Connections:
     def large(ports: Ports) -> bool:
         return focus.ports is None or focus.ports <= ports
 
-    rows = tuple(
-        (source, kept)
-        for source, targets in connections.rows
-        if (kept := tuple((t, p) for t, p in targets if large(p) and t != source and shown(source, t)))
-    )
+    def kept(rows: tuple[tuple[Peer, Targets], ...]) -> tuple[tuple[Peer, Targets], ...]:
+        cut = ((s, tuple((t, p) for t, p in targets if large(p) and t != s and shown(s, t))) for s, targets in rows)
+        return tuple((source, targets) for source, targets in cut if targets)
+
     exposure = connections.exposure
     return Connections(
         tuple(p for p in connections.peers if not mine or _is(p, mine | theirs)),
-        rows,
+        kept(connections.rows),
         focus.ports,
         _exposure(exposure, focus, mine) if exposure is not None else None,
+        kept(connections.unsure),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
 
 import msgspec
@@ -10,7 +10,7 @@ import msgspec
 from mistrust.access.ports import NO_PORT, Ports
 from mistrust.layers.network.addresses import IPV4, V6
 from mistrust.layers.network.policies import Policies
-from mistrust.layers.network.reach import Reach
+from mistrust.layers.network.reach import Part, Reach
 from mistrust.report.connections import INGRESS_CONTROLLER, Connections, Peer, Targets, workload_peer
 
 Span = tuple[int, int]
@@ -46,40 +46,60 @@ def cuts_of(policies: Policies) -> Cuts:
 
 
 def gather(
-    reach: Reach, groups: Mapping[Peer, Sequence[int]], cuts: Cuts | None = None, doors: Doors | None = None
+    reach: Reach,
+    groups: Mapping[Peer, Sequence[int]],
+    cuts: Cuts | None = None,
+    doors: Doors | None = None,
+    *,
+    fold: bool = True,
 ) -> Connections:
     """Every connection between workloads, and between workloads and the outside.
 
     `groups` are the endpoints of each workload. Pods of one workload that are not treated alike are told one by one.
     With `cuts`, external ranges are those between the cuts, of IPv4 alone; without, the widest that are treated alike,
-    of both families.
+    of both families; with `fold` one line stands for both where all of IPv6 is treated as all of IPv4 is.
     """
     wanted = {reach.class_of[i] for members in groups.values() for i in members}
     outside = range(reach.classes, reach.classes + len(reach.blocks))
-    table = _table(reach, (*sorted(wanted), *outside), wanted | set(outside))
-    of_class: dict[int, list[Peer]] = {}
+    every, known = (*sorted(wanted), *outside), wanted | set(outside)
+    table = _table(reach, reach.row, every, known)
+    sources: dict[int, list[Peer]] = {}
     for peer, cls in _apart(reach, groups, table):
-        of_class.setdefault(cls, []).append(peer)
-    peers = tuple(sorted(p for members in of_class.values() for p in members))
-    targets = {cls: list(members) for cls, members in of_class.items()}
-    for peer, cls in _ranges(reach, table, egress=True, cuts=cuts.egress if cuts else None):
+        sources.setdefault(cls, []).append(peer)
+    peers = tuple(sorted(p for members in sources.values() for p in members))
+    targets = {cls: list(members) for cls, members in sources.items()}
+    for peer, cls in _ranges(reach, table, egress=True, cuts=cuts.egress if cuts else None, fold=fold):
         targets.setdefault(cls, []).append(peer)
-    for peer, cls in _ranges(reach, table, egress=False, cuts=cuts.ingress if cuts else None):
-        of_class.setdefault(cls, []).append(peer)
+    for peer, cls in _ranges(reach, table, egress=False, cuts=cuts.ingress if cuts else None, fold=fold):
+        sources.setdefault(cls, []).append(peer)
+    rows = _rows(table, sources, targets)
+    if doors is not None and (behind := _behind(reach, doors, targets)):
+        rows.append((INGRESS_CONTROLLER, behind))
+    unsure = _rows(_table(reach, reach.unsure, every, known), sources, targets)
+    return Connections(peers, tuple(sorted(rows, key=_source)), unsure=tuple(sorted(unsure, key=_source)))
+
+
+def _source(row: tuple[Peer, Targets]) -> str:
+    return row[0].text
+
+
+def _rows(
+    table: Table, sources: Mapping[int, Sequence[Peer]], targets: Mapping[int, Sequence[Peer]]
+) -> list[tuple[Peer, Targets]]:
     rows: list[tuple[Peer, Targets]] = []
-    for cls, members in of_class.items():
+    for cls, members in sources.items():
         opened = _targets(table.get(cls, {}), targets)
         if opened:
             rows += ((peer, opened) for peer in members)
-    if doors is not None and (behind := _behind(reach, table, doors, targets)):
-        rows.append((INGRESS_CONTROLLER, behind))
-    return Connections(peers, tuple(sorted(rows, key=lambda row: row[0].text)))
+    return rows
 
 
-def _table(reach: Reach, destinations: Iterable[int], sources: set[int]) -> dict[int, dict[int, Ports]]:
+def _table(
+    reach: Reach, parts: Callable[[int], Iterable[Part]], destinations: Iterable[int], sources: set[int]
+) -> dict[int, dict[int, Ports]]:
     found: dict[int, dict[int, Ports]] = {}
     for d in destinations:
-        for part in reach.row(d):
+        for part in parts(d):
             for s in part.sources:
                 if s in sources and (s < reach.classes or d < reach.classes):
                     row = found.setdefault(s, {})
@@ -119,7 +139,7 @@ def _by_text(target: tuple[Peer, Ports]) -> str:
     return target[0].text
 
 
-def _behind(reach: Reach, table: Table, doors: Doors, targets: Mapping[int, Sequence[Peer]]) -> Targets:
+def _behind(reach: Reach, doors: Doors, targets: Mapping[int, Sequence[Peer]]) -> Targets:
     controller = reach.class_of[doors.controller]
     found = []
     for cls, peers in targets.items():
@@ -131,7 +151,9 @@ def _behind(reach: Reach, table: Table, doors: Doors, targets: Mapping[int, Sequ
     return tuple(sorted(found, key=_by_text))
 
 
-def _ranges(reach: Reach, table: Table, *, egress: bool, cuts: Sequence[Span] | None) -> Iterator[tuple[Peer, int]]:
+def _ranges(
+    reach: Reach, table: Table, *, egress: bool, cuts: Sequence[Span] | None, fold: bool
+) -> Iterator[tuple[Peer, int]]:
     """External ranges as targets (`egress`) or sources, each with the class that stands for it."""
     held = sorted(
         (low + V6 * block.v6, high + V6 * block.v6, reach.classes + b)
@@ -140,7 +162,10 @@ def _ranges(reach: Reach, table: Table, *, egress: bool, cuts: Sequence[Span] | 
         if cuts is None or not block.v6
     )
     if cuts is None:
-        merged = _merged(held, {cls: _answers(table, cls, egress=egress) for _, _, cls in held})
+        answers = {cls: _answers(table, cls, egress=egress) for _, _, cls in held}
+        merged = _merged(held, answers)
+        if fold and len(merged) == 2 and answers[merged[0][2]] == answers[merged[1][2]]:
+            merged = merged[:1]
     else:
         edges = {edge for cut in cuts for edge in cut}
         merged = [(low, high, cls) for low, high, cls in _joined(held, edges) if high <= IPV4[1]]

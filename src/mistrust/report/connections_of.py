@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from msgspec import structs
 
-from mistrust.kube.core import Node
+from mistrust.kube.core import Namespace, Node
 from mistrust.kube.endpoints import namespace_labels
 from mistrust.kube.network import AdminRule, ClusterNetworkPolicy, ClusterRule
 from mistrust.kube.snapshot import Snapshot
@@ -22,7 +22,9 @@ from mistrust.report.connections_peers import Population, population
 Rule = TypeVar("Rule", AdminRule, ClusterRule)
 
 
-def connections_of(snapshot: Snapshot, profile: Profile = UPSTREAM, *, exposure: bool = False) -> Connections:
+def connections_of(
+    snapshot: Snapshot, profile: Profile = UPSTREAM, *, exposure: bool = False, fold: bool = True
+) -> Connections:
     """Every connection that policies leave open, and with `exposure` what they open to pods that may come.
 
     Under the profile `np-guard` everything is as np-guard counts it: pods by the owner that they name, external ranges
@@ -35,7 +37,7 @@ def connections_of(snapshot: Snapshot, profile: Profile = UPSTREAM, *, exposure:
         given = without_nodes(given)
     found = reach_of(snapshot, people, given, profile)
     cuts = cuts_of(given) if profile is NP_GUARD else None
-    told = gather(found, people.groups, cuts, Doors(len(people.endpoints), opened) if opened else None)
+    told = gather(found, people.groups, cuts, Doors(len(people.endpoints), opened) if opened else None, fold=fold)
     if not exposure:
         return told
     standing = {peer: people.endpoints[members[0]] for peer, members in people.groups.items()}
@@ -45,7 +47,8 @@ def connections_of(snapshot: Snapshot, profile: Profile = UPSTREAM, *, exposure:
 def reach_of(snapshot: Snapshot, people: Population, given: Policies, profile: Profile) -> Reach:
     """Reachability of everybody, with one more endpoint for whatever serves Ingress objects."""
     namespaces = {**namespace_labels(snapshot), NAMESPACE: LABELS}
-    return reach((*people.endpoints, CONTROLLER), namespaces, given, profile, nodes=snapshot.of(Node))
+    seen = None if profile is NP_GUARD else {NAMESPACE, *(n.name for n in snapshot.of(Namespace))}
+    return reach((*people.endpoints, CONTROLLER), namespaces, given, profile, nodes=snapshot.of(Node), seen=seen)
 
 
 def without_nodes(given: Policies) -> Policies:
