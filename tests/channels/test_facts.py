@@ -131,12 +131,18 @@ def test_copies_of_one_object_count_once() -> None:
 
 
 def test_the_map_has_every_pair_once_and_its_worst_transport() -> None:
-    shown, both, _ = joined(CLUSTER + closed_to_ops())
-    drawn = both.atlas()
+    shown, both, connections = joined(CLUSTER + closed_to_ops())
+    drawn = both.atlas(connections.answers)
     assert drawn is not None
     assert [str(s.ref) for s in drawn.spots] == [str(w.ref) for w in shown.workloads]
-    pairs = {(link.source, link.target) for link in drawn.links}
-    assert pairs == {(0, 1), (1, 0), (0, 2), (1, 2)}
+    drawn_as = {(link.source, link.target): str(link.transport) for link in drawn.links}
+    assert drawn_as == {
+        (0, 1): "mtls-opportunistic",
+        (1, 0): "mtls-opportunistic",
+        (0, 2): "plaintext",
+        (1, 2): "plaintext",
+    }
+    assert len(drawn.links) == len(drawn_as)
     assert {(b.source, b.target): b.pairs for b in drawn.bundles} == {("shop", "shop"): 2, ("shop", "ops"): 2}
     assert drawn.omitted == 0
 
@@ -167,6 +173,7 @@ spec: {podSelector: {}, policyTypes: [Egress]}
     ],
 )
 def test_a_policy_that_lets_everything_through_limits_nothing(policies: str, protected: tuple[bool, bool]) -> None:
-    drawn = joined(CLUSTER + policies)[1].atlas()
+    _, both, connections = joined(CLUSTER + policies)
+    drawn = both.atlas(connections.answers)
     assert drawn is not None
     assert [s.protected for s in drawn.spots] == [protected, protected, (False, False)]

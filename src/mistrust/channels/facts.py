@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from mistrust.access.evidence import Evidence, at
 from mistrust.access.fact import Fact
 from mistrust.channels.crowd import Crowd, Crowds, members, union
-from mistrust.channels.drawing import Doors, strands
+from mistrust.channels.drawing import Answers, Doors, strands
 from mistrust.kube.meta import Ref
 from mistrust.kube.workloads import Workload
 from mistrust.layers.mesh.channel import Transport
@@ -26,7 +26,7 @@ def facts(
     crowds: Crowds,
     meshed: Sequence[bool | None],
     doors: Doors,
-    answers: Mapping[Ref, Sequence[int]],
+    answers: Answers,
 ) -> Iterator[Fact]:
     """One fact a namespace and name, namespaces by name.
 

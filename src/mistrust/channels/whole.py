@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -10,7 +10,7 @@ from mistrust.access.fact import Fact
 from mistrust.access.ports import Ports
 from mistrust.channels.atlas import Atlas
 from mistrust.channels.crowd import Crowds
-from mistrust.channels.drawing import Doors, atlas, strands
+from mistrust.channels.drawing import Answers, Doors, atlas, strands
 from mistrust.channels.facts import facts
 from mistrust.channels.table import Table, join
 from mistrust.kube.meta import Ref
@@ -35,7 +35,7 @@ class Whole(msgspec.Struct, frozen=True):
     meshed: tuple[bool | None, ...]
     """Of each workload: does a mesh carry it? None: it may."""
 
-    def plaintext(self, answers: Mapping[Ref, Sequence[int]]) -> tuple[int, int]:
+    def plaintext(self, answers: Answers) -> tuple[int, int]:
         """How many connections are served in plaintext, and of how many that is unknown.
 
         Counted as `layers.network.grants` counts connections: source workload or the Internet, destination workload,
@@ -53,11 +53,11 @@ class Whole(msgspec.Struct, frozen=True):
                     found |= self.crowds.of(strand.sources) | 1 << i
         return frozenset(i for i, place in enumerate(self.places) if found >> place & 1)
 
-    def atlas(self) -> Atlas | None:
+    def atlas(self, answers: Answers) -> Atlas | None:
         """The map."""
-        return atlas(self.workloads, self.crowds, self.doors)
+        return atlas(self.workloads, self.crowds, self.doors, answers)
 
-    def facts(self, answers: Mapping[Ref, Sequence[int]]) -> Iterator[Fact]:
+    def facts(self, answers: Answers) -> Iterator[Fact]:
         """What is worth knowing, of the ports where workloads are known to answer."""
         return facts(self.workloads, self.crowds, self.meshed, self.doors, answers)
 

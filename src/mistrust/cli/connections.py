@@ -53,7 +53,7 @@ class Joined(msgspec.Struct, frozen=True):
     @property
     def atlas(self) -> Atlas | None:
         """The map."""
-        return self.whole.atlas()
+        return self.whole.atlas(self.connections.answers)
 
 
 def joined(snapshot: Snapshot) -> Joined:
