@@ -42,7 +42,7 @@ def run_all(args: argparse.Namespace, words: list[str]) -> int:
     focus = focus_of(args)
     source = open_source(args)
     profile, remarks = reading(args.profile, source.snapshot)
-    connections = connections_of(source.snapshot, profile, exposure=args.exposure)
+    connections = connections_of(source.snapshot, profile, exposure=args.exposure, about=focus.workloads)
     if focus != Focus():
         remarks += (f"there is nobody called {name!r}" for name in focus.missing(connections))
         connections = focused(connections, focus)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
 
 import msgspec
@@ -52,17 +52,20 @@ def gather(
     doors: Doors | None = None,
     *,
     fold: bool = True,
+    about: Collection[Peer] | None = None,
 ) -> Connections:
     """Every connection between workloads, and between workloads and the outside.
 
     `groups` are the endpoints of each workload. Pods of one workload that are not treated alike are told one by one.
     With `cuts`, external ranges are those between the cuts, of IPv4 alone; without, the widest that are treated alike,
-    of both families; with `fold` one line stands for both where all of IPv6 is treated as all of IPv4 is.
+    of both families; with `fold` one line stands for both where all of IPv6 is treated as all of IPv4 is. Where only
+    some workloads are asked `about`, connections among the others are left out.
     """
     wanted = {reach.class_of[i] for members in groups.values() for i in members}
     outside = range(reach.classes, reach.classes + len(reach.blocks))
-    every, known = (*sorted(wanted), *outside), wanted | set(outside)
-    table = _table(reach, reach.row, every, known)
+    known = wanted | set(outside)
+    near = known if about is None else {reach.class_of[i] for peer in about for i in groups.get(peer, ())}
+    table = _table(reach, reach.row, known, near)
     sources: dict[int, list[Peer]] = {}
     for peer, cls in _apart(reach, groups, table):
         sources.setdefault(cls, []).append(peer)
@@ -75,7 +78,7 @@ def gather(
     rows = _rows(table, sources, targets)
     if doors is not None and (behind := _behind(reach, doors, targets)):
         rows.append((INGRESS_CONTROLLER, behind))
-    unsure = _rows(_table(reach, reach.unsure, every, known), sources, targets)
+    unsure = _rows(_table(reach, reach.unsure, known, near), sources, targets)
     return Connections(peers, tuple(sorted(rows, key=_source)), unsure=tuple(sorted(unsure, key=_source)))
 
 
@@ -95,13 +98,15 @@ def _rows(
 
 
 def _table(
-    reach: Reach, parts: Callable[[int], Iterable[Part]], destinations: Iterable[int], sources: set[int]
+    reach: Reach, parts: Callable[[int], Iterable[Part]], known: Collection[int], near: Collection[int]
 ) -> dict[int, dict[int, Ports]]:
+    """Ports between the known classes, as far as one of the two is among `near`."""
     found: dict[int, dict[int, Ports]] = {}
-    for d in destinations:
+    for d in sorted(known):
         for part in parts(d):
-            for s in part.sources:
-                if s in sources and (s < reach.classes or d < reach.classes):
+            sources = (s for s in part.sources if s in known) if d in near else (s for s in near if s in part.sources)
+            for s in sources:
+                if s < reach.classes or d < reach.classes:
                     row = found.setdefault(s, {})
                     row[d] = row[d] | part.ports if d in row else part.ports
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TypeVar
 
 from msgspec import structs
@@ -16,6 +17,7 @@ from mistrust.layers.network.reach import Reach, reach
 from mistrust.report.connections import Connections
 from mistrust.report.connections_doors import CONTROLLER, LABELS, NAMESPACE, doors
 from mistrust.report.connections_exposure import exposure_of
+from mistrust.report.connections_focus import names
 from mistrust.report.connections_gather import Doors, cuts_of, gather
 from mistrust.report.connections_peers import Population, population
 
@@ -23,12 +25,18 @@ Rule = TypeVar("Rule", AdminRule, ClusterRule)
 
 
 def connections_of(
-    snapshot: Snapshot, profile: Profile = UPSTREAM, *, exposure: bool = False, fold: bool = True
+    snapshot: Snapshot,
+    profile: Profile = UPSTREAM,
+    *,
+    exposure: bool = False,
+    fold: bool = True,
+    about: Collection[str] = (),
 ) -> Connections:
     """Every connection that policies leave open, and with `exposure` what they open to pods that may come.
 
     Under the profile `np-guard` everything is as np-guard counts it: pods by the owner that they name, external ranges
-    of IPv4 cut wherever a policy cuts them, no peers that are nodes.
+    of IPv4 cut wherever a policy cuts them, no peers that are nodes. With names in `about`, connections that none of
+    them has a part in may be left out.
     """
     people = population(snapshot, owners=profile is NP_GUARD)
     opened = doors(snapshot, people)
@@ -37,7 +45,10 @@ def connections_of(
         given = without_nodes(given)
     found = reach_of(snapshot, people, given, profile)
     cuts = cuts_of(given) if profile is NP_GUARD else None
-    told = gather(found, people.groups, cuts, Doors(len(people.endpoints), opened) if opened else None, fold=fold)
+    through = Doors(len(people.endpoints), opened) if opened else None
+    wanted = set(about)
+    near = [peer for peer in people.groups if not wanted.isdisjoint(names(peer))] if wanted else None
+    told = gather(found, people.groups, cuts, through, fold=fold, about=near)
     if not exposure:
         return told
     standing = {peer: people.endpoints[members[0]] for peer, members in people.groups.items()}
