@@ -68,7 +68,14 @@ class Cluster:
         self.ports = Line.of(EVERY_PORT.ranges, [*services, *(((at, at + 1),) for at in named)])
         self.base = len(self.keys)
         size = self.base + self.addresses.count
-        self.selection = Selection(Space(size), self.keys, self.base, self.addresses, question.nodes)
+        self.selection = Selection(
+            Space(size),
+            self.keys,
+            self.base,
+            self.addresses,
+            question.nodes,
+            blocks_match_nodes=question.profile.blocks_match_nodes,
+        )
         self.may = Legs(said, self.selection, self.ports, self.keys, sure=False)
         self._said = said
         self._sure: Legs | None = None

@@ -32,13 +32,16 @@ class Legs:
         self._open: Row = {self._everyone: self.every}
         self._masks: dict[Service, int] = {}
         self._subjects = [self._about(s) for s in said]
+        self._loose = any(s.must != s.may for s in self._subjects)
+        """Are there subjects that are not certain?"""
         size = selection.base + selection.addresses.count
         self._ingress: list[list[int]] = [[] for _ in range(size)]
         """Destination -> statements about it."""
         self._egress: list[list[int]] = [[] for _ in range(size)]
         """Destination -> bundles that name it, other than by address."""
         self._wide_ingress: list[list[int]] = [[] for _ in range(size)]
-        self._wide_egress: list[list[tuple[int, int]]] = [[] for _ in range(size)]
+        self._wide_egress: list[list[tuple[int, int, bool]]] = [[] for _ in range(size)]
+        """Destination -> statement, rule, and whether the rule surely matches it."""
         self._bundles: list[tuple[Service, Bits]] = []
         """Egress rules of NetworkPolicies that name the same destinations: service, and the pods that may go there."""
         self._homes: dict[Home, list[int]] = {k.blocks: [] for k in keys}
@@ -117,8 +120,9 @@ class Legs:
                 self._wide_ingress[c].append(number)
             return
         for r, rule in enumerate(s.rules):
-            for c in members(self.peers(rule).may):
-                self._wide_egress[c].append((number, r))
+            peers = self.peers(rule)
+            for c in members(peers.may):
+                self._wide_egress[c].append((number, r, has(peers.must, c)))
 
     def peers(self, rule: Rule) -> Pair:
         """Everybody that a rule is about."""
@@ -165,7 +169,8 @@ class Legs:
         if not wide and not (maybe if self._sure else surely):
             return self._open
         named = self._keys[destination].named
-        key = tuple(about), tuple(wide), named, free
+        firm = tuple(has(self._subjects[n].must, destination) for n in (*about, *wide)) if self._loose else ()
+        key = tuple(about), tuple(wide), named, free, firm
         row = self._rows_in.get(key)
         if row is None:
             rules = [rule for n in about if self._counts(n, destination) for rule in self._said[n].rules]
@@ -211,20 +216,18 @@ class Legs:
         key = bundles, home, tuple(wide), named
         row = self._rows_out.get(key)
         if row is None:
-            row = self._rows_out[key] = self._going(destination, bundles, home, wide, named)
+            row = self._rows_out[key] = self._going(bundles, home, wide, named)
         return row
 
-    def _going(
-        self, destination: int, bundles: tuple[int, ...], home: Home, wide: Sequence[tuple[int, int]], named: Named
-    ) -> Row:
+    def _going(self, bundles: tuple[int, ...], home: Home, wide: Sequence[tuple[int, int, bool]], named: Named) -> Row:
         named_by_label = self._union(bundles, bundles, named, self._none)
         base = self._none if wide else self._unlimited
         row = joined(named_by_label, self._union((home,), self._homes[home], named, base))
         if not wide:
             return row
         matches = [
-            Match(s.tier, rule.action, self._mask(rule.service, named), self._who(n, destination, rule))
-            for n, r in wide
+            Match(s.tier, rule.action, self._mask(rule.service, named), self._who(n, surely))
+            for n, r, surely in wide
             for s in (self._said[n],)
             for rule in (s.rules[r],)
         ]
@@ -237,6 +240,6 @@ class Legs:
             row = self._unions[key, named, base] = union(items, self.every, base)
         return row
 
-    def _who(self, statement: int, destination: int, rule: Rule) -> Pair:
+    def _who(self, statement: int, surely: bool) -> Pair:
         subject = self._subjects[statement]
-        return subject if has(self.peers(rule).must, destination) else Pair(self._none, subject.may)
+        return subject if surely else Pair(self._none, subject.may)

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from mistrust.access.ports import EVERY_PORT, NO_PORT, Ports
 from mistrust.kube.meta import Ref
-from mistrust.layers.network.addresses import Span
 from mistrust.layers.network.bits import Classes
 from mistrust.layers.network.exposure.outside import INTERNET, common, spans_in
+from mistrust.layers.network.lines import Span
 from mistrust.layers.network.reach import Reach
 
 Row = tuple[tuple[Ports, int], ...]

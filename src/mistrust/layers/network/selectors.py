@@ -74,15 +74,24 @@ def _union(space: Space, sets: Iterable[Bits]) -> Bits:
 class Selection:
     """Every selector and peer of one cluster, evaluated once."""
 
-    def __init__(self, space: Space, keys: Sequence[Key], base: int, addresses: Line, nodes: Sequence[Node]) -> None:
+    def __init__(
+        self,
+        space: Space,
+        keys: Sequence[Key],
+        base: int,
+        addresses: Line,
+        nodes: Sequence[Node],
+        *,
+        blocks_match_nodes: bool = True,
+    ) -> None:
         self.space, self.base, self.addresses, self._nodes = space, base, addresses, nodes
         self.pods = space.run(0, len(keys))
         self.blocks = space.run(base, base + addresses.count)
         self.everyone = self.pods | self.blocks
         self.hosts = space.of(c for c, k in enumerate(keys) if k.host)
         self.selectable = self.pods ^ self.hosts
-        on_nodes = space.shifted(addresses.mask(machines(nodes)), base) if nodes else space.none
-        self.free = self.hosts | on_nodes
+        on_nodes = addresses.mask(machines(nodes)) if nodes else 0
+        self.free = self.hosts | (space.shifted(on_nodes, base) if nodes else space.none)
         """What is on the network of some node."""
         self._labels = Index(space, self.selectable, ((c, k.labels) for c, k in enumerate(keys) if not k.host))
         self._spaces = Index(space, self.selectable, ((c, k.spaces) for c, k in enumerate(keys) if not k.host))
@@ -96,7 +105,8 @@ class Selection:
                 held.setdefault(k.blocks, []).append(c)
         self._homes = {name: space.of(ids) for name, ids in homes.items()}
         self._held = {home: space.of(ids) for home, ids in held.items()}
-        self._every_ipv4 = addresses.mask(EVERY_IPV4)
+        self._outside_blocks = 0 if blocks_match_nodes else on_nodes
+        self._every_ipv4 = addresses.mask(EVERY_IPV4) & ~self._outside_blocks
         self._chosen: dict[Chosen, Pair] = {}
         self._peers: dict[Peer, Pair] = {}
 
@@ -139,8 +149,8 @@ class Selection:
         return Pair(self.space.none, self.blocks if peer.names else self.everyone)
 
     def mask(self, addresses: Addresses) -> int:
-        """The blocks of a range."""
-        return self.addresses.mask(addresses.ranges)
+        """The blocks that a range matches: those of nodes only where the plugin matches nodes by address."""
+        return self.addresses.mask(addresses.ranges) & ~self._outside_blocks
 
     def inside(self, home: tuple[int, ...] | None, mask: int) -> tuple[bool, bool]:
         """Are the blocks of a pod surely, and possibly, in a set of blocks? A connection uses one of its addresses."""
