@@ -20,8 +20,9 @@ class WebhookService(Value, frozen=True, gc=False):
 
 
 class Bundled(Value, frozen=True, gc=False):
-    """A part with a `caBundle`: the certificates that the other side is checked against."""
+    """A Service to call, and its `caBundle`: the certificates that it is checked against."""
 
+    service: WebhookService | None = None
     ca_bundle: str = ""
     """Certificates as PEM; empty where there are none, or it is `withheld`."""
     withheld: Withheld | None = field(name="mistrust.dev/withheld", default=None)
@@ -36,7 +37,6 @@ class Bundled(Value, frozen=True, gc=False):
 class WebhookClient(Bundled, frozen=True, gc=False):
     """Where a webhook is."""
 
-    service: WebhookService | None = None
     url: str | None = None
 
 
@@ -90,7 +90,6 @@ class APIServiceSpec(Bundled, frozen=True, gc=False):
     """`spec` of an APIService."""
 
     group: str = ""
-    service: WebhookService | None = None
     insecure_skip_tls_verify: bool = field(name="insecureSkipTLSVerify", default=False)
 
 

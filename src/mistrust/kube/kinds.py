@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mistrust.kube import admission, core, ingress, istio, linkerd, network, openshift, pods, rbac, workloads
+from mistrust.kube import admission, core, ingress, istio, kubeconfig, linkerd, network, openshift, pods, rbac, workloads
 from mistrust.kube.meta import Object
 
 READ: tuple[type[Object], ...] = (
@@ -63,6 +63,7 @@ READ: tuple[type[Object], ...] = (
     admission.ValidatingAdmissionPolicy,
     admission.APIService,
     admission.CustomResourceDefinition,
+    kubeconfig.KubeconfigInUse,
 )
 
 MOVED: Mapping[tuple[str, str], tuple[str, str]] = {
