@@ -254,7 +254,8 @@ def _structural(terrain: Terrain, reason: Reason, source: Key, target: Key) -> t
             return f"answers at {door.how}", list(door.evidence)
         case str(name), (_, int(a)), (_, int(b)) if name == NEIGHBOUR and terrain.near is not None:
             points = terrain.near.between(a, b)
-            return f"sends to {named(points)} of it", list(let_in(inv, terrain.near, a, b, points[0]))
+            clause = f"connects to {named(points)} of {inv.workloads[b].ref}"
+            return clause, list(let_in(inv, terrain.near, a, b, points[0]))
         case (structure.TOKEN | structure.ESCAPE, (_, int(i)), _):
             w = inv.workloads[i]
             hosts = nodes_of(w) if inv.nodes else structure.hosts_of(w)

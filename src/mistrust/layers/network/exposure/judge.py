@@ -12,7 +12,7 @@ from mistrust.kube.network import NetworkPolicy, PolicyPort
 from mistrust.kube.pods import Pod
 from mistrust.kube.selectors import matches
 from mistrust.kube.snapshot import Scope, Snapshot
-from mistrust.layers.network.addresses import Block, place
+from mistrust.layers.network.addresses import IPV4, IPV6, Block, place
 from mistrust.layers.network.bits import Classes
 from mistrust.layers.network.exposure.behind import port_named
 from mistrust.layers.network.exposure.door import together
@@ -34,6 +34,9 @@ Assumed = str | None
 """The clause that has to be taken for granted, empty for what is sure; None for "no"."""
 
 
+EVERYWHERE = joined((IPV4, IPV6))
+USUAL = spans_of(("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
+"""Where nodes have their addresses, if they are not public (RFC 1918)."""
 UNSURE = "what the policies say of it hangs on something that is not known"
 
 
@@ -76,9 +79,8 @@ class Judge:
             self._policies.setdefault(policy.namespace, []).append(policy)
 
     def open(self, pod: int, at: int) -> bool:
-        """May everybody open a port of a pod?"""
-        rows = self._rows
-        return rows is None or len(self._at(pod, at, sure=True)) == rows.classes + len(rows.blocks)
+        """May every address outside open a port of a pod?"""
+        return self._rows is None or self._addresses(pod, at, sure=True) == EVERYWHERE
 
     def strangers(self, pod: int, at: int) -> Assumed:
         """May the Internet open a port of a pod with its own address?"""
@@ -106,8 +108,11 @@ class Judge:
             found = [a for a in self._nodes if self._rows.block_of(a) in sources]
             some = f"the connection arrives at the node {found[0]}" if found else None
             return "" if len(found) == len(self._nodes) else some
-        private = without(self._addresses(pod, at, sure=True), INTERNET)
-        return f"the nodes' addresses are in {told(private)}" if private else None
+        allowed = self._addresses(pod, at, sure=True)
+        private = without(allowed, INTERNET)
+        if not private:
+            return None
+        return f"the nodes' addresses are in {told(private)}" if without(USUAL, allowed) else ""
 
     def pods(self, sources: Iterable[int], pod: int, at: int) -> Assumed:
         """May one of these endpoints open it?"""
