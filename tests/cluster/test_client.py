@@ -207,6 +207,21 @@ def test_the_clusters_own_authority_is_trusted_from_a_file_and_from_data(serve, 
     assert leaf.get("/api"), "as in Go, any certificate in the file is an anchor"
 
 
+def test_what_is_public_of_a_connection_is_told_and_nothing_else(serve, certificates):
+    user = User(
+        client_certificate=str(certificates.path("client.crt")), client_key=str(certificates.path("client.key"))
+    )
+    c = client(server="https://localhost:1", certificate_authority_data=certificates.data("ca.crt"), user=user)
+    shown = c.shown()
+    assert shown.certificate_authority.count("BEGIN CERTIFICATE") == 1
+    assert shown.client_certificate.count("BEGIN CERTIFICATE") == 1
+    key = certificates.path("client.key").read_text().splitlines()[1]
+    assert key not in repr(shown)
+    assert "PRIVATE KEY" not in repr(shown)
+    bare = client(server="https://localhost:1").shown()
+    assert (bare.certificate_authority, bare.client_certificate) == ("", "")
+
+
 @pytest.mark.parametrize("authority", ["", "stranger.crt"], ids=["the system's", "another one"])
 def test_a_server_of_another_authority_is_refused_at_once(serve, certificates, authority):
     server = serve(ok, certificates.server())

@@ -26,7 +26,8 @@ from mistrust.cluster.refusal import RefusedError, TooLargeError, UnauthorizedEr
 from mistrust.cluster.secret import printable
 from mistrust.cluster.tls import pool
 from mistrust.kube.errors import RemoteError
-from mistrust.kube.meta import NO_STRINGS
+from mistrust.kube.kubeconfig import KubeconfigInUse
+from mistrust.kube.meta import NO_STRINGS, Metadata
 from mistrust.kube.problem import Problem
 
 T = TypeVar("T")
@@ -108,6 +109,15 @@ class Client:
     ) -> watching.Watch[T]:
         """The changes since a list, as `watching.Watch` follows them."""
         return watching.Watch(self._open, path, type_, resource_version, self.server + path, query, self.limits.event)
+
+    def shown(self) -> KubeconfigInUse:
+        """What is public of this connection: the authority that it trusts, the certificate that it shows."""
+        pair = self._source.current().pair
+        return KubeconfigInUse(
+            metadata=Metadata(name=self.name),
+            certificate_authority=self._to.cluster.authority().decode("latin-1"),
+            client_certificate=pair.certificate.decode("latin-1") if pair is not None else "",
+        )
 
     def discover(self) -> discovery.Discovery:
         """What the server serves."""

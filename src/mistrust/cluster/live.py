@@ -55,6 +55,9 @@ def read_live(client: Client, *, namespace: str = "", progress: Callable[[str], 
         got, wrong = _list(client, kind, resource, namespace, gaps)
         objects += with_data(client.get, resource, got, gaps) if kind is ConfigMap else got
         problems += wrong
+    shown = client.shown()
+    if shown.certificate_authority or shown.client_certificate:
+        objects.append(_settled(shown, client.name))
     return snapshot(objects, problems, gaps=gaps, scope=Scope.CLUSTER, version=version, name=client.name)
 
 
