@@ -39,6 +39,12 @@ class Fabric(Protocol):
     def speaks(self, target: int) -> Match:
         """Has this class of servers a proxy of this mesh?"""
 
+    def alike(self, target: int) -> Sequence[int]:
+        """For each class of clients a number; those with the same one get the same channels from this class of servers.
+
+        Servers that tell the same clients apart answer the same object.
+        """
+
     def cuts(self, target: int) -> tuple[int, ...]:
         """The points of the line of ports (`access.ports`) where the answer for this class may change, in order."""
 

@@ -57,6 +57,7 @@ class Mesh:
         self._sources, self._targets = sources.keys, targets.keys
         self._cuts: dict[int, tuple[int, ...]] = {}
         self._found: dict[tuple[int, int, int], Channel] = {}
+        self._alike: dict[tuple[int, ...], Sequence[int]] = {}
 
     @property
     def assumed(self) -> tuple[str, ...]:
@@ -70,8 +71,24 @@ class Mesh:
             self._cuts[target] = tuple(sorted(points | {SPAN, 2 * SPAN}))
         return self._cuts[target]
 
+    def alike(self, target: int) -> Sequence[int]:
+        """For each class of clients the first that gets the same channels from this class of servers.
+
+        Servers that tell the same clients apart answer the same object.
+        """
+        told = [f.alike(t) for f, t in zip(self.fabrics, self._targets[target][0], strict=True)]
+        key = tuple(map(id, told))
+        if key not in self._alike:
+            first: dict[Key, int] = {}
+            self._alike[key] = tuple(
+                first.setdefault((tuple(n[s] for n, s in zip(told, own, strict=True)), apart), c)
+                for c, (own, apart) in enumerate(self._sources)
+            )
+        return self._alike[key]
+
     def channel(self, source: int, target: int, at: int) -> Channel:
         """The channel of a class of clients, a class of servers and a port (`access.ports.point`)."""
+        source = self.alike(target)[source]
         key = (source, target, bisect_right(self.cuts(target), at))
         if key not in self._found:
             self._found[key] = self._encrypted(source, target, self._channel(source, target, at))

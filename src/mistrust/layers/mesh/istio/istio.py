@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Final
 
@@ -16,6 +15,7 @@ from mistrust.layers.mesh.classes import Classes
 from mistrust.layers.mesh.fabric import Match
 from mistrust.layers.mesh.istio import capture, client, server
 from mistrust.layers.mesh.istio.accept import Accepts, accepted
+from mistrust.layers.mesh.istio.authorization_classes import Mentions
 from mistrust.layers.mesh.istio.authorize import Authorization, Decision
 from mistrust.layers.mesh.istio.capture import inbound, outbound
 from mistrust.layers.mesh.istio.client import Client, Dialled, Server
@@ -60,15 +60,15 @@ class Istio:
         self._dialled = self.rules.ports.union(*(side.points() for side in outward))
         self._ranged = any(side.ranges for side in outward)
         everybody = range(len(self.endpoints))
-        self._clients: Classes[Hashable] = Classes()
+        self._clients: Classes[tuple[Hashable, Hashable]] = Classes()
         self._servers: Classes[Hashable] = Classes()
         self.source_of: Sequence[int] = tuple(self._clients.of(self._client_key(i)) for i in everybody)
         self.target_of: Sequence[int] = tuple(self._servers.of(self._server_key(i)) for i in everybody)
-        self.outside: int = self._clients.of("outside")
+        self.outside: int = self._clients.of((OUTSIDE, OUTSIDE))
         self._a_client = {c: i for i, c in reversed([*enumerate(self.source_of)])}
         self._a_server = {c: i for i, c in reversed([*enumerate(self.target_of)])}
         self._cuts: dict[int, tuple[int, ...]] = {}
-        self._found: dict[tuple[int, int, int], Channel] = {}
+        self._alike: dict[tuple[int, ...], Sequence[int]] = {}
 
     @property
     def assumed(self) -> Sequence[str]:
@@ -91,13 +91,27 @@ class Istio:
             self._cuts[target] = tuple(sorted(edges | {SPAN}))
         return self._cuts[target]
 
+    def alike(self, target: int) -> Sequence[int]:
+        """What this class of servers asks about clients: how they send, and what its own policies mention."""
+        at, authorization = self._a_server[target], self.authorization
+        asked = (authorization.at(at), *map(authorization.at_waypoint, authorization.waypoints.every(at)))
+        key = tuple(id(a) for a in asked)
+        if key not in self._alike:
+            mentions = Mentions(p for a in asked for p in a.policies)
+            numbers: Classes[Hashable] = Classes()
+            self._alike[key] = tuple(
+                numbers.of((sends, c == self.outside or self._mentioned(mentions, self._a_client[c])))
+                for c, (sends, _) in enumerate(self._clients.keys)
+            )
+        return self._alike[key]
+
+    def _mentioned(self, mentions: Mentions, source: int) -> Hashable:
+        return mentions.client(self.authorization.principal(source), self.endpoints[source].addresses)
+
     def channel(self, source: int, target: int, at: int) -> Channel:
         """The channel of a class of clients, a class of servers and a port."""
-        key = (source, target, bisect_right(self.cuts(target), at))
-        if key not in self._found:
-            who = OUTSIDE if source == self.outside else self._a_client[source]
-            self._found[key] = self.pair(who, self._a_server[target], at)
-        return self._found[key]
+        who = OUTSIDE if source == self.outside else self._a_client[source]
+        return self.pair(who, self._a_server[target], at)
 
     def pair(self, source: int, target: int, at: int) -> Channel:
         """The channel of two endpoints (the source may be `OUTSIDE`).
@@ -220,7 +234,8 @@ class Istio:
             yield from (listener.port.number for listener in held.spec.ingress) if held is not None else ()
         yield from (via.target for via in self.hosts.vias[target])
 
-    def _client_key(self, i: int) -> Hashable:
+    def _client_key(self, i: int) -> tuple[Hashable, Hashable]:
+        """How it sends, and what policies may ask about it."""
         e, member = self.endpoints[i], self.members[i]
         asked = self.authorization.source_key(i)
         if member.kind is Kind.NONE:
@@ -230,7 +245,7 @@ class Istio:
         annotated = e.workload if who.told else -1
         rules = self.rules.client_key(e.namespace, e.labels)
         exported = e.namespace if e.namespace in self.hosts.shown else ""
-        return _taken(member), client.key(who), known, annotated, rules, exported, asked
+        return (_taken(member), client.key(who), known, annotated, rules, exported), asked
 
     def _server_key(self, i: int) -> Hashable:
         e, member = self.endpoints[i], self.members[i]

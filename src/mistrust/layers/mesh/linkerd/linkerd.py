@@ -61,6 +61,7 @@ class Linkerd:
         targets = Targets(snapshot, self.settings, self.policies, self._skipped)
         self.target_of, self.targets = interned([targets.of(e, m) for e, m in pairs], _target_key)
         self._cuts: dict[int, tuple[int, ...]] = {}
+        self._everybody = tuple(range(len(self.clients)))
         self._found: dict[tuple[int, int, int], Channel] = {}
 
     @property
@@ -75,6 +76,10 @@ class Linkerd:
     def speaks(self, target: int) -> Match:
         """Has this server a proxy?"""
         return self.targets[target].meshed
+
+    def alike(self, target: int) -> Sequence[int]:
+        """Every class of clients is told apart."""
+        return self._everybody
 
     def cuts(self, target: int) -> tuple[int, ...]:
         """The points where the answer for this server may change, in order."""
