@@ -34,7 +34,7 @@ def around(scene: Scene, side: Side, *, outgoing: bool) -> tuple[Neighbour, ...]
     """
     if side.internet and outgoing:
         return tuple(_through_doors(scene))
-    answers = [_opened(r, _classes(scene, r, i, side), outgoing=outgoing) for i, r in enumerate(scene.reaches)]
+    answers = [_opened(r, _classes(r, side), outgoing=outgoing) for r in scene.reaches]
     pods: dict[int, list[int]] = {}
     for i, e in enumerate(scene.ends):
         pods.setdefault(e.workload, []).append(i)
@@ -58,7 +58,7 @@ Opened = tuple[Ports, Ports]
 NOTHING: Opened = (NO_PORT, NO_PORT)
 
 
-def _classes(scene: Scene, reach: Reach, index: int, side: Side) -> set[int]:
+def _classes(reach: Reach, side: Side) -> set[int]:
     if side.internet:
         blocks = enumerate(reach.blocks, reach.classes)
         return {c for c, block in blocks if common(spans_in(block), INTERNET)}
@@ -67,21 +67,16 @@ def _classes(scene: Scene, reach: Reach, index: int, side: Side) -> set[int]:
 
 
 def _opened(reach: Reach, own: Collection[int], *, outgoing: bool) -> Mapping[int, Opened]:
-    """By class of the other end."""
+    """By class of the other end; between two addresses outside nothing is said."""
     found: dict[int, Opened] = {}
-    every = range(reach.classes + len(reach.blocks))
+    every = range(reach.classes + len(reach.blocks)) if any(c < reach.classes for c in own) else range(reach.classes)
     for d in every if outgoing else own:
-        maybe = {id(part): part for part in reach.unsure(d)}.values()
-        for parts, sure in ((reach.row(d), True), (maybe, False)):
+        for parts, maybe in ((reach.row(d), False), (reach.unsure(d), True)):
             for part in parts:
                 for other in _others(part.sources, own, d, outgoing=outgoing):
-                    if other >= reach.classes and (d >= reach.classes or min(own) >= reach.classes):
-                        continue
-                    allowed, certain = found.get(other, NOTHING)
-                    if sure:
-                        found[other] = allowed | part.ports, certain | part.ports
-                    else:
-                        found[other] = allowed, certain - part.ports
+                    if other in every:
+                        allowed, sure = found.get(other, NOTHING)
+                        found[other] = allowed | part.ports, sure - part.ports if maybe else sure | part.ports
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from mistrust.kube.endpoints import ENDED, Endpoint, endpoints, ports_of
+from mistrust.kube.endpoints import Endpoint, endpoints, ports_of
 from mistrust.kube.meta import Object
 from mistrust.kube.pods import Pod
 from mistrust.kube.snapshot import Snapshot
@@ -25,7 +25,7 @@ def population(snapshot: Snapshot, *, owners: bool = False) -> Population:
     """Everything that sends and answers traffic.
 
     By workload: each once, under its topmost owner that is there. By `owners`, as np-guard does: each pod under the
-    controller that its owner reference names, there or not, and each object with a pod template beside them.
+    controller that its owner reference names, there or not, ended or not, and each object with a pod template beside.
     """
     groups: dict[Peer, list[int]] = {}
     if not owners:
@@ -44,8 +44,6 @@ def _owned(snapshot: Snapshot) -> Iterator[tuple[Endpoint, Peer]]:
     for source in snapshot.objects:
         found = template_of(source)
         if found is None or isinstance(source, PodTemplateObject):
-            continue
-        if isinstance(source, Pod) and source.status.phase in ENDED:
             continue
         _, template = found
         endpoint = Endpoint(
