@@ -15,11 +15,11 @@ from mistrust.layers.mesh.channel import Authz, Transport
 from mistrust.report import json, markdown
 from mistrust.report.document import Document
 from mistrust.report.html import page
-from mistrust.report.html.map_drawing import ARROWS, BOXES, CELLS, ROWS, fitted, placed
+from mistrust.report.html.map_drawing import ARROWS, BOXES, CELLS, ROWS, fitted, placed, told
 from mistrust.report.html.map_flow import Flow, Tone, flows
 from mistrust.report.html.map_places import Places
 from mistrust.report.html.map_scene import Box, Scene, folded
-from mistrust.report.html.map_tables import Way, everyone, shared
+from mistrust.report.html.map_tables import everyone, shared, ways
 from tests.report.assessments import CATALOG, locate, realistic
 from tests.report.atlases import SIZES, atlas, everybody, link, shop, spot, tcp, teams
 from tests.report.test_html import Tree
@@ -118,7 +118,8 @@ def test_every_pair_is_in_the_picture_of_its_namespaces(seed):
     pairs = {(k.source, k.target) for k in some.links}
     for name in places.spots:
         here = {p for p in pairs if name in (places.namespace(p[0]), places.namespace(p[1]))}
-        inside = places.inside(name)
+        inside, among = places.inside(name), places.among(name)
+        assert sum(f.pairs for f in among.flows.values()) == len(here)
         assert sum(f.pairs for f in inside.flows.values()) == len(here)
         assert tones(fitted(inside)) == tones(inside)
         for app in places.apps(name):
@@ -148,7 +149,7 @@ def test_boxes_are_drawn_as_one_only_if_nothing_tells_them_apart(seed):
     chance = draw.choice((0.2, 0.9, 1.0))
     links = {(a, b): draw.choice(few) for a in range(size) for b in range(size) if draw.random() < chance}
     whole = Scene(boxes, links)
-    shown = folded(whole, size, size * size)
+    shown = folded(whole, size * size)
     part = {name: n for n, b in enumerate(shown.boxes) for name in (b.members or (b.name,))}
     assert len(part) == size
     for a in range(size):
@@ -162,6 +163,13 @@ def test_boxes_are_drawn_as_one_only_if_nothing_tells_them_apart(seed):
         assert {boxes[i].kind for i in members} == {b.kind}
 
 
+def test_there_and_back_is_one_line_that_tells_both():
+    boxes = (Box("a", "app", 2), Box("b", "app", 3))
+    one, other = Flow({Tone.PLAINTEXT: 6}, 6, tcp(80)), Flow({Tone.PLAINTEXT: 1}, 6, tcp(80))
+    assert told(Scene(boxes, {(0, 1): one, (1, 0): one}), (0, 1), both=True) == f"a ⇄ b: {one}"
+    assert told(Scene(boxes, {(0, 1): one, (1, 0): other}), (0, 1), both=True) == f"a → b: {one}; b → a: {other}"
+
+
 def test_who_may_do_everything_is_one_box():
     scene = fitted(Places(everybody(60, 8, keep=True)).overview())
     (box,) = scene.boxes
@@ -172,10 +180,22 @@ def test_who_may_do_everything_is_one_box():
 def test_where_the_links_are_too_many_the_namespace_is_one_box_and_it_is_said():
     some = everybody(60, 6)
     places = Places(some)
-    inside = fitted(places.inside("team-00"))
-    assert sorted(b.title for b in inside.boxes) == ["5 namespaces", "5 namespaces", "team-00"]
-    assert sum(f.pairs for f in inside.flows.values()) == 10 * 9 + 2 * 10 * 50
-    assert rendered(some).count("too many to be listed one by one") == 6
+    among = fitted(places.among("team-00"))
+    assert sorted(b.title for b in among.boxes) == ["5 namespaces", "5 namespaces", "team-00"]
+    assert sum(f.pairs for f in among.flows.values()) == 10 * 9 + 2 * 10 * 50
+    assert rendered(some).count("Its connections are too many to be told one by one") == 6
+
+
+def test_where_only_links_within_namespaces_are_there_both_are_drawn():
+    whole = everybody(60, 6, keep=True)
+    near = [k for k in whole.links if whole.spots[k.source].namespace == whole.spots[k.target].namespace]
+    some = replace(whole, links=tuple(near), omitted=60 * 59 - len(near))
+    places = Places(some)
+    assert sum(f.pairs for f in places.inside("team-00").flows.values()) == 10 * 9
+    assert sum(f.pairs for f in places.among("team-00").flows.values()) == 10 * 9 + 2 * 10 * 50
+    text = rendered(some)
+    assert text.count("Connections with other namespaces are too many") == 6
+    assert text.count("the apps of team-0") == text.count("among the other namespaces") == 6
 
 
 @pytest.mark.parametrize("name", SIZES)
@@ -199,18 +219,20 @@ def test_a_page_stays_small(name, most):
 @pytest.mark.parametrize("seed", range(60))
 def test_rows_of_the_table_say_exactly_the_links(seed):
     some = anything(seed)
-    way = {k: Way(str(k.ports), k.transport, k.authz, k.plaintext, k.unknown) for k in some.links}
-    sources: dict[tuple[Way, int], set[int]] = {}
-    for k in some.links:
-        sources.setdefault((way[k], k.target), set()).add(k.source)
-    told = Counter(
-        (how, source, target)
-        for how, targets, others in shared(sources)
+    told = {
+        (source, target, *how, point)
+        for (text, *how), targets, others in (
+            (msgspec.structs.astuple(w), t, o) for w, t, o in shared(ways(some.links))
+        )
         for target in targets
         for source in others
         if source != target
-    )
-    assert told == Counter((way[k], k.source, k.target) for k in some.links)
+        for point in text.removeprefix("TCP ").split(",")
+    }
+    assert told == {
+        (k.source, k.target, k.transport, k.authz, k.plaintext, k.unknown, str(k.ports).removeprefix("TCP "))
+        for k in some.links
+    }
 
 
 @pytest.mark.parametrize(

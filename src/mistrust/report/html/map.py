@@ -10,12 +10,11 @@ from mistrust.report.html.map_matrix import matrix
 from mistrust.report.html.map_places import THE_INTERNET, Places
 from mistrust.report.html.map_scene import Scene
 from mistrust.report.html.map_tables import arrivals, bundles, chip, words
-from mistrust.report.html.markup import NOTHING, Markup, tag
+from mistrust.report.html.markup import NOTHING, Markup, joined, tag
 from mistrust.report.words import count, share
 
-PICTURES = 1_500_000
-TABLES = 1_500_000
-"""Letters of the page for the pictures and the tables of namespaces and apps, those with the most plaintext first."""
+PICTURES, APPS, TABLES = 1_200_000, 600_000, 1_500_000
+"""Letters of the page for the pictures of namespaces, those of apps and the tables, the most plaintext first."""
 
 HINT = "Point at a box or a line, or walk through the boxes with the Tab key: what it may open is told here."
 
@@ -81,38 +80,45 @@ def _search() -> Markup:
 
 
 def _places(places: Places) -> list[Markup]:
-    pictures, tables = PICTURES, TABLES
+    pictures, apps, tables = PICTURES, APPS, TABLES
     items = []
     for name in places.order:
-        picture, table = NOTHING, NOTHING
-        if pictures > 0:
-            picture = _pictures(places, name)
-            pictures -= len(picture)
-        if tables > 0:
-            table = arrivals(places, name)
-            tables -= len(table)
-        items.append(_place(places, name, picture, table))
+        picture = _pictures(places, name) if pictures > 0 else NOTHING
+        several = _apps(places, name) if apps > 0 else NOTHING
+        table = arrivals(places, name) if tables > 0 else NOTHING
+        pictures, apps, tables = pictures - len(picture), apps - len(several), tables - len(table)
+        items.append(_place(places, name, joined([picture, several]), table))
     return items
 
 
 def _pictures(places: Places, name: str) -> Markup:
-    inside = fitted(places.inside(name))
-    if not inside.flows:
+    if not places.around[name]:
         return NOTHING
-    parts = [_figure(inside, f"the apps of {name}"), _in_words(inside)]
-    if places.complete(name):
-        for app in places.apps(name):
-            scene = fitted(places.app(name, app))
-            if scene.flows:
-                parts.append(
-                    tag(
-                        "details",
-                        tag("summary", f"{app}: its workloads"),
-                        _figure(scene, f"the workloads of {app}"),
-                        _in_words(scene),
-                    )
-                )
+    complete, parts = places.complete(name), []
+    if not complete:
+        parts += _told(fitted(places.among(name)), f"{name} among the other namespaces")
+    if complete or places.near(name):
+        inside = fitted(places.inside(name))
+        parts += _told(inside, f"the apps of {name}") if inside.flows else []
     return tag("div", *parts)
+
+
+def _apps(places: Places, name: str) -> Markup:
+    """A picture for each app whose workloads do not all play the same part."""
+    if not (places.complete(name) or places.near(name)):
+        return NOTHING
+    parts = []
+    for app in places.apps(name):
+        scene = fitted(places.app(name, app))
+        if sum(b.kind == "workload" for b in scene.boxes) > 1:
+            parts.append(
+                tag("details", tag("summary", f"{app}: its workloads"), *_told(scene, f"the workloads of {app}"))
+            )
+    return joined(parts)
+
+
+def _told(scene: Scene, title: str) -> list[Markup]:
+    return [_figure(scene, title), _in_words(scene)]
 
 
 def _in_words(scene: Scene) -> Markup:
@@ -149,6 +155,7 @@ def _missing(places: Places, name: str, picture: Markup, table: Markup) -> list[
     large = "the page would be too large, and -o json has it."
     notes = [] if picture else [f"Not drawn: {large}"]
     if not places.complete(name):
-        return [*notes, "Its connections are too many to be listed one by one; -o json counts them."]
+        what = "Connections with other namespaces are" if places.near(name) else "Its connections are"
+        return [*notes, f"{what} too many to be told one by one: the first picture and -o json count them."]
     arrives = any(target == name for (_, target), _ in places.around[name])
     return [*notes, f"Not listed: {large}"] if arrives and not table else notes

@@ -11,7 +11,7 @@ from mistrust.report.html.map_scene import Box, Pair, Scene, busiest, folded, na
 from mistrust.report.html.markup import NOTHING, Markup, tag
 from mistrust.report.layout import Layout, Point, layout
 
-BOXES, ARROWS = 26, 40
+BOXES, ARROWS = 26, 30
 """More than that is a hairball; a matrix stays readable."""
 ROWS, CELLS = 90, 1_600
 SIZE: Point = (176, 48)
@@ -29,7 +29,7 @@ WIDE = 1_600
 
 def fitted(whole: Scene) -> Scene:
     """What can be shown of a scene: what plays the same part as one, and of what is still too much the busiest."""
-    few = folded(whole, BOXES, ARROWS)
+    few = folded(whole, LABELS)
     return few if len(few.boxes) <= BOXES and few.arrows <= ARROWS else busiest(few, ROWS, CELLS)
 
 
@@ -74,9 +74,10 @@ def diagram(shown: Scene, at: Layout, title: str) -> Markup:
 def _lines(shown: Scene) -> list[tuple[Pair, Flow, bool]]:
     """A line for each flow between two boxes; there and back is one line if they look alike."""
     lines = []
+    ports = shown.arrows <= LABELS
     for (a, b), flow in sorted(shown.flows.items()):
         back = shown.flows.get((b, a))
-        alike = back is not None and _look(flow) == _look(back)
+        alike = back is not None and _look(flow, ports=ports) == _look(back, ports=ports)
         if a != b and not (alike and b < a):
             lines.append(((a, b), flow, alike))
     return lines
@@ -87,8 +88,8 @@ def _told(lines: Sequence[tuple[Pair, Flow, bool]], flow: Flow) -> bool:
     return len(lines) <= LABELS and bool(flow.ports)
 
 
-def _look(flow: Flow) -> tuple[Tone, bool, str]:
-    return flow.tone, flow.unsure > 0, str(flow.ports)
+def _look(flow: Flow, *, ports: bool) -> tuple[Tone, bool, str]:
+    return flow.tone, flow.unsure > 0, str(flow.ports) if ports else ""
 
 
 def _ports(flow: Flow) -> str:
@@ -110,12 +111,13 @@ def _spread(pairs: Sequence[Pair], placed: Layout) -> list[tuple[Point, ...]]:
     return [tuple(points) for points in moved.values()]
 
 
-def told(shown: Scene, pair: Pair, flow: Flow, *, both: bool = False) -> str:
-    """What pointing at a flow says."""
+def told(shown: Scene, pair: Pair, *, both: bool = False) -> str:
+    """What pointing at a flow says, and at a line that stands for there and back."""
     a, b = (names([shown.boxes[i]], 5) for i in pair)
-    if pair[0] == pair[1]:
-        return f"among {a}: {flow}"
-    return f"{a} {'⇄' if both else '→'} {b}: {flow}"
+    there, back = shown.flows[pair], shown.flows.get((pair[1], pair[0]))
+    if not both or back is None:
+        return f"{a} → {b}: {there}"
+    return f"{a} ⇄ {b}: {there}" if str(there) == str(back) else f"{a} → {b}: {there}; {b} → {a}: {back}"
 
 
 def _line(shown: Scene, pair: Pair, flow: Flow, points: Sequence[Point], *, both: bool) -> Markup:
@@ -124,7 +126,7 @@ def _line(shown: Scene, pair: Pair, flow: Flow, points: Sequence[Point], *, both
     tube = tag("path", d=d, class_="core") if flow.tone is Tone.ENFORCED and not flow.unsure else NOTHING
     return tag(
         "g",
-        tag("title", told(shown, pair, flow, both=both)),
+        tag("title", told(shown, pair, both=both)),
         tag("path", d=d, class_="hit"),
         tag("path", d=d, class_="line"),
         tube,

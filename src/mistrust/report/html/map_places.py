@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
 from mistrust.channels.atlas import INTERNET, Atlas, Link, Spot
 from mistrust.report.html.map_flow import Flow, Tone, bundled, flows
@@ -39,7 +39,8 @@ class Places:
                 for i in self.spots[at[0]]:
                     if self.names[i] == at[1]:
                         self.names[i] = f"{atlas.spots[i].ref.kind} {at[1]}"
-        self._complete = {name: self._all(name) for name in self.spots}
+        self._complete = {name: self._all(name, lambda *_: True) for name in self.spots}
+        self._near = {name: self._all(name, _is_near) for name in self.spots}
         self.order = sorted(self.spots, key=lambda name: (-self._plain(name), name))
         self.number = {name: i for i, name in enumerate(self.order)}
 
@@ -59,6 +60,18 @@ class Places:
         """Are all its links there, and not only their number?"""
         return self._complete[namespace]
 
+    def near(self, namespace: str) -> bool:
+        """Are at least all those there that come from itself and from the Internet?"""
+        return self._near[namespace]
+
+    def told(self, namespace: str) -> list[Link]:
+        """All its links; where they are not all there, those from itself and from the Internet."""
+        if self.complete(namespace):
+            return self.links[namespace]
+        return [
+            k for k in self.links[namespace] if _is_near(self.namespace(k.source), self.namespace(k.target), namespace)
+        ]
+
     def overview(self) -> Scene:
         """Every namespace, and the Internet if it may open anything."""
         boxes: dict[Hashable, Box] = {}
@@ -67,17 +80,15 @@ class Places:
         boxes |= {name: self._namespace(name) for name in sorted(self.spots)}
         return scene(boxes, {(a, b): flow for (a, b), flow in self.bundles.items()})
 
-    def inside(self, namespace: str) -> Scene:
-        """The apps of a namespace, and who stands outside: on the left who comes in, on the right where they go.
+    def among(self, namespace: str) -> Scene:
+        """A namespace as one box, who comes in on the left, where it goes on the right."""
+        ends = {
+            (_side(a, "from", namespace), _side(b, "to", namespace)): flow for (a, b), flow in self.around[namespace]
+        }
+        return self._scene({namespace: self._namespace(namespace)}, ends)
 
-        Where the links are not all there, the namespace is one box.
-        """
-        if not self.complete(namespace):
-            ends = {
-                (_side(a, "from", namespace), _side(b, "to", namespace)): flow
-                for (a, b), flow in self.around[namespace]
-            }
-            return self._scene({namespace: self._namespace(namespace)}, ends)
+    def inside(self, namespace: str) -> Scene:
+        """The apps of a namespace, and who stands outside: on the left who comes in, on the right where they go."""
         apps: dict[Hashable, list[int]] = {}
         for i in self.spots[namespace]:
             apps.setdefault(self._app(i), []).append(i)
@@ -87,7 +98,7 @@ class Places:
             )
             for key, several in sorted(apps.items(), key=lambda item: str(item[0]))
         }
-        return self._around(boxes, {i: self._app(i) for i in self.spots[namespace]}, self.links[namespace])
+        return self._around(boxes, {i: self._app(i) for i in self.spots[namespace]}, self.told(namespace))
 
     def app(self, namespace: str, app: str) -> Scene:
         """The workloads of an app, the other apps of its namespace, and who stands outside."""
@@ -96,7 +107,7 @@ class Places:
             i: Box(self.names[i], "workload", 1, self.limited([i]), about=self.atlas.spots[i].ref.kind) for i in here
         }
         own = set(here)
-        links = [k for k in self.links[namespace] if k.source in own or k.target in own]
+        links = [k for k in self.told(namespace) if k.source in own or k.target in own]
         return self._around(boxes, {i: i for i in here}, links, namespace)
 
     def apps(self, namespace: str) -> list[str]:
@@ -104,9 +115,10 @@ class Places:
         found = Counter(self.atlas.spots[i].app for i in self.spots[namespace])
         return sorted(app for app, number in found.items() if number > 1)
 
-    def _all(self, namespace: str) -> bool:
-        told = len({(link.source, link.target) for link in self.links[namespace]})
-        return told >= sum(flow.pairs for _, flow in self.around[namespace])
+    def _all(self, namespace: str, wanted: Callable[[str, str, str], bool]) -> bool:
+        found = ((self.namespace(k.source), self.namespace(k.target), k) for k in self.links[namespace])
+        told = len({(k.source, k.target) for a, b, k in found if wanted(a, b, namespace)})
+        return told >= sum(flow.pairs for (a, b), flow in self.around[namespace] if wanted(a, b, namespace))
 
     def _plain(self, namespace: str) -> int:
         """Pairs that come in with nothing that is known to protect them."""
@@ -161,6 +173,10 @@ class Places:
 
 def _name(spot: Spot) -> str:
     return spot.ref.name
+
+
+def _is_near(source: str, target: str, home: str) -> bool:
+    return target == home and source in ("", home)
 
 
 def _side(name: str, side: str, home: str) -> Hashable:

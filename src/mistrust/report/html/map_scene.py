@@ -63,12 +63,10 @@ def scene(boxes: Mapping[Hashable, Box], flows: Mapping[tuple[Hashable, Hashable
     return Scene(tuple(boxes.values()), {(index[a], index[b]): flow for (a, b), flow in flows.items()})
 
 
-def folded(whole: Scene, boxes: int, arrows: int) -> Scene:
-    """Boxes with the same flows as one; where there are still too many, ports are not told apart."""
+def folded(whole: Scene, lines: int) -> Scene:
+    """Boxes with the same flows as one. Ports are told apart where they are written: on no more than so many lines."""
     fine = _fold(whole, lambda flow: (flow.tone, flow.unsure > 0, str(flow.ports)))
-    if len(fine.boxes) <= boxes and fine.arrows <= arrows:
-        return fine
-    return _fold(fine, lambda flow: (flow.tone, flow.unsure > 0, ""))
+    return fine if fine.arrows <= lines else _fold(fine, lambda flow: (flow.tone, flow.unsure > 0, ""))
 
 
 def _fold(whole: Scene, style: Callable[[Flow], Style]) -> Scene:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from mistrust.access.ports import Ports
 from mistrust.channels.atlas import INTERNET, Link
 from mistrust.layers.mesh.channel import Authz, Transport
 from mistrust.report.html.map_flow import MEANING, ORDER, TONES, Flow, Tone, ports_words
@@ -96,10 +97,7 @@ class Way(msgspec.Struct, frozen=True):
 
 def arrivals(places: Places, namespace: str) -> Markup:
     """Who may open what to the workloads of a namespace; those that are sent the same share a row."""
-    sources: dict[tuple[Way, int], set[int]] = {}
-    for link in places.links[namespace]:
-        if places.namespace(link.target) == namespace:
-            sources.setdefault((_way(link), link.target), set()).add(link.source)
+    sources = ways(link for link in places.links[namespace] if places.namespace(link.target) == namespace)
     rows = sorted(shared(sources), key=lambda row: (ORDER.index(TONES[row[0].transport]), row[1], row[0].ports))
     if not rows:
         return NOTHING
@@ -107,6 +105,19 @@ def arrivals(places: Places, namespace: str) -> Markup:
         ("to", "ports", "from", "how it travels", "authorization", "in plaintext"),
         [_row(places, namespace, *row) for row in rows],
     )
+
+
+def ways(links: Iterable[Link]) -> dict[tuple[Way, int], set[int]]:
+    """The sources by way and target; ports that are protected alike are one set."""
+    ports: dict[tuple[int, int, Transport, Authz, bool | None, bool], list[Ports]] = {}
+    for k in links:
+        ports.setdefault((k.source, k.target, k.transport, k.authz, k.plaintext, k.unknown), []).append(k.ports)
+    found: dict[tuple[Way, int], set[int]] = {}
+    for (source, target, transport, authz, plaintext, unknown), several in ports.items():
+        every = ports_words(Ports.of(r for p in several for r in p.ranges))
+        way = Way(every, transport, authz, plaintext, unknown)
+        found.setdefault((way, target), set()).add(source)
+    return found
 
 
 def shared(sources: Mapping[tuple[Way, int], Iterable[int]]) -> list[tuple[Way, tuple[int, ...], tuple[int, ...]]]:
@@ -124,10 +135,6 @@ def shared(sources: Mapping[tuple[Way, int], Iterable[int]]) -> list[tuple[Way, 
             alone.setdefault((way, frozenset(sources[way, targets[0]])), []).append(targets[0])
     rows += [(way, tuple(sorted(targets)), tuple(sorted(found))) for (way, found), targets in alone.items()]
     return rows
-
-
-def _way(link: Link) -> Way:
-    return Way(ports_words(link.ports), link.transport, link.authz, link.plaintext, link.unknown)
 
 
 def _row(places: Places, namespace: str, way: Way, targets: Sequence[int], sources: Sequence[int]) -> Markup:
