@@ -203,15 +203,18 @@ def _from_outside(scene: Scene, source: Side, target: Side, b: One, wanted: Port
             verdict = Verdict(answer, because, door.evidence, (door.assumes,) if door.assumes else ())
             channel = _channel(scene, everybody[0], b, door.at, answer) if not door.through else None
             yield Finding(source.told, b.told, here, verdict, channel)
-    for a in everybody:
-        for found in _between(scene, a, b, left):
-            if found.verdict.answer is Answer.DENIED:
-                yield found
-                continue
-            blind = [f"{gap.kind} objects were not seen ({gap.why})" for gap in scene.snapshot.blind(Service)]
-            because = "no Service, Ingress, route, hostPort or hostNetwork leads there from outside"
-            verdict = Verdict(Answer.UNKNOWN if blind else Answer.DENIED, because, (), tuple(blind))
-            yield structs.replace(found, verdict=verdict, channel=None)
+    found = [f for a in everybody for f in _between(scene, a, b, left)]
+    passed = NO_PORT
+    for f in found:
+        passed = passed if f.verdict.answer is Answer.DENIED else passed | f.ports
+    if passed:
+        blind = [f"{gap.kind} objects were not seen ({gap.why})" for gap in scene.snapshot.blind(Service)]
+        because = "no Service, Ingress, route, hostPort or hostNetwork leads there from outside"
+        verdict = Verdict(Answer.UNKNOWN if blind else Answer.DENIED, because, (), tuple(blind))
+        yield Finding(source.told, b.told, passed, verdict)
+    for f in found:
+        if rest := f.ports - passed:
+            yield structs.replace(f, source=source.told, ports=rest)
 
 
 def _merged(found: Iterable[Finding]) -> Iterator[Finding]:
