@@ -57,7 +57,8 @@ class Mesh:
         self._sources, self._targets = sources.keys, targets.keys
         self._cuts: dict[int, tuple[int, ...]] = {}
         self._found: dict[tuple[int, int, int], Channel] = {}
-        self._alike: dict[tuple[int, ...], Sequence[int]] = {}
+        self._alike: dict[int, Sequence[int]] = {}
+        self._told: dict[tuple[int, ...], Sequence[int]] = {}
 
     @property
     def assumed(self) -> tuple[str, ...]:
@@ -76,15 +77,17 @@ class Mesh:
 
         Servers that tell the same clients apart answer the same object.
         """
-        told = [f.alike(t) for f, t in zip(self.fabrics, self._targets[target][0], strict=True)]
-        key = tuple(map(id, told))
-        if key not in self._alike:
-            first: dict[Key, int] = {}
-            self._alike[key] = tuple(
-                first.setdefault((tuple(n[s] for n, s in zip(told, own, strict=True)), apart), c)
-                for c, (own, apart) in enumerate(self._sources)
-            )
-        return self._alike[key]
+        if target not in self._alike:
+            told = [f.alike(t) for f, t in zip(self.fabrics, self._targets[target][0], strict=True)]
+            key = tuple(map(id, told))
+            if key not in self._told:
+                first: dict[Key, int] = {}
+                self._told[key] = tuple(
+                    first.setdefault((tuple(n[s] for n, s in zip(told, own, strict=True)), apart), c)
+                    for c, (own, apart) in enumerate(self._sources)
+                )
+            self._alike[target] = self._told[key]
+        return self._alike[target]
 
     def channel(self, source: int, target: int, at: int) -> Channel:
         """The channel of a class of clients, a class of servers and a port (`access.ports.point`)."""

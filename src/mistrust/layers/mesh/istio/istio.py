@@ -59,6 +59,8 @@ class Istio:
         outward = [outbound(e, Kind.SIDECAR) for e in self.endpoints]
         self._dialled = self.rules.ports.union(*(side.points() for side in outward))
         self._ranged = any(side.ranges for side in outward)
+        self._accepts: dict[tuple[int, Kind, int], Accepts] = {}
+        self._sending: dict[tuple[int, Kind], Client] = {}
         everybody = range(len(self.endpoints))
         self._clients: Classes[tuple[Hashable, Hashable]] = Classes()
         self._servers: Classes[Hashable] = Classes()
@@ -142,6 +144,12 @@ class Istio:
 
     def accepts(self, target: int, kind: Kind, port: int) -> Accepts:
         """What an endpoint accepts at a TCP port, if this is how it takes part."""
+        key = (target, kind, port)
+        if key not in self._accepts:
+            self._accepts[key] = self._accepted(target, kind, port)
+        return self._accepts[key]
+
+    def _accepted(self, target: int, kind: Kind, port: int) -> Accepts:
         e = self.endpoints[target]
         scope = self.policies.scope(e.namespace, e.labels)
         held = self.scopes.of(e.namespace, e.labels)
@@ -152,7 +160,12 @@ class Istio:
         """What decides what an endpoint sends, if this is how it takes part."""
         if source == OUTSIDE:
             return Client(Kind.NONE)
-        e = self.endpoints[source]
+        key = (source, kind)
+        if key not in self._sending:
+            self._sending[key] = self._client(self.endpoints[source], kind)
+        return self._sending[key]
+
+    def _client(self, e: Endpoint, kind: Kind) -> Client:
         ranges = (
             e.annotations.get(f"{capture.PREFIX}includeOutboundIPRanges", "*"),
             e.annotations.get(f"{capture.PREFIX}excludeOutboundIPRanges", ""),
