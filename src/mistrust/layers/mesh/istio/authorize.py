@@ -40,14 +40,15 @@ class Authorization:
         self._endpoints, self._members, self._hosts = endpoints, members, hosts
         self.trust = trust_domains(config)
         self.providers = providers(config)
+        self._root, self._gaps = config.root, snapshot.blind(AuthorizationPolicy)
         every = snapshot.of(AuthorizationPolicy)
-        self._proxied = {id(p): read_policy(p, self.trust) for p in every}
-        self._tunnelled = {id(p): q for p in every if (q := read_ztunnel_policy(p, self.trust)) is not None}
+        self.proxied = {id(p): read_policy(p, self.trust) for p in every}
+        self.tunnelled = {id(p): q for p in every if (q := read_ztunnel_policy(p, self.trust)) is not None}
         self.attached = Attachments([(p, p.spec) for p in every], config.root)
         self.tokens = Attachments([(p, p.spec) for p in snapshot.of(RequestAuthentication)], config.root)
         self.waypoints = Waypoints(snapshot, endpoints, hosts)
         self._gateways = snapshot.of(IstioGateway)
-        self._mentions = Mentions((*self._proxied.values(), *self._tunnelled.values()))
+        self._mentions = Mentions((*self.proxied.values(), *self.tunnelled.values()))
         self._known: dict[tuple[int, ...], Authorizer] = {}
 
     def source_key(self, source: int) -> Hashable:
@@ -89,43 +90,49 @@ class Authorization:
             (ANYWHERE,) if source < 0 else self._endpoints[source].addresses or (None,)
         )
         to_where: Sequence[str | None] = self._endpoints[target].addresses or (None,)
+        if self._unseen(target):
+            return Decision(Authz.UNKNOWN, "", (), ("AuthorizationPolicies could not be seen",))
         found = [
-            summary(
-                [*self._ways(target, Request(port, principal, a, a, b), waypoint=waypoint)],
-            )
+            summary([*self._ways(target, Request(port, principal, a, a, b), waypoint=waypoint)])
             for a in from_where
             for b in to_where
         ]
         return found[0] if all(f.authz is found[0].authz for f in found) else _differing(found)
 
+    def chosen(self, target: int) -> tuple[AuthorizationPolicy, ...]:
+        """The policies that hold for a server as such, whatever they do; those of waypoints before it aside."""
+        e, kind = self._endpoints[target], self.kind(target)
+        if kind is Kind.NONE:
+            return ()
+        if self.waypoints.is_one(e):
+            return self.attached.at_waypoint(Waypoint(Named(e.namespace, e.labels.get(GATEWAY_NAME, "")), None))
+        if kind is Kind.GATEWAY or GATEWAY_NAME in e.labels:
+            return self.attached.at_gateway(e.namespace, e.labels, self._own(e))
+        return self.attached.selected(e.namespace, e.labels)
+
     def at(self, target: int) -> Authorizer:
         """The policies that the server's own proxy asks."""
-        e, kind = self._endpoints[target], self._kind(target)
-        if kind is Kind.NONE:
-            return self._authorizer((), self._proxied)
-        if kind is Kind.AMBIENT:
-            return self._authorizer(self.attached.selected(e.namespace, e.labels), self._tunnelled)
-        if self.waypoints.is_one(e):
-            own = Waypoint(Named(e.namespace, e.labels.get(GATEWAY_NAME, "")), None)
-            return self._authorizer(self.attached.at_waypoint(own), self._proxied)
-        if kind is Kind.GATEWAY or GATEWAY_NAME in e.labels:
-            return self._authorizer(self.attached.at_gateway(e.namespace, e.labels, self._own(e)), self._proxied)
-        return self._authorizer(self.attached.selected(e.namespace, e.labels), self._proxied)
+        ambient = self.kind(target) is Kind.AMBIENT
+        return self._authorizer(self.chosen(target), self.tunnelled if ambient else self.proxied)
 
     def at_waypoint(self, waypoint: Waypoint) -> Authorizer:
         """The policies that a waypoint asks."""
-        return self._authorizer(self.attached.at_waypoint(waypoint), self._proxied)
+        return self._authorizer(self.attached.at_waypoint(waypoint), self.proxied)
+
+    def tokens_at(self, target: int) -> tuple[RequestAuthentication, ...]:
+        """The token checks of the server's own proxy; ztunnel has none."""
+        e = self._endpoints[target]
+        if self.kind(target) in (Kind.AMBIENT, Kind.NONE):
+            return ()
+        return self.tokens.at_gateway(e.namespace, e.labels, self._own(e))
 
     def checks_tokens(self, target: int) -> bool:
         """Does the server's own proxy check tokens?"""
-        e = self._endpoints[target]
-        if self._kind(target) is Kind.AMBIENT:
-            return False
-        return bool(self.tokens.at_gateway(e.namespace, e.labels, self._own(e)))
+        return bool(self.tokens_at(target))
 
     def _ways(self, target: int, client: Request, *, waypoint: bool) -> Iterator[Way]:
         own = self.at(target)
-        ambient = self._kind(target) is Kind.AMBIENT
+        ambient = self.kind(target) is Kind.AMBIENT
         spoken = Protocol.TCP if ambient else protocol(self._hosts.vias[target], client.port)
         direct = (Hop(own, replace(client, tokens=self.checks_tokens(target)), spoken),)
         if not waypoint:
@@ -140,6 +147,11 @@ class Authorization:
             for number in step.ports if ports(asking.policies) else step.ports[:1]:
                 yield Hop(asking, replace(client, port=number, tokens=tokens), step.protocol), last
 
+    def _unseen(self, target: int) -> bool:
+        """May there be policies for it that were not seen?"""
+        where = ("", self._endpoints[target].namespace, self._root)
+        return self.kind(target) is not Kind.NONE and any(g.namespace in where for g in self._gaps)
+
     def _named(self, account: Named) -> str:
         return f"{self.trust.names[0]}/ns/{account.namespace}/sa/{account.name}"
 
@@ -149,7 +161,8 @@ class Authorization:
         for waypoint in self.waypoints.every(target):
             yield self.at_waypoint(waypoint), bool(self.tokens.at_waypoint(waypoint))
 
-    def _kind(self, target: int) -> Kind:
+    def kind(self, target: int) -> Kind:
+        """How a server takes part, or may."""
         member = self._members[target]
         return member.maybe if member.kind is Kind.UNKNOWN else member.kind
 

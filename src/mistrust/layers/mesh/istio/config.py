@@ -42,6 +42,12 @@ class ExtensionProvider(Value, frozen=True, gc=False):
     envoy_ext_authz_grpc: Present | None = None
 
 
+class PathNormalization(Value, frozen=True, gc=False):
+    """`pathNormalization`: how the proxies rewrite a path before they ask policies about it."""
+
+    normalization: str = ""
+
+
 class MeshConfig(Value, frozen=True, gc=False):
     """The fields of MeshConfig that decide about mTLS and authorization."""
 
@@ -52,6 +58,7 @@ class MeshConfig(Value, frozen=True, gc=False):
     outbound_traffic_policy: OutboundTrafficPolicy = OutboundTrafficPolicy()
     default_config: ProxyConfig = ProxyConfig()
     extension_providers: tuple[ExtensionProvider, ...] = ()
+    path_normalization: PathNormalization = PathNormalization()
 
 
 class Config(msgspec.Struct, frozen=True):

@@ -8,17 +8,18 @@ from itertools import chain
 from mistrust.access.evidence import at
 from mistrust.access.fact import Fact
 from mistrust.kube.snapshot import Snapshot
-from mistrust.layers.mesh.istio import facts_peers, facts_pods, facts_rules
+from mistrust.layers.mesh.istio import facts_enforced, facts_peers, facts_pods, facts_rules
 from mistrust.layers.mesh.istio.istio import Istio
 
 
 def facts(mesh: Istio, snapshot: Snapshot) -> Iterator[Fact]:
-    """Every fact about mutual TLS."""
+    """Every fact about mutual TLS and authorization."""
     return chain(
         _automatic(mesh),
         facts_peers.facts(mesh, snapshot),
         facts_rules.facts(mesh, snapshot),
         facts_pods.facts(mesh, snapshot),
+        facts_enforced.facts(mesh, snapshot),
     )
 
 

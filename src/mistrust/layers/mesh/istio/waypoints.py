@@ -68,7 +68,7 @@ class Waypoints:
         """The waypoints on the ways to a port."""
         vias = self._hosts.vias[target]
         for via in vias:
-            if via.target == port and (found := self._of_service(via.source)) is not None:
+            if via.target == port and (found := self.of_service(via.source)) is not None:
                 waypoint = Waypoint(found, Named(via.namespace, via.source.name))
                 yield Step(
                     waypoint, self._account(found), tuple(dict.fromkeys((via.port, port))), protocol((via,), port)
@@ -79,7 +79,7 @@ class Waypoints:
     def every(self, target: int) -> Iterator[Waypoint]:
         """The waypoints before any port."""
         for via in self._hosts.vias[target]:
-            if (found := self._of_service(via.source)) is not None:
+            if (found := self.of_service(via.source)) is not None:
                 yield Waypoint(found, Named(via.namespace, via.source.name))
         if (found := self._of_pod(target)) is not None:
             yield Waypoint(found, None)
@@ -89,7 +89,7 @@ class Waypoints:
         return self._of_pod(target), tuple(
             (v.port, v.target, found, v.source.name)
             for v in self._hosts.vias[target]
-            if (found := self._of_service(v.source)) is not None
+            if (found := self.of_service(v.source)) is not None
         )
 
     def chosen(self, labels: Mapping[str, str], namespace: str) -> Named | None:
@@ -99,7 +99,8 @@ class Waypoints:
                 return None if name == "none" else Named(said.get(USE_NAMESPACE) or namespace, name)
         return None
 
-    def _of_service(self, service: Object) -> Named | None:
+    def of_service(self, service: Object) -> Named | None:
+        """The waypoint before a Service."""
         return self._existing(service.metadata.labels, service.namespace, ("service", "all"))
 
     def _of_pod(self, target: int) -> Named | None:
