@@ -22,6 +22,7 @@ from mistrust.layers.network.bits import Classes, has
 from mistrust.layers.network.cluster import Cluster, Question, Ties
 from mistrust.layers.network.policies import ClusterWide, Policies
 from mistrust.layers.network.profile import UPSTREAM, Profile
+from mistrust.layers.network.rules import Chosen
 from mistrust.layers.network.solve import Row
 
 
@@ -174,6 +175,10 @@ class Reach:
         if at is None:
             raise ValueError(f"{address!r} is no IP address")
         return self.classes + self._cluster.addresses.at(at)
+
+    def chosen(self, selector: Chosen) -> Classes:
+        """The classes of pods that a subject of some policy, or a peer, may choose."""
+        return Classes(self._cluster.selection.chosen(selector).may)
 
     def isolated(self, cls: int) -> tuple[bool, bool]:
         """Does any NetworkPolicy surely limit what comes in to a class, and what goes out of it?"""
