@@ -275,6 +275,17 @@ def test_every_part_of_the_map_leads_somewhere_and_has_words(name):
         assert n in titles
 
 
+def test_the_first_sentence_counts_what_gets_through():
+    text = rendered(shop())
+    lead = text[text.index("<h2>Map</h2>") :].split("</p>")[0].rsplit(">", 1)[-1]
+    pairs = {(k.source, k.target): k for k in shop().links if k.source != INTERNET}
+    through = sum(k.transport is not BROKEN for k in pairs.values())
+    assert through == len(pairs) - 1
+    assert lead.startswith(f"{through} of 90 pairs of workloads may talk")
+    assert "the Internet may open 2 workloads" in lead
+    assert "nothing limits what comes into 4 workloads of 10" in lead
+
+
 def test_a_report_without_an_atlas_has_no_map():
     text = page.render(realistic(5), locate, CATALOG).decode()
     assert 'id="map"' not in text

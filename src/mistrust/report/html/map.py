@@ -41,16 +41,20 @@ def _lead(places: Places) -> str:
     size = sum(len(s) for s in places.spots.values())
     open_ = size - places.limited(range(size))
     possible = max(1, size * (size - 1))
-    inside = sum(f.pairs for (a, _), f in places.bundles.items() if a)
-    net = sum(f.pairs for (a, _), f in places.bundles.items() if not a)
+    inside = sum(_open(f) for (a, _), f in places.bundles.items() if a)
+    net = sum(_open(f) for (a, _), f in places.bundles.items() if not a)
     told = [f"{inside:,} of {count(possible, 'pair')} of workloads may talk ({share(inside / possible)})"]
     plain = every.tones.get(Tone.PLAINTEXT, 0)
     told += [f"{plain:,} of the connections in plaintext"] if plain else []
-    told += [f"{every.unsure:,} of them not certain"] if every.unsure else []
+    told += [f"{count(every.unsure, 'connection')} not certain"] if every.unsure else []
     told += [f"{THE_INTERNET} may open {count(net, 'workload')}"] if net else [f"{THE_INTERNET} opens none"]
     told += [f"nothing limits what comes into {count(open_, 'workload')} of {size:,}"] if open_ else []
     sentence = "; ".join(told)
     return f"{sentence[:1].upper()}{sentence[1:]}."
+
+
+def _open(flow: Flow) -> int:
+    return flow.pairs - flow.tones.get(Tone.CLOSED, 0)
 
 
 def _figure(shown: Scene, title: str, hint: str = "") -> Markup:
