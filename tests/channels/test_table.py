@@ -30,6 +30,10 @@ class Toy:
     def __init__(self, source_of: Sequence[int], target_of: Sequence[int]) -> None:
         self.source_of = source_of
         self.target_of = target_of
+        self.everybody = range(self.outside + 1)
+
+    def alike(self, target: int, /) -> Sequence[int]:
+        return self.everybody
 
     def cuts(self, target: int, /) -> tuple[int, ...]:
         return (point("TCP", 80), point("TCP", 81)) if target % 2 else ()

@@ -25,6 +25,9 @@ class Meshed(Protocol):
     target_of: Sequence[int]
     outside: int
 
+    def alike(self, target: int, /) -> Sequence[int]:
+        """For each source class the first that gets the same answers from a target; one object for targets alike."""
+
     def cuts(self, target: int, /) -> tuple[int, ...]:
         """Where on the line of ports the answer for a target may change."""
 
@@ -67,24 +70,31 @@ def join(network: Reach, mesh: Meshed) -> Table:
     if len(kinds) > 1:
         network = network.told_apart(apart)
     source_of, target_of = _by_class(network, mesh)
-    alike: dict[int, list[int]] = {}
-    for c, source in enumerate(source_of):
-        alike.setdefault(source, []).append(c)
-    groups = {source: Classes.of(members) for source, members in alike.items()}
+    groups: dict[int, Mapping[int, Classes]] = {}
     known: dict[tuple[tuple[Part, ...], tuple[Part, ...], int], tuple[Strand, ...]] = {}
     rows: list[tuple[Strand, ...]] = []
     for c in range(network.classes):
         row, unsure, target = network.row(c), network.unsure(c), target_of[c]
         if (row, unsure, target) not in known:
-            cuts = mesh.cuts(target)
+            cuts, alike = mesh.cuts(target), mesh.alike(target)
+            if id(alike) not in groups:
+                groups[id(alike)] = _grouped(source_of, alike)
             known[row, unsure, target] = tuple(
                 strand
                 for parts, doubt in ((_without(row, unsure), False), (unsure, True))
                 for part in parts
-                for strand in _strands(part, groups, mesh, target, cuts, doubt)
+                for strand in _strands(part, groups[id(alike)], mesh, target, cuts, doubt)
             )
         rows.append(known[row, unsure, target])
     return Table(network, tuple(rows))
+
+
+def _grouped(source_of: Sequence[int], alike: Sequence[int]) -> Mapping[int, Classes]:
+    """The network's classes by what a target can tell apart about them."""
+    held: dict[int, list[int]] = {}
+    for c, source in enumerate(source_of):
+        held.setdefault(alike[source], []).append(c)
+    return {source: Classes.of(members) for source, members in held.items()}
 
 
 def _without(row: Sequence[Part], unsure: Sequence[Part]) -> Iterator[Part]:
