@@ -11,6 +11,7 @@ from mistrust.channels.atlas import Atlas
 from mistrust.channels.whole import Whole, whole
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.mesh.mesh import Mesh, mesh
+from mistrust.layers.network.exposure.facts import exposure_facts
 from mistrust.layers.network.grants import Connections, granted
 from mistrust.paths.network import Network as Footing
 from mistrust.paths.network import network as footing
@@ -28,6 +29,7 @@ class Joined(msgspec.Struct, frozen=True):
 
     def facts(self, snapshot: Snapshot) -> Iterator[Fact]:
         """Facts of the network, of the mesh, and of both together."""
+        yield from exposure_facts(snapshot, self.footing.doors)
         yield from self.whole.facts(self.connections.answers)
 
     def rows(self, facts: Iterable[Fact]) -> tuple[Row, Row]:

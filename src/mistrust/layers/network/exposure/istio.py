@@ -26,15 +26,12 @@ def istio_doors(snapshot: Snapshot, controllers: Controllers) -> Iterator[Door]:
     """The doors of every VirtualService that a gateway serves."""
     gateways = {(g.namespace, g.name): g for g in snapshot.of(IstioGateway)}
     for virtual in snapshot.of(VirtualService):
-        for name in virtual.spec.gateways:
-            space, slash, own = name.rpartition("/")
-            if name == MESH or "." in own:  # a name with dots is the older form of a gateway of another registry
-                continue
-            gateway = gateways.get((space if slash else virtual.namespace, own))
+        for place in named_gateways(virtual):
+            gateway = gateways.get(place)
             pods: tuple[int, ...] = ()
             port, assumes = 0, UNSHOWN
             if gateway is not None:
-                server = next((s for s in gateway.spec.servers if _serves(s.hosts, gateway, virtual)), None)
+                server = next((s for s in gateway.spec.servers if serving(s.hosts, gateway, virtual)), None)
                 if server is None or not _exported(virtual, gateway.namespace):
                     continue
                 pods, port, assumes = _pods(gateway, controllers), server.port.number, ""
@@ -59,12 +56,20 @@ def _doors(
                 yield from relayed(one, service, ports, controllers)
 
 
+def named_gateways(virtual: VirtualService) -> Iterator[tuple[str, str]]:
+    """Namespace and name of the gateways that a VirtualService is for; the sidecars are none."""
+    for text in virtual.spec.gateways:
+        space, slash, own = text.rpartition("/")
+        if text != MESH:
+            yield space if slash else virtual.namespace, own
+
+
 def _pods(gateway: IstioGateway, controllers: Controllers) -> tuple[int, ...]:
     """The pods that a Gateway configures: of any namespace."""
     return tuple(i for i, e in enumerate(controllers.ends) if covers(gateway.spec.selector, e.labels))
 
 
-def _serves(hosts: Sequence[str], gateway: IstioGateway, virtual: VirtualService) -> bool:
+def serving(hosts: Sequence[str], gateway: IstioGateway, virtual: VirtualService) -> bool:
     """Does a server take a host of the VirtualService, and from its namespace? `ns/host`, with `.` and `*` for ns."""
     for text in hosts:
         space, slash, host = text.rpartition("/")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mistrust.access.evidence import at
-from mistrust.kube.ingress import GRPCRoute, HTTPRoute, Route, TCPRoute, TLSRoute, UDPRoute
+from mistrust.kube.ingress import Gateway, GRPCRoute, HTTPRoute, Route, TCPRoute, TLSRoute, UDPRoute
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.network.exposure.attachment import Attached, Attachments
 from mistrust.layers.network.exposure.controllers import Controllers, Relayed, relayed
@@ -35,6 +35,7 @@ def route_doors(snapshot: Snapshot, controllers: Controllers) -> Iterator[Door]:
                         continue
                     evidence = at(route, "spec.rules", r, "backendRefs", b, value=backend.name)
                     through = _through(route, attached, controllers)
+                    private = attached.gateway is not None and is_internal(attached.gateway)
                     ports = tuple(p for p in service.spec.ports if backend.port in (0, p.port))
                     one = Relayed(
                         Kind.ROUTE,
@@ -42,8 +43,8 @@ def route_doors(snapshot: Snapshot, controllers: Controllers) -> Iterator[Door]:
                         (evidence,),
                         through,
                         attached.port,
-                        2.0 if _private(attached) else 0.0,
-                        together(attached.assumes, granted, NETWORK if _private(attached) else ""),
+                        2.0 if private else 0.0,
+                        together(attached.assumes, granted, NETWORK if private else ""),
                     )
                     yield from relayed(one, service, ports, controllers)
 
@@ -59,9 +60,7 @@ def _through(route: Route, attached: Attached, controllers: Controllers) -> tupl
     return own or (served if not assumes else ())
 
 
-def _private(attached: Attached) -> bool:
+def is_internal(gateway: Gateway) -> bool:
     """Is its class, or an annotation, one that keeps it off the Internet?"""
-    if attached.gateway is None:
-        return False
-    name = attached.gateway.spec.gateway_class_name
-    return "internal" in name or "rilb" in name or bool(internal(attached.gateway.metadata.annotations))
+    name = gateway.spec.gateway_class_name
+    return "internal" in name or "rilb" in name or bool(internal(gateway.metadata.annotations))
