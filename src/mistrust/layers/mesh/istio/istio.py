@@ -24,7 +24,7 @@ from mistrust.layers.mesh.istio.gateways import HBONE_PORT, Gateways
 from mistrust.layers.mesh.istio.hosts import Hosts
 from mistrust.layers.mesh.istio.meet import agreed, meet, raw
 from mistrust.layers.mesh.istio.membership import members, present
-from mistrust.layers.mesh.istio.rules import Rules
+from mistrust.layers.mesh.istio.rules import Merged, Rules
 from mistrust.layers.mesh.istio.scopes import Scopes
 from mistrust.layers.mesh.istio.server import Policies
 from mistrust.layers.mesh.member import ISTIO, Kind, Member
@@ -62,15 +62,15 @@ class Istio:
         self._accepts: dict[tuple[int, Kind, int], Accepts] = {}
         self._sending: dict[tuple[int, Kind], Client] = {}
         everybody = range(len(self.endpoints))
-        self._clients: Classes[tuple[Hashable, Hashable]] = Classes()
+        self._clients: Classes[tuple[Hashable, Hashable, Hashable]] = Classes()
         self._servers: Classes[Hashable] = Classes()
         self.source_of: Sequence[int] = tuple(self._clients.of(self._client_key(i)) for i in everybody)
         self.target_of: Sequence[int] = tuple(self._servers.of(self._server_key(i)) for i in everybody)
-        self.outside: int = self._clients.of((OUTSIDE, OUTSIDE))
+        self.outside: int = self._clients.of((OUTSIDE, None, None))
         self._a_client = {c: i for i, c in reversed([*enumerate(self.source_of)])}
         self._a_server = {c: i for i, c in reversed([*enumerate(self.target_of)])}
         self._cuts: dict[int, tuple[int, ...]] = {}
-        self._alike: dict[tuple[int, ...], Sequence[int]] = {}
+        self._alike: dict[Hashable, Sequence[int]] = {}
 
     @property
     def assumed(self) -> Sequence[str]:
@@ -97,15 +97,27 @@ class Istio:
         """What this class of servers asks about clients: how they send, and what its own policies mention."""
         at, authorization = self._a_server[target], self.authorization
         asked = (authorization.at(at), *map(authorization.at_waypoint, authorization.waypoints.every(at)))
-        key = tuple(id(a) for a in asked)
+        hosts = sorted({(v.host, v.namespace) for v in self.hosts.vias[at]})
+        key = tuple(id(a) for a in asked), frozenset(self.rules.host_key(h, n) for h, n in hosts)
         if key not in self._alike:
             mentions = Mentions(p for a in asked for p in a.policies)
+            followed: dict[Hashable, Hashable] = {}
             numbers: Classes[Hashable] = Classes()
-            self._alike[key] = tuple(
-                numbers.of((sends, c == self.outside or self._mentioned(mentions, self._a_client[c])))
-                for c, (sends, _) in enumerate(self._clients.keys)
-            )
+            found: list[int] = []
+            for c, (sends, ruled, _) in enumerate(self._clients.keys):
+                who = OUTSIDE if c == self.outside else self._a_client[c]
+                if ruled not in followed:
+                    followed[ruled] = tuple(id(self._followed(h, n, who)) for h, n in hosts)
+                found.append(numbers.of((sends, followed[ruled], who == OUTSIDE or self._mentioned(mentions, who))))
+            self._alike[key] = tuple(found)
         return self._alike[key]
+
+    def _followed(self, host: str, namespace: str, source: int) -> Merged | None:
+        """The rule that a client follows for a host; a client without a proxy follows none."""
+        if source == OUTSIDE or self.members[source].kind is Kind.NONE:
+            return None
+        e = self.endpoints[source]
+        return self.rules.followed(host, namespace, e.namespace, e.labels)
 
     def _mentioned(self, mentions: Mentions, source: int) -> Hashable:
         return mentions.client(self.authorization.principal(source), self.endpoints[source].addresses)
@@ -247,18 +259,18 @@ class Istio:
             yield from (listener.port.number for listener in held.spec.ingress) if held is not None else ()
         yield from (via.target for via in self.hosts.vias[target])
 
-    def _client_key(self, i: int) -> tuple[Hashable, Hashable]:
-        """How it sends, and what policies may ask about it."""
+    def _client_key(self, i: int) -> tuple[Hashable, Hashable, Hashable]:
+        """How it sends, which DestinationRules are meant for it, and what policies may ask about it."""
         e, member = self.endpoints[i], self.members[i]
         asked = self.authorization.source_key(i)
         if member.kind is Kind.NONE:
-            return Kind.NONE, asked
+            return Kind.NONE, None, asked
         who = self.client(i, next(iter(_kinds(member))))
         known = (e.namespace, who.known.key()) if who.known.hosts else who.known.registry_only
         annotated = e.workload if who.told else -1
         rules = self.rules.client_key(e.namespace, e.labels)
         exported = e.namespace if e.namespace in self.hosts.shown else ""
-        return (_taken(member), client.key(who), known, annotated, rules, exported), asked
+        return (_taken(member), client.key(who), known, annotated, exported), rules, asked
 
     def _server_key(self, i: int) -> Hashable:
         e, member = self.endpoints[i], self.members[i]
