@@ -109,13 +109,15 @@ def flows(
 
 def bundled(bundles: Iterable[Bundle], size: Callable[[str], int]) -> dict[tuple[str, str], Flow]:
     """The same from bundles, which know no ports."""
-    found = {}
-    for b in bundles:
-        at, tones = (b.source, b.target), Counter[Tone]()
-        for transport, pairs in b.worst.items():
-            tones[TONES[transport]] += pairs
-        found[at] = Flow(tones, max(possible(at, size), b.pairs), NO_PORT, b.worst.get(Transport.UNKNOWN, 0))
-    return found
+    return {
+        (at := (b.source, b.target)): Flow(
+            {TONES[t]: pairs for t, pairs in b.worst.items()},
+            max(possible(at, size), b.pairs),
+            NO_PORT,
+            b.worst.get(Transport.UNKNOWN, 0),
+        )
+        for b in bundles
+    }
 
 
 def possible(at: tuple[Key, Key], size: Callable[[Key], int]) -> int:
@@ -128,9 +130,10 @@ def added(several: Sequence[Flow]) -> Flow:
     """Flows that are drawn as one."""
     if len(several) == 1:
         return several[0]
-    tones = Counter[Tone]()
+    tones: dict[Tone, int] = {}
     for flow in several:
-        tones.update(flow.tones)
+        for t, pairs in flow.tones.items():
+            tones[t] = tones.get(t, 0) + pairs
     return Flow(
         tones,
         sum(f.possible for f in several),
