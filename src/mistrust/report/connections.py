@@ -41,6 +41,9 @@ def workload_peer(namespace: str, name: str, kind: str) -> Peer:
 INGRESS_CONTROLLER = Peer("{ingress-controller}")
 """Whatever serves Ingress and Route objects; which pods those are, the objects do not say."""
 
+ANY_ADDRESS = Peer("any-address[External]")
+"""All of IPv4 and all of IPv6, where they are treated alike."""
+
 Targets = tuple[tuple[Peer, Ports], ...]
 """What a source may open, sorted by target; the source itself may be among them, and is then left out."""
 

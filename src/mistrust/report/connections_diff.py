@@ -14,7 +14,7 @@ import msgspec
 
 from mistrust.access.ports import NO_PORT, Ports
 from mistrust.layers.network.addresses import IPV4, IPV6, place
-from mistrust.report.connections import INGRESS_CONTROLLER, Connections, Peer
+from mistrust.report.connections import ANY_ADDRESS, INGRESS_CONTROLLER, Connections, Peer
 from mistrust.report.connections_gather import show_address
 
 
@@ -70,15 +70,15 @@ def compare(old: Connections, new: Connections) -> tuple[Change, ...]:
             if _is_range(source) or _is_range(target):
                 egress = _is_range(target)
                 mine, theirs = (source, target) if egress else (target, source)
-                outside.setdefault((mine, egress), ([], []))[version].append((*_range(theirs), ports))
+                held = outside.setdefault((mine, egress), ([], []))[version]
+                held += ((low, high, ports) for low, high in _ranges(theirs))
             else:
                 pairs.setdefault((source, target), [NO_PORT, NO_PORT])[version] = ports
     known = (frozenset(old.peers), frozenset(new.peers))
     changes = [_change(s, t, a, b, known) for (s, t), (a, b) in pairs.items()]
     for (mine, egress), (before, after) in outside.items():
-        for low, high, a, b in _folded(list(_swept(before, after))):
-            range_ = Peer(f"{show_address(low)}-{show_address(high - 1)}[External]")
-            ends = (mine, range_) if egress else (range_, mine)
+        for other, a, b in _folded(list(_swept(before, after))):
+            ends = (mine, other) if egress else (other, mine)
             changes.append(_change(*ends, a, b, known))
     return tuple(sorted(changes, key=lambda c: (c.source.text, c.target.text)))
 
@@ -100,19 +100,23 @@ def _is_range(peer: Peer) -> bool:
     return peer.external and peer != INGRESS_CONTROLLER
 
 
-def _range(peer: Peer) -> tuple[int, int]:
+def _ranges(peer: Peer) -> tuple[tuple[int, int], ...]:
+    if peer == ANY_ADDRESS:
+        return IPV4, IPV6
     low, _, high = peer.text.removesuffix("[External]").partition("-")
     first, last = place(low), place(high)
     if first is None or last is None:
         raise ValueError(f"{peer.text!r} is no range of addresses")
-    return first, last + 1
+    return ((first, last + 1),)
 
 
-def _folded(swept: list[tuple[int, int, Ports, Ports]]) -> list[tuple[int, int, Ports, Ports]]:
-    """One line for both families where all of IPv6 changed as all of IPv4 did."""
-    if len(swept) == 2 and swept[0][:2] == IPV4 and swept[1][:2] == IPV6 and swept[0][2:] == swept[1][2:]:
-        return swept[:1]
-    return swept
+def _folded(swept: list[tuple[int, int, Ports, Ports]]) -> Iterator[tuple[Peer, Ports, Ports]]:
+    """One peer for both families where all of IPv6 changed as all of IPv4 did."""
+    if len(swept) == 2 and (swept[0][:2], swept[1][:2]) == (IPV4, IPV6) and swept[0][2:] == swept[1][2:]:
+        yield ANY_ADDRESS, *swept[0][2:]
+        return
+    for low, high, a, b in swept:
+        yield Peer(f"{show_address(low)}-{show_address(high - 1)}[External]"), a, b
 
 
 def _swept(before: list[Range], after: list[Range]) -> Iterator[tuple[int, int, Ports, Ports]]:

@@ -11,7 +11,7 @@ from mistrust.access.ports import NO_PORT, Ports
 from mistrust.layers.network.addresses import IPV4, V6
 from mistrust.layers.network.policies import Policies
 from mistrust.layers.network.reach import Part, Reach
-from mistrust.report.connections import INGRESS_CONTROLLER, Connections, Peer, Targets, workload_peer
+from mistrust.report.connections import ANY_ADDRESS, INGRESS_CONTROLLER, Connections, Peer, Targets, workload_peer
 
 Span = tuple[int, int]
 """Half-open, on the line of addresses."""
@@ -58,7 +58,7 @@ def gather(
 
     `groups` are the endpoints of each workload. Pods of one workload that are not treated alike are told one by one.
     With `cuts`, external ranges are those between the cuts, of IPv4 alone; without, the widest that are treated alike,
-    of both families; with `fold` one line stands for both where all of IPv6 is treated as all of IPv4 is. Where only
+    of both families; with `fold` one peer stands for both where all of IPv6 is treated as all of IPv4 is. Where only
     some workloads are asked `about`, connections among the others are left out.
     """
     wanted = {reach.class_of[i] for members in groups.values() for i in members}
@@ -170,7 +170,8 @@ def _ranges(
         answers = {cls: _answers(table, cls, egress=egress) for _, _, cls in held}
         merged = _merged(held, answers)
         if fold and len(merged) == 2 and answers[merged[0][2]] == answers[merged[1][2]]:
-            merged = merged[:1]
+            yield ANY_ADDRESS, merged[0][2]
+            return
     else:
         edges = {edge for cut in cuts for edge in cut}
         merged = [(low, high, cls) for low, high, cls in _joined(held, edges) if high <= IPV4[1]]

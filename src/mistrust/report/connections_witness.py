@@ -11,7 +11,7 @@ from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.network.decide import Ground, decide, ground
 from mistrust.layers.network.party import Party
 from mistrust.layers.network.profile import NP_GUARD, Profile
-from mistrust.report.connections import INGRESS_CONTROLLER, Peer
+from mistrust.report.connections import ANY_ADDRESS, INGRESS_CONTROLLER, Peer
 from mistrust.report.connections_diff import Change
 from mistrust.report.connections_peers import population
 
@@ -37,7 +37,7 @@ class Version:
             return self.ground.pod(self.pods[peer]) if peer in self.pods else None
         if peer == INGRESS_CONTROLLER:
             return None
-        return self.ground.at(peer.text.partition("-")[0])
+        return self.ground.at("0.0.0.0" if peer == ANY_ADDRESS else peer.text.partition("-")[0])  # noqa: S104
 
 
 class Witnesses:
