@@ -22,6 +22,7 @@ from tests.layers.mesh.istio_scene import (
 
 from mistrust.access.ports import SPAN, point
 from mistrust.layers.mesh.istio.istio import OUTSIDE, Istio
+from mistrust.layers.mesh.mesh import UNMESHED
 
 NAMESPACES = ("istio-system", "shop", "pay", "old")
 APPS = ("a", "b", "c", "d")
@@ -50,6 +51,7 @@ def cluster(dice: Random) -> list[Plain]:
         made = f"2026-01-0{dice.randrange(1, 4)}T00:00:00Z"
         out.append(peers(dice.choice(NAMESPACES), dice.choice(MODES), name=f"p{i}", app=app, ports=ports, made=made))
     out += [_rule(dice, i) for i in range(dice.randrange(5))]
+    out += [_authorization(dice, i) for i in range(dice.randrange(4))]
     if dice.random() < 0.3:
         out.append(_sidecar(dice))
     if dice.random() < 0.5:
@@ -96,6 +98,29 @@ def _sidecar(dice: Random) -> Plain:
     }
 
 
+def _authorization(dice: Random, i: int) -> Plain:
+    source: dict[str, object] = dice.choice(
+        [
+            {"principals": [f"cluster.local/ns/{dice.choice(NAMESPACES)}/sa/{dice.choice(APPS)}"]},
+            {"namespaces": [dice.choice(NAMESPACES)]},
+            {"notPrincipals": [f"*/sa/{dice.choice(APPS)}"]},
+            {"ipBlocks": ["10.0.0.0/8"]},
+        ]
+    )
+    rule: dict[str, object] = {"from": [{"source": source}]}
+    if dice.random() < 0.4:
+        rule["to"] = [{"operation": {"ports": [str(dice.choice(PORTS))]}}]
+    spec: dict[str, object] = {"action": dice.choice(["ALLOW", "DENY"]), "rules": [rule]}
+    if dice.random() < 0.6:
+        spec["selector"] = {"matchLabels": {"app": dice.choice(APPS)}}
+    return {
+        "apiVersion": "security.istio.io/v1",
+        "kind": "AuthorizationPolicy",
+        "metadata": meta(f"z{i}", dice.choice(NAMESPACES)),
+        "spec": spec,
+    }
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_a_class_answers_for_each_of_its_members_and_a_span_for_each_of_its_ports(seed: int) -> None:
     dice = Random(seed)
@@ -103,6 +128,11 @@ def test_a_class_answers_for_each_of_its_members_and_a_span_for_each_of_its_port
     (istio,) = [f for f in scene.mesh.fabrics if isinstance(f, Istio)] or [None]
     if istio is None:
         pytest.skip("no sign of Istio in this cluster")
+    mesh = scene.mesh
+
+    def outer(source: int) -> int:
+        return mesh.outside if source == OUTSIDE else mesh.source_of[source]
+
     points = [point("TCP", p) for p in (*PORTS, 1, 79, 82, 15008, 15020, SPAN - 1)] + [point("UDP", 80)]
     for target in range(len(scene.endpoints)):
         for source in (OUTSIDE, *range(len(scene.endpoints))):
@@ -112,6 +142,11 @@ def test_a_class_answers_for_each_of_its_members_and_a_span_for_each_of_its_port
             for at in points:
                 alone = istio.pair(source, target, at)
                 assert istio.channel(of, istio.target_of[target], at) == alone, (seed, source, target, at)
+                told = scene.mesh.channel(outer(source), scene.mesh.target_of[target], at)
+                if told is UNMESHED:
+                    assert (alone.transport, alone.plaintext) == (UNMESHED.transport, UNMESHED.plaintext)
+                else:
+                    assert told == alone, (seed, source, target, at)
 
 
 def test_many_pods_are_few_classes() -> None:
