@@ -29,7 +29,7 @@ class Mentions:
         self._identities: dict[str, Hashable] = {}
 
     def client(self, principal: str, addresses: Iterable[str]) -> Hashable:
-        """Equal for clients that no policy tells apart."""
+        """Equal for clients that no policy tells apart; nobody is the empty principal."""
         if principal not in self._identities:
             self._identities[principal] = self._identity(principal)
         where = frozenset(map(self.place, addresses)) if self.addresses else frozenset()

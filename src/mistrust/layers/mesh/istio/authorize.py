@@ -13,13 +13,13 @@ from mistrust.layers.mesh.channel import Authz
 from mistrust.layers.mesh.istio.attachment import GATEWAY_NAME, Attachments, Named, Waypoint
 from mistrust.layers.mesh.istio.authorization import Authorizer, Policy, Provider, authorizer, read_policy
 from mistrust.layers.mesh.istio.authorization_classes import Mentions, about_destination, ports
-from mistrust.layers.mesh.istio.authorization_summary import Decision, Hop, Way, summary
+from mistrust.layers.mesh.istio.authorization_summary import UNCHECKED, Decision, Hop, Way, summary
 from mistrust.layers.mesh.istio.authorization_ztunnel import read_ztunnel_policy
 from mistrust.layers.mesh.istio.config import Config
 from mistrust.layers.mesh.istio.hosts import Hosts
 from mistrust.layers.mesh.istio.principals import TrustDomains
 from mistrust.layers.mesh.istio.protocols import Protocol, protocol
-from mistrust.layers.mesh.istio.requests import ANYWHERE, Anything, Request
+from mistrust.layers.mesh.istio.requests import ANYWHERE, Request
 from mistrust.layers.mesh.istio.waypoints import Waypoints
 from mistrust.layers.mesh.member import Kind, Member
 
@@ -50,6 +50,8 @@ class Authorization:
         self._gateways = snapshot.of(IstioGateway)
         self._mentions = Mentions((*self.proxied.values(), *self.tunnelled.values()))
         self._known: dict[tuple[int, ...], Authorizer] = {}
+        self._told_apart: dict[int, Mentions | None] = {}
+        self._decided: dict[Hashable, Decision] = {}
 
     def source_key(self, source: int) -> Hashable:
         """All that a policy may ask about a client; of endpoints with the same key the answers are the same."""
@@ -58,8 +60,9 @@ class Authorization:
     def target_key(self, target: int) -> Hashable:
         """All that tells one server from another."""
         asking = [*self._asking(target)]
-        if not any(a.policies for a, _ in asking):
-            return ()
+        unseen = self._unseen(target)
+        if unseen or not any(a.policies for a, _ in asking):
+            return unseen
         e = self._endpoints[target]
         where = e.addresses if any(about_destination(a.policies) for a, _ in asking) else ()
         spoken = tuple(
@@ -85,19 +88,35 @@ class Authorization:
         client speaks plaintext or TLS that the mesh does not vouch for, so the server knows an address and no name.
         `waypoint` True: a waypoint may stand between them, whose name the server's own proxy then sees.
         """
-        principal = self.principal(source) if authenticated and source >= 0 else None
-        from_where: Sequence[str | Anything | None] = (
-            (ANYWHERE,) if source < 0 else self._endpoints[source].addresses or (None,)
-        )
-        to_where: Sequence[str | None] = self._endpoints[target].addresses or (None,)
         if self._unseen(target):
             return Decision(Authz.UNKNOWN, "", (), ("AuthorizationPolicies could not be seen",))
+        mentions = self._mentioned(target)
+        if mentions is None:
+            return UNCHECKED
+        name = self.principal(source) if authenticated and source >= 0 else None
+        where: Sequence[str] = self._endpoints[source].addresses if source >= 0 and mentions.addresses else ()
+        key = (target, port, waypoint, name is None, source < 0, mentions.client(name or "", where))
+        if key not in self._decided:
+            client = Request(port, name, ANYWHERE if source < 0 else None)
+            self._decided[key] = self._decide(target, client, where, waypoint=waypoint)
+        return self._decided[key]
+
+    def _decide(self, target: int, client: Request, where: Sequence[str], *, waypoint: bool) -> Decision:
+        """The same for a client at any of these addresses (none: not known), dialling any of the server's."""
         found = [
-            summary([*self._ways(target, Request(port, principal, a, a, b), waypoint=waypoint)])
-            for a in from_where
-            for b in to_where
+            summary([*self._ways(target, replace(client, source=a, destination=b), waypoint=waypoint)])
+            for a in where or (client.source,)
+            for b in self._endpoints[target].addresses or (None,)
         ]
         return found[0] if all(f.authz is found[0].authz for f in found) else _differing(found)
+
+    def _mentioned(self, target: int) -> Mentions | None:
+        """What the policies on the ways to a server tell apart; None where there are none."""
+        if target not in self._told_apart:
+            asking = {id(a): a for a, _ in self._asking(target)}
+            policies = [p for a in asking.values() for p in a.policies]
+            self._told_apart[target] = Mentions(policies) if policies else None
+        return self._told_apart[target]
 
     def chosen(self, target: int) -> tuple[AuthorizationPolicy, ...]:
         """The policies that hold for a server as such, whatever they do; those of waypoints before it aside."""
