@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Hashable, Iterable, Iterator
 from ipaddress import ip_address
+from itertools import pairwise
 
 from mistrust.layers.mesh.istio.addresses import Block
 from mistrust.layers.mesh.istio.authorization import Policy
@@ -21,7 +22,10 @@ class Mentions:
         questions = [*asked(policies)]
         patterns = dict.fromkeys(p for q in questions if isinstance(q, Identity) for p in (*q.patterns, *q.doubtful))
         self._exact = {p.text for p in patterns if p.form is Form.EXACT}
-        self._other = tuple(p for p in patterns if p.form is not Form.EXACT)
+        self._by_pair: dict[str, list[Pattern]] = {}
+        for p in patterns:
+            if p.form is not Form.EXACT:
+                self._by_pair.setdefault(p.pair, []).append(p)
         blocks = dict.fromkeys(b for q in questions if isinstance(q, Address) for b in q.blocks)
         self._addresses = {v: _Segments(b for b in blocks if b.version == v) for v in (4, 6)}
         self.addresses = bool(blocks)
@@ -45,7 +49,10 @@ class Mentions:
 
     def _identity(self, principal: str) -> Hashable:
         name = SCHEME + principal
-        return name if name in self._exact else "", tuple(i for i, p in enumerate(self._other) if p.matches(name))
+        parts = principal.split("/")
+        pairs = dict.fromkeys(("", *map("/".join, pairwise(parts))))
+        found = frozenset(p for pair in pairs for p in self._by_pair.get(pair, ()) if p.matches(name))
+        return name if name in self._exact else "", found
 
 
 class _Segments:

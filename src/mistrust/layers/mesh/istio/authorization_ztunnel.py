@@ -131,18 +131,20 @@ def _http_only(path: FieldPath, lost: list[Lost], *fields: tuple[str, Values]) -
 def _account(value: str, namespace: str) -> Pattern:
     before, slash, after = value.partition("/")
     where, name = (before, after) if slash else (namespace, value)
-    return Pattern(Form.REGEX, f"{SCHEME}[^/]*/ns/{re.escape(where)}/sa/{re.escape(name)}")
+    pair = "" if "/" in name else f"sa/{name}"
+    return Pattern(Form.REGEX, f"{SCHEME}[^/]*/ns/{re.escape(where)}/sa/{re.escape(name)}", pair=pair)
 
 
 def _namespace(value: str) -> Pattern:
     if value == "*":
         return Pattern(Form.PRESENT)
     inner = re.escape(value)
+    pair = "" if "*" in value or "/" in value else f"ns/{value}"
     if value.startswith("*"):
         inner = "[^/]*" + re.escape(value[1:])
     elif value.endswith("*"):
         inner = re.escape(value[:-1]) + "[^/]*"
-    return Pattern(Form.REGEX, f"{SCHEME}[^/]*/ns/{inner}/sa/.*")
+    return Pattern(Form.REGEX, f"{SCHEME}[^/]*/ns/{inner}/sa/.*", pair=pair)
 
 
 def _addresses(which: Which) -> Callable[[Values], Question | None]:

@@ -30,6 +30,8 @@ class Pattern(msgspec.Struct, frozen=True, order=True, gc=False):
     text: str = ""
     fold: bool = False
     """Does upper or lower case not matter?"""
+    pair: str = ""
+    """Two elements of a path, `ns/shop`, without which nothing matches; it only helps to find the pattern."""
 
     def matches(self, value: str) -> bool:
         """Is the value one of those that the pattern stands for?"""

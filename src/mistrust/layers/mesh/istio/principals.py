@@ -91,7 +91,8 @@ def namespace_pattern(value: str) -> Pattern:
     >>> namespace_pattern("shop").matches("spiffe://cluster.local/ns/shop/sa/web")
     True
     """
-    return Pattern(Form.REGEX, f".*/ns/{re.escape(value).replace(chr(92) + '*', '.*')}/.*")
+    pair = "" if "*" in value or "/" in value else f"ns/{value}"
+    return Pattern(Form.REGEX, f".*/ns/{re.escape(value).replace(chr(92) + '*', '.*')}/.*", pair=pair)
 
 
 def account_pattern(value: str, namespace: str) -> Pattern:
@@ -102,7 +103,8 @@ def account_pattern(value: str, namespace: str) -> Pattern:
     """
     before, slash, after = value.partition("/")
     where, name = (before, after) if slash else (namespace, value)
-    return Pattern(Form.REGEX, f"{SCHEME}.+/ns/{re.escape(where)}/(.+/|)sa/{re.escape(name)}(/.+)?")
+    pair = "" if "/" in name else f"sa/{name}"
+    return Pattern(Form.REGEX, f"{SCHEME}.+/ns/{re.escape(where)}/(.+/|)sa/{re.escape(name)}(/.+)?", pair=pair)
 
 
 def domain_pattern(value: str) -> Pattern:
