@@ -49,7 +49,7 @@ class Client(msgspec.Struct, frozen=True):
     meshed: Match
     """Does a proxy send for it?"""
     identities: Mapping[str, Match] = {}
-    """For each identity that some authorization names: is it this client's?"""
+    """The identities that some authorization names and that are, or may be, this client's."""
     networks: Mapping[Networks, Match] = {}
     """For each list of networks that some authorization names: is the client's address inside?"""
     skips: Ports = NO_PORT
@@ -67,7 +67,7 @@ def admits(authorization: Authorization, client: Client, *, tls: bool) -> Match:
         case Proof.IDENTITY:
             if not tls:
                 return False
-            return all_of((from_here, any_of(client.identities[i] for i in authorization.identities)))
+            return all_of((from_here, any_of(client.identities.get(i, False) for i in authorization.identities)))
 
 
 def is_called(wanted: str, account: str, namespace: str, control_plane: str, domain: str, *, sure: bool) -> Match:

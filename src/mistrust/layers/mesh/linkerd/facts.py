@@ -13,9 +13,9 @@ from mistrust.kube.meta import Ref
 from mistrust.kube.selectors import matches
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.mesh.linkerd.authorization import Proof
+from mistrust.layers.mesh.linkerd.grants import Ignored, is_kind
 from mistrust.layers.mesh.linkerd.linkerd import Linkerd
 from mistrust.layers.mesh.linkerd.membership import DEFAULT_POLICY, INJECT, ON, SKIP_INBOUND, Member
-from mistrust.layers.mesh.linkerd.policies import Ignored, is_kind
 from mistrust.layers.mesh.linkerd.targets import server_ports
 from mistrust.layers.mesh.told import annotation
 

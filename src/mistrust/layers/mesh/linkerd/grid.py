@@ -31,6 +31,7 @@ class Grid:
             }
         )
         self._known: dict[int, Mapping[Networks, Match]] = {}
+        self._same: dict[tuple[Match, ...], Mapping[Networks, Match]] = {}
 
     def of(self, address: str) -> Mapping[Networks, Match]:
         """For each list: is the address inside?"""
@@ -41,17 +42,22 @@ class Grid:
         here = (parsed.version, int(parsed))
         cell = bisect_right(self._edges, here)
         if cell not in self._known:
-            self._known[cell] = {n: _inside(spans, here) for n, spans in self._spans.items()}
+            self._known[cell] = self._one(_inside(self._spans[n], here) for n in self._lists)
         return self._known[cell]
 
     def of_any(self, addresses: Iterable[str]) -> Mapping[Networks, Match]:
         """The same for a client that uses one of several addresses."""
         each = [self.of(a) for a in addresses]
-        return each[0] if len(each) == 1 else {n: any_of(e[n] for e in each) for n in self._lists}
+        return each[0] if len(each) == 1 else self._one(any_of(e[n] for e in each) for n in self._lists)
 
     def unknown(self, why: str, surely: Networks = ()) -> Mapping[Networks, Match]:
         """The same for an address that is not known, except that it is inside `surely`."""
-        return {n: True if n == surely or _everything(n) else why for n in self._lists}
+        return self._one(True if n == surely or _everything(n) else why for n in self._lists)
+
+    def _one(self, answers: Iterable[Match]) -> Mapping[Networks, Match]:
+        """The answers, list by list: one and the same mapping wherever they are the same."""
+        key = tuple(answers)
+        return self._same.setdefault(key, dict(zip(self._lists, key, strict=True)))
 
 
 def _block(block: IPBlock) -> tuple[Span, list[Span]] | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-Match = bool | str
-"""True, False, or what is not known."""
+from mistrust.layers.mesh.fabric import Match
+
+__all__ = ["Match", "all_of", "any_of"]
 
 
 def any_of(matched: Iterable[Match]) -> Match:

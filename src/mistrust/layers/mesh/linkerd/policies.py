@@ -1,8 +1,6 @@
-"""The policy objects of Linkerd, put together as its policy controller does it: what decides on each Server.
+"""What decides on each Server: its own authorizations, its routes, its access policy.
 
-Source: linkerd2 policy-controller/k8s/index/src/inbound/index.rs (client_authzs, policy_client_authz, http_routes),
-inbound/server_authorization.rs, inbound/meshtls_authentication.rs, inbound/network_authentication.rs, and for the
-networks of a ServerAuthorization that names none policy-controller/grpc/src/inbound.rs (to_authz).
+Source: linkerd2 policy-controller/k8s/index/src/inbound/index.rs (inbound_server, client_authzs, reindex_servers).
 """
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from mistrust.access.evidence import Evidence, at
-from mistrust.kube.ingress import GRPCRoute, HTTPRoute, RouteRef
+from mistrust.kube.ingress import GRPCRoute, HTTPRoute
 from mistrust.kube.linkerd import (
     GROUP,
     LinkerdAuthorizationPolicy,
@@ -20,17 +18,16 @@ from mistrust.kube.linkerd import (
     LinkerdRef,
     MeshTLSAuthentication,
     NetworkAuthentication,
-    RouteMatch,
     Server,
     ServerAuthorization,
 )
 from mistrust.kube.meta import Object
 from mistrust.kube.selectors import LabelSelector, matches
 from mistrust.kube.snapshot import Snapshot
-from mistrust.layers.mesh.linkerd.authorization import ANYBODY, EVERYWHERE, Authorization, Networks, Proof
-from mistrust.layers.mesh.linkerd.settings import POLICIES, Settings
-
-GATEWAY = "gateway.networking.k8s.io"
+from mistrust.layers.mesh.linkerd.authorization import Authorization, Networks
+from mistrust.layers.mesh.linkerd.grants import Authentications, Ignored, is_kind, of_default, of_grant, of_policy
+from mistrust.layers.mesh.linkerd.routes import AnyRoute, attachable, everything, routes, servers_of, targets
+from mistrust.layers.mesh.linkerd.settings import Settings
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -56,14 +53,6 @@ class Inbound(msgspec.Struct, frozen=True):
     def speaks_http(self) -> bool:
         """Are requests looked at, or only connections?"""
         return self.protocol not in ("opaque", "TLS")
-
-
-class Ignored(msgspec.Struct, frozen=True):
-    """A policy that the controller leaves out, as if it did not exist."""
-
-    source: Object
-    why: str
-    evidence: tuple[Evidence, ...] = ()
 
 
 class Policies(msgspec.Struct, frozen=True):
@@ -118,11 +107,19 @@ def policies(snapshot: Snapshot, settings: Settings) -> Policies:
     servers: dict[str, list[Server]] = {}
     for server in snapshot.of(Server):
         servers.setdefault(server.namespace, []).append(server)
-    routes = [r for r in _routes(snapshot) if attachable(r)]
+    attached = [r for r in routes(snapshot) if attachable(r)]
+    here: dict[str, _Namespace] = {name: _Namespace() for name in servers}
+    for p, a in usable:
+        if p.namespace in here:
+            here[p.namespace].policies.append((p, a))
+    for g, a in grants:
+        if g.namespace in here:
+            here[g.namespace].grants.append((g, a))
+    for r in attached:
+        if r.namespace in here:
+            here[r.namespace].routes.append(r)
     inbound = {
-        (s.namespace, s.name): _inbound(s, usable, grants, routes, settings)
-        for found in servers.values()
-        for s in found
+        (s.namespace, s.name): _inbound(s, here[name], settings) for name, found in servers.items() for s in found
     }
     return Policies(
         {
@@ -131,181 +128,35 @@ def policies(snapshot: Snapshot, settings: Settings) -> Policies:
         },
         inbound,
         tuple(ignored),
-        tuple(_idle(usable, inbound, routes)),
+        tuple(_idle(usable, inbound, attached)),
     )
 
 
-class Authentications(msgspec.Struct, frozen=True):
-    """What a policy may refer to, by namespace and name."""
+class _Namespace:
+    """What one namespace says about its Servers."""
 
-    meshtls: Mapping[tuple[str, str], MeshTLSAuthentication]
-    network: Mapping[tuple[str, str], NetworkAuthentication]
-    settings: Settings
-
-
-def of_policy(policy: LinkerdAuthorizationPolicy, known: Authentications) -> Authorization | Ignored:
-    """What an AuthorizationPolicy admits: its mesh identities AND its networks; nothing required admits everybody.
-
-    A reference that resolves to nothing, is of another kind, or is the second of its kind voids the whole policy.
-    """
-    target = policy.spec.target_ref
-    if not any(is_kind(target, *k) for k in ((GROUP, "Server"), ("", "Namespace"), *ROUTE_KINDS)):
-        return Ignored(policy, f"it targets a {target.kind}, which is not supported", (at(policy, "spec.targetRef"),))
-    identities: tuple[str, ...] = ()
-    networks = EVERYWHERE
-    for i, ref in enumerate(policy.spec.required_authentication_refs):
-        where = at(policy, "spec.requiredAuthenticationRefs", i, value=f"{ref.kind} {ref.name}")
-        here = (ref.namespace or policy.namespace, ref.name)
-        if is_kind(ref, GROUP, "NetworkAuthentication"):
-            found = known.network.get(here)
-            if found is None or not found.spec.networks:
-                return Ignored(policy, f"NetworkAuthentication {'/'.join(here)} {_missing(found)}", (where,))
-            if networks:
-                return Ignored(policy, "it requires two NetworkAuthentications", (where,))
-            networks = found.spec.networks
-            continue
-        if is_kind(ref, GROUP, "MeshTLSAuthentication"):
-            authentication = known.meshtls.get(here)
-            named = identities_of(authentication, known.settings) if authentication else ()
-            if not named:
-                return Ignored(policy, f"MeshTLSAuthentication {'/'.join(here)} {_missing(authentication)}", (where,))
-        elif is_kind(ref, "", "ServiceAccount"):
-            named = (identity_of(*here, known.settings),)
-        else:
-            return Ignored(policy, f"it requires a {ref.kind}, which authenticates nobody", (where,))
-        if identities:
-            return Ignored(policy, "it requires two identities at once", (where,))
-        identities = named
-    proof = Proof.IDENTITY if identities else Proof.NOTHING
-    return Authorization(str(policy.ref), proof, identities, networks, (at(policy, "spec"),))
+    def __init__(self) -> None:
+        self.policies: list[tuple[LinkerdAuthorizationPolicy, Authorization]] = []
+        self.grants: list[tuple[ServerAuthorization, Authorization]] = []
+        self.routes: list[AnyRoute] = []
 
 
-def of_grant(grant: ServerAuthorization, settings: Settings) -> Authorization | Ignored:
-    """What a ServerAuthorization admits; without networks it is the cluster's own."""
-    client = grant.spec.client
-    networks = client.networks or settings.networks
-    evidence = (at(grant, "spec.client"),)
-    tls = client.mesh_tls
-    if client.unauthenticated:
-        return Authorization(str(grant.ref), Proof.NOTHING, (), networks, evidence)
-    if tls is None:
-        return Ignored(grant, "it names no client", evidence)
-    if tls.unauthenticated_tls:
-        return Authorization(str(grant.ref), Proof.TLS, (), networks, evidence)
-    accounts = (identity_of(a.namespace or grant.namespace, a.name, settings) for a in tls.service_accounts)
-    identities = (*tls.identities, *accounts)
-    if not identities:
-        return Ignored(grant, "it names no identity", evidence)
-    return Authorization(str(grant.ref), Proof.IDENTITY, identities, networks, evidence)
-
-
-def of_default(policy: str, settings: Settings, evidence: tuple[Evidence, ...] = ()) -> tuple[Authorization, ...]:
-    """What a default policy admits: `all-authenticated`, `deny`, ..."""
-    name = f"the policy {policy}"
-    if policy == "audit":
-        return (Authorization(name, evidence=evidence),)
-    if policy not in POLICIES or policy == "deny":
-        return ()
-    networks = settings.networks if policy.startswith("cluster-") else EVERYWHERE
-    if policy.endswith("-unauthenticated"):
-        return (Authorization(name, Proof.NOTHING, (), networks, evidence),)
-    return (Authorization(name, Proof.IDENTITY, (ANYBODY,), networks, evidence),)
-
-
-def identity_of(namespace: str, account: str, settings: Settings) -> str:
-    """The name of a ServiceAccount in the mesh."""
-    return f"{account}.{namespace}.serviceaccount.identity.{settings.control_plane}.{settings.trust_domain}"
-
-
-def identities_of(authentication: MeshTLSAuthentication, settings: Settings) -> tuple[str, ...]:
-    """The names that it stands for; none where it refers to something that has no identity, which voids it."""
-    spec = authentication.spec
-    named = list(spec.identities or ())
-    for ref in spec.identity_refs or ():
-        if is_kind(ref, "", "ServiceAccount"):
-            named.append(identity_of(ref.namespace or authentication.namespace, ref.name, settings))
-        elif is_kind(ref, "", "Namespace"):
-            named.append(identity_of(ref.name, ANYBODY, settings))
-        else:
-            return ()
-    return tuple(named)
-
-
-ROUTE_KINDS = ((GROUP, "HTTPRoute"), (GATEWAY, "HTTPRoute"), (GATEWAY, "GRPCRoute"))
-
-
-def is_kind(ref: LinkerdRef, group: str, kind: str) -> bool:
-    """Does the reference name this kind? Case is nothing, and the core group may be called `core`."""
-    given = ref.group.lower()
-    return ("" if given == "core" else given) == group and ref.kind.lower() == kind.lower()
-
-
-def _missing(found: Object | None) -> str:
-    return "does not exist" if found is None else "names nobody that it can name"
-
-
-AnyRoute = LinkerdHTTPRoute | HTTPRoute | GRPCRoute
-
-
-def _routes(snapshot: Snapshot) -> Iterator[AnyRoute]:
-    yield from snapshot.of(LinkerdHTTPRoute)
-    yield from snapshot.of(HTTPRoute)
-    yield from snapshot.of(GRPCRoute)
-
-
-def servers_of(route: AnyRoute) -> tuple[RouteRef, ...]:
-    """The parents of a route that are Servers."""
-    return tuple(p for p in route.spec.parent_refs if p.group == GROUP and p.kind == "Server")
-
-
-def attachable(route: AnyRoute) -> bool:
-    """Does it attach to Servers? Not with a parent in another namespace, by port or by section (inbound/routes.rs)."""
-    parents = servers_of(route)
-    return bool(parents) and all(
-        p.namespace in ("", route.namespace) and not p.port and not p.section_name for p in parents
-    )
-
-
-def _everything(route: AnyRoute) -> bool:
-    """Does it take every request? Of the Gateway API's routes the matches are not read, and the answer is no."""
-    if not isinstance(route, LinkerdHTTPRoute) or route.spec.hostnames:
-        return False
-    return any(not rule.matches or any(_any_request(m) for m in rule.matches) for rule in route.spec.rules)
-
-
-def _any_request(match: RouteMatch) -> bool:
-    path = match.path is None or (match.path.type, match.path.value) == ("PathPrefix", "/")
-    return path and not (match.method or match.headers or match.query_params)
-
-
-def _inbound(
-    server: Server,
-    usable: Sequence[tuple[LinkerdAuthorizationPolicy, Authorization]],
-    grants: Sequence[tuple[ServerAuthorization, Authorization]],
-    routes: Sequence[AnyRoute],
-    settings: Settings,
-) -> Inbound:
-    own = [a for g, a in grants if g.namespace == server.namespace and _selects(g, server)]
-    own += [
-        a
-        for p, a in usable
-        if p.namespace == server.namespace
-        and (
-            is_kind(p.spec.target_ref, "", "Namespace")
-            or (is_kind(p.spec.target_ref, GROUP, "Server") and p.spec.target_ref.name == server.name)
-        )
-    ]
+def _inbound(server: Server, here: _Namespace, settings: Settings) -> Inbound:
+    own = [a for g, a in here.grants if _selects(g, server)]
+    own += [a for p, a in here.policies if _applies(p.spec.target_ref, server)]
     evidence = at(server, "spec.accessPolicy", value=server.spec.access_policy)
     own += of_default(server.spec.access_policy, settings, (evidence,))
     family = GRPCRoute if server.spec.proxy_protocol == "gRPC" else (LinkerdHTTPRoute, HTTPRoute)
     attached = tuple(
-        Route(r, tuple(a for p, a in usable if _targets(p, r)), _everything(r))
-        for r in routes
-        if isinstance(r, family)
-        and r.namespace == server.namespace
-        and any(parent.name == server.name for parent in servers_of(r))
+        Route(r, tuple(a for p, a in here.policies if targets(p, r)), everything(r))
+        for r in here.routes
+        if isinstance(r, family) and any(parent.name == server.name for parent in servers_of(r))
     )
     return Inbound(str(server.ref), tuple(own), attached, server.spec.proxy_protocol, (at(server, "spec"),))
+
+
+def _applies(target: LinkerdRef, server: Server) -> bool:
+    return is_kind(target, "", "Namespace") or (is_kind(target, GROUP, "Server") and target.name == server.name)
 
 
 def _selects(grant: ServerAuthorization, server: Server) -> bool:
@@ -314,15 +165,6 @@ def _selects(grant: ServerAuthorization, server: Server) -> bool:
         wanted.name == server.name
         if wanted.name
         else matches(wanted.selector or LabelSelector(), server.metadata.labels)
-    )
-
-
-def _targets(policy: LinkerdAuthorizationPolicy, route: AnyRoute) -> bool:
-    target = policy.spec.target_ref
-    return (
-        policy.namespace == route.namespace
-        and is_kind(target, route.GROUP, route.KIND)
-        and target.name.lower() == route.name.lower()
     )
 
 
@@ -338,7 +180,7 @@ def _idle(
         if is_kind(target, GROUP, "Server"):
             there = (policy.namespace, target.name) in inbound
         else:
-            there = any(_targets(policy, r) for r in routes)
+            there = any(targets(policy, r) for r in routes)
         if not there:
             why = (
                 f"its target {target.kind} {policy.namespace}/{target.name} does not exist, or is attached to no Server"

@@ -20,8 +20,9 @@ from mistrust.kube.linkerd import (
 from mistrust.kube.selectors import covers, matches
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.mesh.linkerd.channel import Target
+from mistrust.layers.mesh.linkerd.grants import of_default
 from mistrust.layers.mesh.linkerd.membership import Member
-from mistrust.layers.mesh.linkerd.policies import Inbound, Policies, of_default
+from mistrust.layers.mesh.linkerd.policies import Inbound, Policies
 from mistrust.layers.mesh.linkerd.settings import Settings
 
 AUTHENTICATED = {"all-unauthenticated": "all-authenticated", "cluster-unauthenticated": "cluster-authenticated"}
