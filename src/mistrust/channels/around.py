@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import product
 
 import msgspec
 
@@ -46,6 +47,9 @@ def around(scene: Scene, side: Side, *, outgoing: bool) -> tuple[Neighbour, ...]
             _union(answer.get(c, NOTHING) for c in {r.class_of[i] for i in members})
             for r, answer in zip(scene.reaches, answers, strict=True)
         ]
+        if any(allowed != sure for allowed, sure in each):
+            ends = (side.pods, members) if outgoing else (members, side.pods)
+            each = [_closely(scene, r, *ends) for r in scene.reaches] if side.pods else each
         found += _neighbour(str(scene.snapshot.workloads[workload].ref), each)
     outside = _outside(scene.reaches[0], answers[0]) if not (side.internet or side.parties) else {}
     for (ports, sure), spans in outside.items():
@@ -85,6 +89,27 @@ def _others(sources: Collection[int], own: Collection[int], d: int, *, outgoing:
         yield from sources
     elif any(c in sources for c in own):
         yield d
+
+
+def _closely(scene: Scene, reach: Reach, sources: Sequence[int], targets: Sequence[int]) -> Opened:
+    """The same pod by pod, which also knows who shares a node."""
+
+    def apart(pods: Sequence[int]) -> Iterable[int]:
+        return {(reach.class_of[i], scene.ends[i].node): i for i in pods}.values()
+
+    def opened() -> Iterator[Opened]:
+        for a, b in product(apart(sources), apart(targets)):
+            allowed = reach.between(a, b)
+            unsure = reach.unsure_ports(reach.class_of[a], reach.class_of[b])
+            yield allowed, allowed if allowed == EVERY_PORT and _share(scene, a, b) else allowed - unsure
+
+    return _union(opened())
+
+
+def _share(scene: Scene, a: int, b: int) -> bool:
+    """Is one of them its node to the other?"""
+    one, other = scene.ends[a], scene.ends[b]
+    return bool(one.node) and one.node == other.node and one.host_network != other.host_network
 
 
 def _union(each: Iterator[Opened]) -> Opened:

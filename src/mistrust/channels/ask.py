@@ -13,7 +13,7 @@ import msgspec
 from msgspec import structs
 
 from mistrust.access.evidence import Evidence
-from mistrust.access.ports import EVERY_PORT, NO_PORT, Ports
+from mistrust.access.ports import NO_PORT, Ports
 from mistrust.access.verdict import Answer, Verdict
 from mistrust.kube.core import Node, Service
 from mistrust.kube.endpoints import endpoints, namespace_labels
@@ -107,9 +107,15 @@ def ask(scene: Scene, source: Side, target: Side, wanted: Wanted) -> tuple[Findi
             found += _from_outside(scene, source, target, b, ports)
             continue
         for a in _each(scene, source):
-            found += _between(scene, a, b, ports)
+            if len(source.parties) == 1 or not _own(scene, a, b):
+                found += _between(scene, a, b, ports)
     order = (Answer.ALLOWED, Answer.UNKNOWN, Answer.DENIED)
     return tuple(sorted(_merged(found), key=lambda f: order.index(f.verdict.answer)))
+
+
+def _own(scene: Scene, a: One, b: One) -> bool:
+    """Is it the node that runs the pod? It always reaches it; where there are others, the question is about them."""
+    return a.party.node is not None and a.pod < 0 and b.pod >= 0 and scene.ends[b.pod].node == a.party.node.name
 
 
 def _each(scene: Scene, side: Side) -> Iterator[One]:
@@ -156,20 +162,15 @@ def _between(scene: Scene, a: One, b: One, wanted: Ports) -> Iterator[Finding]:
             yield Finding(a.told, b.told, ports, told, _channel(scene, a, b, at, verdict.answer))
 
 
-def _parts(scene: Scene, a: One, b: One, wanted: Ports) -> Iterator[Ports]:
+def _parts(scene: Scene, a: One, b: One, wanted: Ports) -> list[Ports]:
     """The wanted ports, apart where some engine's answer changes."""
-    if not a.classes or not b.classes or (a.pod >= 0 and a.pod == b.pod):
-        yield wanted
-        return
-    sure, possible = EVERY_PORT, NO_PORT
-    for r, s, d in zip(scene.reaches, a.classes, b.classes, strict=True):
-        if s >= r.classes and d >= r.classes:
-            yield wanted
-            return
-        near = a.pod >= 0 and b.pod >= 0 and r.between(a.pod, b.pod) == EVERY_PORT
-        allowed = EVERY_PORT if near else r.ports(s, d)
-        sure, possible = sure & (allowed if near else allowed - r.unsure_ports(s, d)), possible | allowed
-    yield from filter(None, (wanted & sure, wanted & (possible - sure), wanted - possible))
+    parts = [wanted]
+    if a.classes and b.classes and (a.pod >= 0 or b.pod >= 0):
+        for r, s, d in zip(scene.reaches, a.classes, b.classes, strict=True):
+            allowed = r.between(a.pod, b.pod) if a.pod >= 0 and b.pod >= 0 else r.ports(s, d)
+            for edge in (allowed, r.unsure_ports(s, d)):
+                parts = [piece for part in parts for piece in (part & edge, part - edge) if piece]
+    return [part for part in parts if part]
 
 
 def _points(scene: Scene, b: One, part: Ports) -> list[int]:

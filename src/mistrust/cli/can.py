@@ -49,7 +49,7 @@ exit codes: 0 yes   1 no   2 usage   3 unknown, or a review that could not be re
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `mistrust can`."""
-    parser.usage = "mistrust can SUBJECT VERB RESOURCE [SOURCE...]\n       mistrust can who|list|--reviews ..."
+    parser.usage = "mistrust can SUBJECT VERB RESOURCE [SOURCE...]\n       mistrust can who|list|reach|--reviews ..."
     parser.add_argument("words", nargs="*", metavar="WORD", help="the question, then SOURCE; see above")
     parser.add_argument("--name", default="", help="one object of this name")
     parser.add_argument("--subresource", default="", metavar="SUB", help="exec for pods/exec")

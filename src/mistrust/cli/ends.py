@@ -81,13 +81,16 @@ def _plain(scene: Scene, name: str, namespace: str) -> Side | Service:
 
 
 def _nodes(scene: Scene) -> Side:
-    found: dict[object, Party] = {}
+    """Two nodes of each sort that policies tell apart, so that there is one that is not the pod's own."""
+    found: dict[object, list[Party]] = {}
     for node in scene.ground.nodes.values():
         inner = [a.address for a in node.status.addresses if a.type == "InternalIP"]
         party = Party(node=node, addresses=tuple(ip_address(a) for a in inner))
-        key = tuple(r.block_of(inner[0]) for r in scene.reaches) if inner else node.name
-        found.setdefault(key, party)
-    return Side("a node", parties=tuple(found.values()) or (ANY_NODE,))
+        key = tuple(r.block_of(inner[0]) for r in scene.reaches) if inner else ""
+        alike = found.setdefault(key, [])
+        if len(alike) < 2:
+            alike.append(party)
+    return Side("a node", parties=tuple(p for alike in found.values() for p in alike) or (ANY_NODE,))
 
 
 def _named(scene: Scene, name: str, namespace: str) -> Side | Service:

@@ -1,0 +1,98 @@
+"""One question about two sides: what is answered covers every port that was asked for, once, and is what decides."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+from tests.layers.network.dice import PORTS, cluster
+from tests.layers.network.scene import Plain, namespace, pod, policy
+from tests.layers.network.scene import cluster as taken
+
+from mistrust.access.ports import EVERY_PORT, NO_PORT, Ports, point
+from mistrust.access.verdict import Answer
+from mistrust.channels.around import around
+from mistrust.channels.ask import Scene, Side, answer_of, ask
+from mistrust.layers.network.decide import decide
+from mistrust.layers.network.profile import CILIUM, UPSTREAM
+
+SEEDS = range(40)
+POINTS = [point(protocol, number) for protocol, number in product(("TCP", "UDP"), (1, *PORTS))]
+
+
+def sides(scene: Scene) -> list[Side]:
+    pods = [Side(str(e.source.ref), (i,)) for i, e in enumerate(scene.ends)]
+    outside = [Side(a, parties=(scene.ground.at(a),)) for a in ("8.8.8.8", "10.9.9.9", "2001:db8::1")]
+    return [*pods, *outside]
+
+
+@pytest.mark.parametrize("profile", [None, UPSTREAM, CILIUM], ids=lambda p: p.name if p else "plausible")
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_port_is_answered_once_and_as_the_specification_says(seed: int, profile: object) -> None:
+    scene = Scene(taken(*cluster(seed)), profile)  # type: ignore[arg-type]
+    for source, target in product(sides(scene)[:5], sides(scene)[:5]):
+        if not source.pods and not target.pods:
+            continue
+        found = ask(scene, source, target, lambda _: EVERY_PORT)
+        covered = NO_PORT
+        for f in found:
+            assert not covered & f.ports
+            covered = covered | f.ports
+        assert covered == EVERY_PORT
+        a, b = (scene.ground.pod(scene.ends[s.pods[0]]) if s.pods else s.parties[0] for s in (source, target))
+        for at in POINTS:
+            answer = next(f.verdict.answer for f in found if at in f.ports)
+            assert answer is decide(scene.ground, a, b, at).answer, (source.told, target.told, at)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_list_of_one_side_is_the_questions_one_by_one(seed: int) -> None:
+    scene = Scene(taken(*cluster(seed)))
+    pods = [s for s in sides(scene) if s.pods]
+    for own, outgoing in product(pods[:3], (True, False)):
+        listed = {n.told: n for n in around(scene, own, outgoing=outgoing)}
+        for other in pods:
+            if other == own:
+                continue
+            ends = (own, other) if outgoing else (other, own)
+            found = ask(scene, *ends, lambda _: EVERY_PORT)
+            open_, sure = NO_PORT, NO_PORT
+            for f in found:
+                open_ = open_ if f.verdict.answer is Answer.DENIED else open_ | f.ports
+                sure = sure | f.ports if f.verdict.answer is Answer.ALLOWED else sure
+            told = listed.get(other.told)
+            near = scene.reaches[0].between(ends[0].pods[0], ends[1].pods[0]) == EVERY_PORT
+            if not near:
+                assert (told.ports if told else NO_PORT) == open_
+                assert (told.ports - told.unsure if told else NO_PORT) == sure
+
+
+def test_pods_of_a_workload_that_are_treated_apart_are_answered_apart() -> None:
+    def owned(name: str, labels: str) -> Plain:
+        one = pod(f"shop/{name}", labels)
+        one["metadata"]["ownerReferences"] = [
+            {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "api", "controller": True}
+        ]
+        return one
+
+    made = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": "api", "namespace": "shop"}}
+    spec = {"template": {"spec": {"containers": [{"name": "c", "image": "i", "ports": []}]}}}
+    scene = Scene(
+        taken(
+            namespace("shop"),
+            {**made, "spec": spec},
+            owned("api-1", "x=1"),
+            owned("api-2", "x=2"),
+            owned("api-3", "x=2"),
+            pod("shop/web", "app=web"),
+            policy("shop/one", "{podSelector: {matchLabels: {x: '1'}}, ingress: []}"),
+        )
+    )
+    ends = {e.name: i for i, e in enumerate(scene.ends)}
+    api = Side("ReplicaSet shop/api", tuple(ends[f"api-{n}"] for n in (1, 2, 3)))
+    found = ask(scene, Side("Pod shop/web", (ends["web"],)), api, lambda _: Ports.span("TCP", 80, 80))
+    assert [(f.target, f.verdict.answer) for f in found] == [
+        ("Pod shop/api-2 and 1 more", Answer.ALLOWED),
+        ("Pod shop/api-1", Answer.DENIED),
+    ]
+    assert answer_of(found) is Answer.ALLOWED
