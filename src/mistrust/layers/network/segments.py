@@ -1,0 +1,151 @@
+"""Which workloads some policy really limits: a policy that lets everything through is no limit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from mistrust.access.evidence import Evidence, at
+from mistrust.access.fact import Fact
+from mistrust.kube.core import Namespace
+from mistrust.kube.meta import Object, Ref
+from mistrust.kube.network import NetworkPolicy
+from mistrust.kube.selectors import LabelSelector
+from mistrust.kube.snapshot import Snapshot
+from mistrust.kube.workloads import Workload
+from mistrust.layers.network.policies import Policies
+from mistrust.layers.network.reach import Reach
+from mistrust.layers.network.rules import EVERYTHING, Action, Peer, Rule, Selector, Statement, Tier, statements
+from mistrust.layers.network.telling import SHOWN, listed
+
+ANYTHING = Selector()
+
+
+class Segment(msgspec.Struct, frozen=True):
+    """The workloads of a namespace that have pods with a network of their own."""
+
+    namespace: str
+    workloads: tuple[Workload, ...]
+    open_ingress: tuple[Workload, ...]
+    """Those that nothing limits coming in."""
+    open_egress: tuple[Workload, ...]
+
+    @property
+    def unlimited(self) -> bool:
+        """Is there no limit at all?"""
+        return len(self.open_ingress) == len(self.open_egress) == len(self.workloads)
+
+
+def lets_everything(rule: Rule) -> bool:
+    """Does a rule let every pod through, on every port?"""
+    return rule.action is Action.ALLOW and rule.service == EVERYTHING and any(map(_everybody, rule.peers))
+
+
+def _everybody(peer: Peer) -> bool:
+    if peer.chosen is None:
+        return peer.everybody
+    return not peer.chosen.namespace and peer.chosen.namespaces == ANYTHING and peer.chosen.pods == ANYTHING
+
+
+def limited(reach: Reach, given: Policies) -> tuple[list[bool], list[bool]]:
+    """Of every class: does something limit what comes in, what goes out?
+
+    A NetworkPolicy does, unless it or another one lets everything through; a cluster-wide policy with a Deny does.
+    """
+    said = list(given.statements(cluster_wide=reach.profile.cluster_wide)) if reach.profile.enforces else []
+    out = []
+    for egress in (False, True):
+        isolated, opened, denied = ([False] * reach.classes for _ in range(3))
+        for s in said:
+            if s.egress is egress and not s.malformed:
+                for flags, counts in ((isolated, s.tier is Tier.NETWORK), (opened, _opens(s)), (denied, _denies(s))):
+                    for c in reach.chosen(s.subject) if counts else ():
+                        flags[c] = True
+        out.append([d or (i and not o) for i, o, d in zip(isolated, opened, denied, strict=True)])
+    return out[0], out[1]
+
+
+def _opens(s: Statement) -> bool:
+    return s.tier is Tier.NETWORK and any(map(lets_everything, s.rules))
+
+
+def _denies(s: Statement) -> bool:
+    return any(rule.action is Action.DENY for rule in s.rules)
+
+
+def segments(snapshot: Snapshot, reach: Reach, given: Policies) -> tuple[Segment, ...]:
+    """Every namespace with such workloads, by name."""
+    ingress, egress = limited(reach, given)
+    sides: dict[int, list[bool]] = {}
+    for end, c in zip(reach.endpoints, reach.class_of, strict=True):
+        if not end.host_network or reach.profile.host_network_selectable:
+            held = sides.setdefault(end.workload, [True, True])
+            held[0], held[1] = held[0] and ingress[c], held[1] and egress[c]
+    spaces: dict[str, list[int]] = {}
+    for i in sides:
+        spaces.setdefault(snapshot.workloads[i].namespace, []).append(i)
+    return tuple(_segment(name, [(snapshot.workloads[i], sides[i]) for i in spaces[name]]) for name in sorted(spaces))
+
+
+def _segment(name: str, held: Sequence[tuple[Workload, Sequence[bool]]]) -> Segment:
+    held = sorted(held, key=lambda each: each[0].ref)
+    ingress, egress = (tuple(w for w, sides in held if not sides[n]) for n in (0, 1))
+    return Segment(name, tuple(w for w, _ in held), ingress, egress)
+
+
+def opens_all(policy: NetworkPolicy) -> tuple[Evidence, ...]:
+    """The rules by which a policy for all pods of its namespace lets everything through; none for another policy."""
+    if policy.spec.pod_selector != LabelSelector():
+        return ()
+    return tuple(
+        at(policy, "spec.egress" if s.egress else "spec.ingress", i)
+        for s in statements(policy)
+        if not s.malformed
+        for i, rule in enumerate(s.rules)
+        if lets_everything(rule)
+    )
+
+
+def segment_facts(snapshot: Snapshot, reach: Reach, given: Policies) -> Iterator[Fact]:
+    """Namespaces without a limit, and in the others the workloads without one; one fact a namespace and name."""
+    shown = {n.name: n for n in snapshot.of(Namespace)}
+    opening = {p.namespace: p for p in sorted(given.network, key=lambda p: p.ref, reverse=True) if opens_all(p)}
+    for s in segments(snapshot, reach, given):
+        source = shown.get(s.namespace)
+        if s.unlimited:
+            policy = opening.get(s.namespace)
+            yield _fact("network.unsegmented", s.namespace, source, s.workloads, _nothing(s, policy), policy)
+            continue
+        if s.open_ingress:
+            detail = f"{_of(s.open_ingress, s)} may be reached from every namespace on every port"
+            yield _fact("network.open-ingress", s.namespace, source, s.open_ingress, detail)
+        taken = {w.ref for w in s.open_ingress}
+        leaky = tuple(w for w in s.open_egress if w.ref not in taken)
+        if leaky:
+            detail = f"{_of(leaky, s)} may connect to everything, the Internet included"
+            yield _fact("network.open-egress", s.namespace, source, leaky, detail)
+
+
+def _nothing(s: Segment, policy: NetworkPolicy | None) -> str:
+    many = len(s.workloads) > 1
+    what = f"its {len(s.workloads):,} workloads, or what they reach" if many else "its workload, or what that reaches"
+    return f"no policy limits what reaches {what}" + (f": {policy.ref} allows everything" if policy else "")
+
+
+def _of(some: Sequence[Workload], s: Segment) -> str:
+    return f"{len(some)} of {len(s.workloads)} workloads ({listed([w.source.name for w in some])})"
+
+
+def _fact(
+    name: str,
+    namespace: str,
+    source: Namespace | None,
+    workloads: Sequence[Workload],
+    detail: str,
+    policy: NetworkPolicy | None = None,
+) -> Fact:
+    """What a namespace's labels cannot tell, its workloads do."""
+    objects: list[Object] = [o for o in (source, policy) if o is not None] or [w.source for w in workloads[:SHOWN]]
+    ref = Ref("", Namespace.KIND, "", namespace)
+    return Fact(name, str(ref), ref, detail, tuple(map(at, objects)))
