@@ -131,7 +131,7 @@ def test_every_pair_is_in_the_picture_of_its_namespaces(seed):
 @pytest.mark.parametrize("seed", range(60))
 def test_the_overview_counts_every_pair_once(seed):
     some = anything(seed)
-    whole = Places(some).overview()
+    whole = Places(some).whole
     assert sum(f.pairs for f in whole.flows.values()) == len({(k.source, k.target) for k in some.links})
     assert tones(fitted(whole)) == tones(whole)
 
@@ -171,7 +171,7 @@ def test_there_and_back_is_one_line_that_tells_both():
 
 
 def test_who_may_do_everything_is_one_box():
-    scene = fitted(Places(everybody(60, 8, keep=True)).overview())
+    scene = fitted(Places(everybody(60, 8, keep=True)).whole)
     (box,) = scene.boxes
     assert box.title == "8 namespaces"
     assert scene.flows[0, 0].pairs == scene.flows[0, 0].possible == 60 * 59
@@ -201,7 +201,7 @@ def test_where_only_links_within_namespaces_are_there_both_are_drawn():
 @pytest.mark.parametrize("name", SIZES)
 def test_no_picture_is_a_hairball(name):
     places = Places(SIZES[name]())
-    scenes = [places.overview(), *(places.inside(n) for n in places.order[:20])]
+    scenes = [places.whole, *(places.inside(n) for n in places.order[:20])]
     for scene in map(fitted, scenes):
         at = placed(scene)
         assert len(scene.flows) <= CELLS

@@ -22,7 +22,7 @@ HINT = "Point at a box or a line, or walk through the boxes with the Tab key: wh
 def atlas_section(atlas: Atlas) -> Markup:
     """The whole section."""
     places = Places(atlas)
-    whole = fitted(places.overview())
+    whole = fitted(places.whole)
     title = f"{count(len(places.spots), 'namespace')} and who may open a connection to whom"
     picture = _figure(whole, title, HINT)
     parts = [

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 
 from mistrust.channels.atlas import INTERNET, Atlas, Link, Spot
-from mistrust.report.html.map_flow import Flow, Tone, bundled, flows
-from mistrust.report.html.map_scene import Box, Scene, scene
+from mistrust.report.html.map_flow import Flow, Tone, added, bundled, flows
+from mistrust.report.html.map_scene import Box, Scene, folded, scene
 
 THE_INTERNET = "the Internet"
 
@@ -43,6 +43,10 @@ class Places:
         self._near = {name: self._all(name, _is_near) for name in self.spots}
         self.order = sorted(self.spots, key=lambda name: (-self._plain(name), name))
         self.number = {name: i for i, name in enumerate(self.order)}
+        self.whole = folded(self._overview(), 0)
+        """Every namespace, and the Internet if it may open anything."""
+        names = {n: b.members or (("",) if b.kind == "internet" else (b.name,)) for n, b in enumerate(self.whole.boxes)}
+        self.part = {name: n for n, several in names.items() for name in several}
 
     def namespace(self, spot: int) -> str:
         """Of a spot; empty for the Internet."""
@@ -72,8 +76,7 @@ class Places:
             k for k in self.links[namespace] if _is_near(self.namespace(k.source), self.namespace(k.target), namespace)
         ]
 
-    def overview(self) -> Scene:
-        """Every namespace, and the Internet if it may open anything."""
+    def _overview(self) -> Scene:
         boxes: dict[Hashable, Box] = {}
         if any(source == "" for source, _ in self.bundles):
             boxes[""] = Box(THE_INTERNET, "internet", 0)
@@ -81,11 +84,35 @@ class Places:
         return scene(boxes, {(a, b): flow for (a, b), flow in self.bundles.items()})
 
     def among(self, namespace: str) -> Scene:
-        """A namespace as one box, who comes in on the left, where it goes on the right."""
-        ends = {
-            (_side(a, "from", namespace), _side(b, "to", namespace)): flow for (a, b), flow in self.around[namespace]
-        }
-        return self._scene({namespace: self._namespace(namespace)}, ends)
+        """A namespace as one box, who comes in on the left, where it goes on the right.
+
+        Namespaces that are one box on the overview are one here: they have the same flows with this one too.
+        """
+        flows: dict[tuple[Hashable, Hashable], list[Flow]] = {}
+        for (a, b), flow in self.around[namespace]:
+            pair = self._beside(a, "from", namespace), self._beside(b, "to", namespace)
+            flows.setdefault(pair, []).append(flow)
+        boxes: dict[Hashable, Box] = {namespace: self._namespace(namespace)}
+        for at in sorted({end for pair in flows for end in pair if end != namespace}, key=str):
+            match at:
+                case (str(side), int(part)):
+                    boxes[at] = self._others(part, side, namespace)
+        return scene(boxes, {pair: added(several) for pair, several in flows.items()})
+
+    def _beside(self, name: str, side: str, home: str) -> Hashable:
+        return name if name == home else (side, self.part[name])
+
+    def _others(self, part: int, side: str, home: str) -> Box:
+        """A box of the overview without one namespace."""
+        box = self.whole.boxes[part]
+        others = tuple(name for name in box.members if name != home)
+        if box.kind == "internet":
+            return Box(THE_INTERNET, "internet", 0, side=side)
+        if len(others) < 2:
+            return self._namespace(others[0] if others else box.name, side)
+        gone = self._namespace(home) if len(others) < len(box.members) else None
+        size, limited = (box.size - gone.size, box.limited - gone.limited) if gone else (box.size, box.limited)
+        return Box(others[0], "namespace", size, limited, side, members=others)
 
     def inside(self, namespace: str) -> Scene:
         """The apps of a namespace, and who stands outside: on the left who comes in, on the right where they go."""
@@ -177,7 +204,3 @@ def _name(spot: Spot) -> str:
 
 def _is_near(source: str, target: str, home: str) -> bool:
     return target == home and source in ("", home)
-
-
-def _side(name: str, side: str, home: str) -> Hashable:
-    return name if name == home else (side, "namespace", name)
