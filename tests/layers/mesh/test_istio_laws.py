@@ -21,7 +21,8 @@ from tests.layers.mesh.istio_scene import (
 )
 
 from mistrust.access.ports import SPAN, point
-from mistrust.layers.mesh.istio.istio import OUTSIDE, Istio
+from mistrust.layers.mesh.istio.istio import Istio
+from mistrust.layers.mesh.istio.view import OUTSIDE
 from mistrust.layers.mesh.mesh import UNMESHED
 
 NAMESPACES = ("istio-system", "shop", "pay", "old")
@@ -140,7 +141,7 @@ def test_a_class_answers_for_each_of_its_members_and_a_span_for_each_of_its_port
                 continue
             of = istio.outside if source == OUTSIDE else istio.source_of[source]
             for at in points:
-                alone = istio.pair(source, target, at)
+                alone = istio.view.pair(source, target, at)
                 assert istio.channel(of, istio.target_of[target], at) == alone, (seed, source, target, at)
                 told = scene.mesh.channel(outer(source), scene.mesh.target_of[target], at)
                 if told is UNMESHED:

@@ -10,20 +10,21 @@ from mistrust.access.fact import Fact
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.mesh.istio import facts_enforced, facts_peers, facts_pods, facts_rules
 from mistrust.layers.mesh.istio.istio import Istio
+from mistrust.layers.mesh.istio.view import View
 
 
 def facts(mesh: Istio, snapshot: Snapshot) -> Iterator[Fact]:
     """Every fact about mutual TLS and authorization."""
     return chain(
-        _automatic(mesh),
-        facts_peers.facts(mesh, snapshot),
+        _automatic(mesh.view),
+        facts_peers.facts(mesh.view, snapshot),
         facts_rules.facts(mesh, snapshot),
-        facts_pods.facts(mesh, snapshot),
-        facts_enforced.facts(mesh, snapshot),
+        facts_pods.facts(mesh.view, snapshot),
+        facts_enforced.facts(mesh.view, snapshot),
     )
 
 
-def _automatic(mesh: Istio) -> Iterator[Fact]:
+def _automatic(mesh: View) -> Iterator[Fact]:
     """Without automatic mutual TLS every Service needs a rule of its own."""
     read = mesh.config.read
     if mesh.config.auto or read is None:

@@ -17,19 +17,19 @@ from mistrust.layers.mesh.istio.authorization import Authorizer
 from mistrust.layers.mesh.istio.authorization_classes import asked
 from mistrust.layers.mesh.istio.conditions import Subject, Token
 from mistrust.layers.mesh.istio.facts_policies import fact
-from mistrust.layers.mesh.istio.istio import Istio
+from mistrust.layers.mesh.istio.view import View
 from mistrust.layers.mesh.member import Kind
 from mistrust.layers.mesh.told import listed
 
 
-def facts(mesh: Istio, snapshot: Snapshot, source: AuthorizationPolicy, chosen: Sequence[int]) -> Iterator[Fact]:
+def facts(mesh: View, snapshot: Snapshot, source: AuthorizationPolicy, chosen: Sequence[int]) -> Iterator[Fact]:
     """What one policy is attached to; `chosen` are the endpoints that it holds for."""
     yield from _targets(mesh, snapshot, source)
     if not chosen and not refs(source.spec):
         yield from _idle(source)
 
 
-def names_of(mesh: Istio, snapshot: Snapshot, several: Sequence[int]) -> str:
+def names_of(mesh: View, snapshot: Snapshot, several: Sequence[int]) -> str:
     """The workloads of some endpoints, for a person."""
     return listed(snapshot.workloads[mesh.endpoints[i].workload].ref for i in several)
 
@@ -42,7 +42,7 @@ def _idle(source: AuthorizationPolicy) -> Iterator[Fact]:
     yield fact("mesh.policy-idle", source, f"{whom}: it decides nothing today", evidence)
 
 
-def _targets(mesh: Istio, snapshot: Snapshot, source: AuthorizationPolicy) -> Iterator[Fact]:
+def _targets(mesh: View, snapshot: Snapshot, source: AuthorizationPolicy) -> Iterator[Fact]:
     for i, r in enumerate(refs(source.spec)):
         if why := _missing(mesh, snapshot, source, r):
             path = f"spec.targetRefs[{i}]" if source.spec.target_refs else "spec.targetRef"
@@ -50,7 +50,7 @@ def _targets(mesh: Istio, snapshot: Snapshot, source: AuthorizationPolicy) -> It
             yield fact("mesh.policy-target", source, f"{why}: nothing enforces it", evidence, f"{r.kind} {r.name}")
 
 
-def _missing(mesh: Istio, snapshot: Snapshot, source: AuthorizationPolicy, r: TargetRef) -> str:
+def _missing(mesh: View, snapshot: Snapshot, source: AuthorizationPolicy, r: TargetRef) -> str:
     """Why nothing at a target enforces the policy; empty if something does, or cannot be seen."""
     if r.kind == "GatewayClass":
         if source.namespace != mesh.config.root:
@@ -81,7 +81,7 @@ _KINDS: Final[Mapping[tuple[str, bool], type[Object]]] = {
 }
 
 
-def tokens(mesh: Istio, snapshot: Snapshot) -> Iterator[Fact]:
+def tokens(mesh: View, snapshot: Snapshot) -> Iterator[Fact]:
     """Token checks that no policy builds on: a request without a token passes them."""
     every = snapshot.of(RequestAuthentication)
     bare: dict[int, list[int]] = {}
@@ -106,7 +106,7 @@ def _asks_for_tokens(authorizer: Authorizer) -> bool:
     return any(isinstance(q, Subject | Token) for q in asked(authorizer.policies)) or bool(authorizer.custom)
 
 
-def around(mesh: Istio, snapshot: Snapshot) -> Iterator[Fact]:
+def around(mesh: View, snapshot: Snapshot) -> Iterator[Fact]:
     """Policies at a waypoint that whoever dials the pod itself goes around."""
     found: dict[int, tuple[AuthorizationPolicy, list[int]]] = {}
     for i in range(len(mesh.endpoints)):

@@ -15,15 +15,15 @@ from mistrust.layers.mesh.istio.authorization_rules import Dropped, Every, Rule
 from mistrust.layers.mesh.istio.conditions import Address, Condition, Identity, Which
 from mistrust.layers.mesh.istio.facts_attached import names_of
 from mistrust.layers.mesh.istio.facts_policies import excludes, fact, told
-from mistrust.layers.mesh.istio.istio import Istio
 from mistrust.layers.mesh.istio.protocols import Protocol, protocol
+from mistrust.layers.mesh.istio.view import View
 from mistrust.layers.mesh.member import Kind
 
 Held = dict[int, list[int]]
 """Policy (by id) -> the endpoints that it holds for."""
 
 
-def facts(mesh: Istio, snapshot: Snapshot) -> Iterator[Fact]:
+def facts(mesh: View, snapshot: Snapshot) -> Iterator[Fact]:
     """Every fact about authorization in Istio."""
     held = _held(mesh)
     normalization = mesh.config.mesh.path_normalization.normalization
@@ -41,7 +41,7 @@ def facts(mesh: Istio, snapshot: Snapshot) -> Iterator[Fact]:
     yield from facts_attached.around(mesh, snapshot)
 
 
-def _held(mesh: Istio) -> Held:
+def _held(mesh: View) -> Held:
     out: Held = {}
     for i in range(len(mesh.endpoints)):
         if mesh.authorization.kind(i) is Kind.NONE:
@@ -51,7 +51,7 @@ def _held(mesh: Istio) -> Held:
     return out
 
 
-def _of_http(mesh: Istio, snapshot: Snapshot, policy: Policy, chosen: Sequence[int]) -> Iterator[Fact]:
+def _of_http(mesh: View, snapshot: Snapshot, policy: Policy, chosen: Sequence[int]) -> Iterator[Fact]:
     """Rules about HTTP at ports where bytes are passed on."""
     at_tcp = [
         (i, v.target)
@@ -80,7 +80,7 @@ def _of_http(mesh: Istio, snapshot: Snapshot, policy: Policy, chosen: Sequence[i
         yield fact("mesh.policy-wider", policy.source, detail, evidence)
 
 
-def _tunnelled(mesh: Istio, snapshot: Snapshot, policy: Policy, chosen: Sequence[int]) -> Iterator[Fact]:
+def _tunnelled(mesh: View, snapshot: Snapshot, policy: Policy, chosen: Sequence[int]) -> Iterator[Fact]:
     """What ztunnel makes of a policy that no waypoint asks."""
     ambient = [i for i in chosen if mesh.authorization.kind(i) is Kind.AMBIENT]
     if not ambient:
@@ -111,7 +111,7 @@ def _tunnelled(mesh: Istio, snapshot: Snapshot, policy: Policy, chosen: Sequence
         )
 
 
-def _evaded(mesh: Istio, snapshot: Snapshot, policy: Policy, chosen: Sequence[int]) -> Iterator[Fact]:
+def _evaded(mesh: View, snapshot: Snapshot, policy: Policy, chosen: Sequence[int]) -> Iterator[Fact]:
     """Rules that say who is not meant, at ports that take plaintext: whoever proves nothing is not excluded."""
     found = [(r, c) for r in policy.tcp if isinstance(r, Rule) for s in r.sources for c in _escapes(policy, s)]
     if not found:
@@ -138,7 +138,7 @@ def _escapes(policy: Policy, conditions: Every) -> tuple[Condition, ...]:
     return tuple(c for c in conditions if not c.negative and isinstance(c.question, Identity))
 
 
-def _forwarded(mesh: Istio, snapshot: Snapshot, policy: Policy, chosen: Sequence[int]) -> Iterator[Fact]:
+def _forwarded(mesh: View, snapshot: Snapshot, policy: Policy, chosen: Sequence[int]) -> Iterator[Fact]:
     """X-Forwarded-For believed where anybody may write it: at sidecars, which no proxy of the mesh stands before."""
     sidecars = [i for i in chosen if mesh.authorization.kind(i) is Kind.SIDECAR]
     asks = [

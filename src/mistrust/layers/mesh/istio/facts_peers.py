@@ -11,8 +11,8 @@ from mistrust.kube.istio import PeerAuthentication
 from mistrust.kube.meta import Ref
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.mesh.istio.ambient import ztunnel
-from mistrust.layers.mesh.istio.istio import Istio
 from mistrust.layers.mesh.istio.server import Mode, Scope, labels, ports, sidecar
+from mistrust.layers.mesh.istio.view import View
 from mistrust.layers.mesh.member import Kind
 from mistrust.layers.mesh.told import listed
 
@@ -21,7 +21,7 @@ OTHER_PORT = 0
 """Stands for every port that no policy names."""
 
 
-def facts(mesh: Istio, snapshot: Snapshot) -> Iterator[Fact]:
+def facts(mesh: View, snapshot: Snapshot) -> Iterator[Fact]:
     """Every fact about PeerAuthentications."""
     served = [i for i, m in enumerate(mesh.members) if m.kind in SERVES]
     yield from _permissive(mesh, snapshot, served)
@@ -32,16 +32,16 @@ def facts(mesh: Istio, snapshot: Snapshot) -> Iterator[Fact]:
     yield from _ambient(mesh, snapshot)
 
 
-def _scope(mesh: Istio, e: Endpoint) -> Scope:
+def _scope(mesh: View, e: Endpoint) -> Scope:
     return mesh.policies.scope(e.namespace, e.labels)
 
 
-def _mode(mesh: Istio, i: int, port: int = OTHER_PORT) -> Mode:
+def _mode(mesh: View, i: int, port: int = OTHER_PORT) -> Mode:
     decide = ztunnel if mesh.members[i].kind is Kind.AMBIENT else sidecar
     return decide(_scope(mesh, mesh.endpoints[i]), port).mode
 
 
-def _permissive(mesh: Istio, snapshot: Snapshot, served: Sequence[int]) -> Iterator[Fact]:
+def _permissive(mesh: View, snapshot: Snapshot, served: Sequence[int]) -> Iterator[Fact]:
     """One for each namespace with workloads whose proxies would take plaintext, those with DISABLE aside."""
     held: dict[str, list[int]] = {}
     every: dict[str, set[int]] = {}
@@ -61,7 +61,7 @@ def _permissive(mesh: Istio, snapshot: Snapshot, served: Sequence[int]) -> Itera
         yield Fact("mesh.permissive", str(ref), ref, detail, evidence)
 
 
-def _disabled(mesh: Istio, snapshot: Snapshot, served: Sequence[int]) -> Iterator[Fact]:
+def _disabled(mesh: View, snapshot: Snapshot, served: Sequence[int]) -> Iterator[Fact]:
     """Policies whose DISABLE or PERMISSIVE takes something away from sidecars: as a whole, or at single ports."""
     off: dict[Evidence, tuple[PeerAuthentication, list[int]]] = {}
     loose: dict[Evidence, tuple[PeerAuthentication, list[int]]] = {}
@@ -90,7 +90,7 @@ def _of(scope: Scope, evidence: Evidence) -> PeerAuthentication | None:
     return next((p for p in held if p is not None and p.ref == evidence.ref), None)
 
 
-def _ignored(mesh: Istio, snapshot: Snapshot) -> Iterator[Fact]:
+def _ignored(mesh: View, snapshot: Snapshot) -> Iterator[Fact]:
     """Policies that another one of their scope, or the root namespace, makes void."""
     for policy, why in mesh.policies.ignored:
         yield Fact("mesh.peers-ignored", str(policy.ref), policy.ref, why, (at(policy, "spec"),))
@@ -106,7 +106,7 @@ def _ignored(mesh: Istio, snapshot: Snapshot) -> Iterator[Fact]:
         yield Fact("mesh.peers-ignored", f"{policy.ref} beside {first}", policy.ref, detail, evidence)
 
 
-def _idle(mesh: Istio, snapshot: Snapshot) -> Iterator[Fact]:
+def _idle(mesh: View, snapshot: Snapshot) -> Iterator[Fact]:
     """Policies for workloads that are not there, or are in no mesh."""
     for policy in snapshot.of(PeerAuthentication):
         if not labels(policy) or policy.namespace == mesh.config.root:
@@ -124,7 +124,7 @@ def _idle(mesh: Istio, snapshot: Snapshot) -> Iterator[Fact]:
         yield Fact("mesh.peers-idle", str(policy.ref), policy.ref, detail, evidence)
 
 
-def _service_ports(mesh: Istio, snapshot: Snapshot) -> Iterator[Fact]:
+def _service_ports(mesh: View, snapshot: Snapshot) -> Iterator[Fact]:
     """A port of the Service where the container's was meant: the setting holds for a port that nobody listens on."""
     told: set[tuple[Ref, int]] = set()
     for i, e in enumerate(mesh.endpoints):
@@ -143,7 +143,7 @@ def _service_ports(mesh: Istio, snapshot: Snapshot) -> Iterator[Fact]:
             yield Fact("mesh.peers-service-port", subject, own.ref, detail, (evidence,))
 
 
-def _ambient(mesh: Istio, snapshot: Snapshot) -> Iterator[Fact]:
+def _ambient(mesh: View, snapshot: Snapshot) -> Iterator[Fact]:
     """Where ztunnel does not do what the same policy does at a sidecar."""
     lost: dict[tuple[Ref, str], tuple[PeerAuthentication, list[int]]] = {}
     for i, e in enumerate(mesh.endpoints):

@@ -11,9 +11,9 @@ from mistrust.kube.meta import Ref
 from mistrust.kube.snapshot import Snapshot
 from mistrust.kube.workloads import Workload
 from mistrust.layers.mesh.istio.capture import OWN, inbound, outbound, told
-from mistrust.layers.mesh.istio.istio import Istio
 from mistrust.layers.mesh.istio.membership import AMBIENT, INJECT, INJECTION, MODE, PROXY, REVISION
 from mistrust.layers.mesh.istio.server import Mode
+from mistrust.layers.mesh.istio.view import View
 from mistrust.layers.mesh.member import Kind
 from mistrust.layers.mesh.told import label, listed
 
@@ -24,7 +24,7 @@ ABOVE = frozenset({"NET_ADMIN", "CAP_NET_ADMIN", "ALL"})
 OF_ISTIO = frozenset({PROXY, "istio-init", "istio-validation"})
 
 
-def facts(mesh: Istio, snapshot: Snapshot) -> Iterator[Fact]:
+def facts(mesh: View, snapshot: Snapshot) -> Iterator[Fact]:
     """Every fact about pods in the mesh and beside it."""
     yield from _outside(mesh, snapshot)
     seen: set[int] = set()
@@ -40,7 +40,7 @@ def facts(mesh: Istio, snapshot: Snapshot) -> Iterator[Fact]:
             yield from _above(workload)
 
 
-def _outside(mesh: Istio, snapshot: Snapshot) -> Iterator[Fact]:
+def _outside(mesh: View, snapshot: Snapshot) -> Iterator[Fact]:
     """One for each namespace that the mesh takes in, with the workloads that it misses."""
     for name, space in sorted(mesh.namespaces.items()):
         held = space.metadata.labels
@@ -57,16 +57,16 @@ def _outside(mesh: Istio, snapshot: Snapshot) -> Iterator[Fact]:
         yield Fact("mesh.not-injected", str(ref), ref, f"{names}: {_why(mesh, missed)}", evidence)
 
 
-def _why(mesh: Istio, missed: Sequence[int]) -> str:
+def _why(mesh: View, missed: Sequence[int]) -> str:
     return "; ".join(sorted({mesh.members[i].because for i in missed}))
 
 
-def _refusals(mesh: Istio, missed: Sequence[int]) -> tuple[Evidence, ...]:
+def _refusals(mesh: View, missed: Sequence[int]) -> tuple[Evidence, ...]:
     found = [mesh.endpoints[i] for i in missed]
     return tuple(label(e, k) for e in found[:3] for k in (INJECT, MODE) if k in e.labels)
 
 
-def _bypassed(mesh: Istio, i: int, workload: Workload) -> Iterator[Fact]:
+def _bypassed(mesh: View, i: int, workload: Workload) -> Iterator[Fact]:
     """Ports that the server's proxy does not see."""
     e, kind = mesh.endpoints[i], mesh.members[i].kind
     evidence = told(e, "Inbound")

@@ -13,6 +13,7 @@ from mistrust.layers.mesh.istio import client
 from mistrust.layers.mesh.istio.istio import Istio
 from mistrust.layers.mesh.istio.meet import transport
 from mistrust.layers.mesh.istio.rules import matches_host, qualified
+from mistrust.layers.mesh.istio.view import View
 from mistrust.layers.mesh.member import ISTIO, Kind
 from mistrust.layers.mesh.told import listed
 
@@ -23,32 +24,33 @@ SENDS = (Kind.SIDECAR, Kind.GATEWAY)
 
 def facts(mesh: Istio, snapshot: Snapshot) -> Iterator[Fact]:
     """Every fact about DestinationRules, and about policies that make clients and servers disagree."""
-    by_ref = {r.ref: r for r in mesh.rules.everything}
+    by_ref = {r.ref: r for r in mesh.view.rules.everything}
     for (name, evidence, why), workloads in sorted(_met(mesh).items(), key=lambda item: str(item[0])):
         names = listed(snapshot.workloads[w].ref for w in workloads)
         yield Fact(name, f"{evidence.ref} {why}", evidence.ref, f"{why}: {names}", (evidence,))
     for rule in by_ref.values():
         yield from _unverified(rule)
-        yield from _idle(mesh, snapshot, rule)
+        yield from _idle(mesh.view, snapshot, rule)
 
 
 def _met(mesh: Istio) -> Found:
     """What comes of each way that a rule or a namespace's DISABLE decides, for every kind of client."""
     out: Found = {}
+    view = mesh.view
     clients = _clients(mesh)
     seen: set[tuple[int, int]] = set()
-    for target, e in enumerate(mesh.endpoints):
-        kind = mesh.members[target].kind
+    for target, e in enumerate(view.endpoints):
+        kind = view.members[target].kind
         if kind is Kind.UNKNOWN or (e.workload, mesh.target_of[target]) in seen:
             continue
         seen.add((e.workload, mesh.target_of[target]))
-        for port in sorted({v.target for v in mesh.hosts.vias[target]}):
-            accepts = mesh.accepts(target, kind, port)
+        for port in sorted({v.target for v in view.hosts.vias[target]}):
+            accepts = view.accepts(target, kind, port)
             for source in clients:
-                who = mesh.client(source, mesh.members[source].kind)
-                for dialled in mesh.dialled(who, target, port):
-                    what = mesh.server(target, kind)
-                    for way in client.sends(who, what, accepts.mode, (dialled,), auto=mesh.config.auto):
+                who = view.client(source, view.members[source].kind)
+                for dialled in view.dialled(who, target, port):
+                    what = view.server(target, kind)
+                    for way in client.sends(who, what, accepts.mode, (dialled,), auto=view.config.auto):
                         if not way.decided_by or way.decided_by == who.told:
                             continue
                         name = _name(transport(way, accepts), meshed=kind in ISTIO)
@@ -76,7 +78,7 @@ def _clients(mesh: Istio) -> list[int]:
     """One client of each class that sends through a proxy which follows rules."""
     first: dict[int, int] = {}
     for i, of in enumerate(mesh.source_of):
-        if mesh.members[i].kind in SENDS:
+        if mesh.view.members[i].kind in SENDS:
             first.setdefault(of, i)
     return [*first.values()]
 
@@ -105,7 +107,7 @@ def _unverified(rule: DestinationRule) -> Iterator[Fact]:
             yield Fact("mesh.rule-unverified", f"{rule.ref} {path}", rule.ref, detail, evidence)
 
 
-def _idle(mesh: Istio, snapshot: Snapshot, rule: DestinationRule) -> Iterator[Fact]:
+def _idle(mesh: View, snapshot: Snapshot, rule: DestinationRule) -> Iterator[Fact]:
     """A rule with TLS settings for a host that does not exist: in most cases `service.namespace`, cut short."""
     host = qualified(rule.spec.host, rule.namespace)
     if not any(True for _ in _tls(rule)) or any(matches_host(host, name) for name in mesh.hosts.names):
@@ -118,5 +120,5 @@ def _idle(mesh: Istio, snapshot: Snapshot, rule: DestinationRule) -> Iterator[Fa
     yield Fact("mesh.rule-idle", str(rule.ref), rule.ref, detail, evidence)
 
 
-def _meant(mesh: Istio, host: str) -> str:
+def _meant(mesh: View, host: str) -> str:
     return next((name for name in sorted(mesh.hosts.names) if name.startswith(f"{host}.")), "")
