@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -10,9 +11,12 @@ from mistrust.access.fact import Fact
 from mistrust.channels.atlas import Atlas
 from mistrust.channels.whole import Whole, whole
 from mistrust.kube.snapshot import Snapshot
+from mistrust.layers.mesh.certificates.facts import facts as certificate_facts
+from mistrust.layers.mesh.layer import Meshes
 from mistrust.layers.mesh.mesh import Mesh, mesh
 from mistrust.layers.network.exposure.facts import exposure_facts
-from mistrust.layers.network.grants import Connections, granted
+from mistrust.layers.network.grants import Connections
+from mistrust.layers.network.layer import Network
 from mistrust.paths.network import Network as Footing
 from mistrust.paths.network import network as footing
 from mistrust.report.assessment import Row
@@ -29,7 +33,10 @@ class Joined(msgspec.Struct, frozen=True):
 
     def facts(self, snapshot: Snapshot) -> Iterator[Fact]:
         """Facts of the network, of the mesh, and of both together."""
+        yield from Network().facts(snapshot, self.connections)
         yield from exposure_facts(snapshot, self.footing.doors)
+        yield from Meshes().facts(snapshot, self.mesh)
+        yield from certificate_facts(snapshot, int(time.time()))
         yield from self.whole.facts(self.connections.answers)
 
     def rows(self, facts: Iterable[Fact]) -> tuple[Row, Row]:
@@ -60,7 +67,7 @@ class Joined(msgspec.Struct, frozen=True):
 
 def joined(snapshot: Snapshot) -> Joined:
     """Solve the network, ask the meshes about it, and find the doors."""
-    connections = granted(snapshot)
+    connections = Network().granted(snapshot)
     reach = connections.origins[0].reach
     meshes = mesh(snapshot, reach.endpoints)
     bare = footing(snapshot, reach)
