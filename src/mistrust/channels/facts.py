@@ -1,4 +1,4 @@
-"""What network and mesh show together: who can still speak plaintext, what is broken, what may go STRICT."""
+"""What network and mesh show together: who can still speak plaintext, and what may go STRICT."""
 
 from __future__ import annotations
 
@@ -61,13 +61,9 @@ class _Space:
 def _of_space(namespace: str, space: _Space, workloads: Sequence[Workload]) -> Iterator[Fact]:
     plain = [(w, s.plain, s.plain_by) for w, s in space.spoken if s.plain]
     ready = [(w, s.willing, ()) for w, s in space.spoken if s.willing and not s.plain]
-    broken = [(w, s.broken, s.broken_by) for w, s in space.spoken if s.broken]
     if plain:
         clients = _named(workloads, union([crowd for _, crowd, _ in plain]))
         yield _fact("channels.plaintext", namespace, plain, f"{_of(plain, space)} to {clients}")
-    if broken:
-        clients = _named(workloads, union([crowd for _, crowd, _ in broken]))
-        yield _fact("channels.broken", namespace, broken, f"{_of(broken, space)} for {clients}")
     if ready:
         yield _fact("channels.strict-ready", namespace, ready, _of(ready, space))
     if space.bare:
@@ -83,9 +79,7 @@ class _Spoken:
         """Clients whose own connections would be in plaintext, and would be served."""
         self.willing: Crowd = 0
         """Clients that speak mutual TLS to a server that takes plaintext too."""
-        self.broken: Crowd = 0
         self.plain_by: tuple[Evidence, ...] = ()
-        self.broken_by: tuple[Evidence, ...] = ()
         own = 1 << workload
         for strand in strands(crowds, workload):
             if not any(p in strand.ports for p in points):
@@ -96,15 +90,11 @@ class _Spoken:
             if not crowd:
                 continue
             told = strand.channel
-            if told.transport is Transport.BROKEN:
-                self.broken |= crowd
-                self.broken_by = self.broken_by or told.decided_by
-            elif told.plaintext and told.transport is Transport.MTLS_OPPORTUNISTIC:
+            if told.plaintext and told.transport is Transport.MTLS_OPPORTUNISTIC:
                 self.willing |= crowd
             elif told.plaintext:
                 self.plain |= crowd
                 self.plain_by = self.plain_by or told.decided_by
-        self.broken &= ~(self.plain | self.willing)
 
 
 def _of(told: Sequence[Told], space: _Space) -> str:
