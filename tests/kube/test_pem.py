@@ -91,6 +91,14 @@ def test_other_pem_blocks_are_not_taken():
     assert certificates_in(public.decode()) == ("", Withheld.NOT_A_CERTIFICATE)
 
 
+def test_nothing_hides_behind_a_certificate_in_its_block_or_under_another_label():
+    (der,) = blocks(LEAF.pem)
+    assert certificates_in(pem(der + b"hunter2")) == ("", Withheld.NOT_A_CERTIFICATE)
+    assert certificates_in(pem(der[:-1])) == ("", Withheld.NOT_A_CERTIFICATE)
+    trusted = LEAF.pem.replace(" CERTIFICATE", " TRUSTED CERTIFICATE")
+    assert certificates_in(trusted) == ("", Withheld.NOT_A_CERTIFICATE)
+
+
 def test_a_huge_text_is_not_looked_at():
     assert certificates_in(LEAF.pem + " " * LONGEST) == ("", Withheld.TOO_LARGE)
     assert certificates_of("A" * (3 * LONGEST)) == ("", Withheld.TOO_LARGE)
@@ -172,12 +180,13 @@ apiVersion: v1
 kind: Secret
 metadata: {{name: s}}
 mistrust.dev/certificates: {{tls.crt: {LEAF.private!r}, note: hunter2}}
+mistrust.dev/withheld: {{ca.crt: too large, hunter2: private key}}
 """.replace("'", '"')
     (found,), problems = read(forged.encode(), "s.yaml")
     assert not problems
     assert isinstance(found, Secret)
     assert found.certificates == {}
-    assert found.withheld == {"tls.crt": Withheld.PRIVATE_KEY}
+    assert found.withheld == {"ca.crt": Withheld.TOO_LARGE, "tls.crt": Withheld.PRIVATE_KEY}
 
 
 @pytest.mark.parametrize(("name", "key", "value", "kept", "why"), [
@@ -233,3 +242,12 @@ spec: {{conversion: {{strategy: Webhook, webhook: {{clientConfig: {{caBundle: "{
     for bundled in (webhooks.webhooks[0].client_config, service.spec, definition.spec.conversion.webhook.client_config):
         assert (bundled.ca_bundle, bundled.withheld) == (kept, why)
     assert load(save(snapshot(found)), "x.mist").objects == tuple(found)
+
+
+@pytest.mark.parametrize("kind", ["Secret", "ConfigMap"])
+def test_only_known_keys_are_said_to_be_withheld(kind):
+    withheld = "mistrust.dev/withheld: {hunter2: too large, ca.crt: too large}"
+    text = f"apiVersion: v1\nkind: {kind}\nmetadata: {{name: kube-root-ca.crt}}\n{withheld}\n"
+    (found,), _ = read(text.encode(), "s.yaml")
+    assert isinstance(found, (Secret, ConfigMap))
+    assert found.withheld == {"ca.crt": Withheld.TOO_LARGE}

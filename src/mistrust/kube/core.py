@@ -101,7 +101,7 @@ class Secret(Object, frozen=True, gc=False):
     """The keys for certificates whose value is none, and why."""
 
     def __post_init__(self) -> None:
-        if not (self.data or self.string_data or self.certificates):
+        if not (self.data or self.string_data or self.certificates or self.withheld):
             return
         found, withheld = {}, {k: w for k, w in self.withheld.items() if k in CERTIFICATE_KEYS}
         told = {**self.data, **self.certificates}
@@ -147,9 +147,9 @@ class ConfigMap(Object, frozen=True, gc=False):
     """The keys whose value was not taken, or not whole, and why."""
 
     def __post_init__(self) -> None:
-        if not self.data:
+        if not (self.data or self.withheld):
             return
-        kept, withheld = {}, dict(self.withheld)
+        kept, withheld = {}, {k: w for k, w in self.withheld.items() if reads_data(self.name, k)}
         for key, value in self.data.items():
             if reads_data(self.name, key):
                 text, why = _public(key, value)

@@ -226,6 +226,8 @@ def test_of_several_certificates_the_one_with_the_name_is_taken_for_the_shown_on
     other = secret("c", {"tls.crt": made("hook", names=["y"], by=ROOT).pem})
     assert told(webhook(ROOT.pem), right, wrong, *served("a", "b")) == {}
     assert told(webhook(ROOT.pem), wrong, other, *served("b", "c")) == {}  # nobody knows which is shown
+    late = secret("a", {"tls.crt": made("hook", names=[SERVICE], by=ROOT, end=-1).pem})
+    assert told(webhook(ROOT.pem), late, wrong, *served("a", "b")).keys() == {"expired"}
 
 
 OTHER_KEY = ec.generate_private_key(ec.SECP256R1())
@@ -281,6 +283,10 @@ def test_a_door_that_nobody_vouches_for(ca, more):
 ])  # fmt: skip
 def test_a_public_name_for_longer_than_public_authorities_say(host, end, expected):
     assert told(*door(made("web", names=[host], by=ROOT, end=end), hosts=[host])) == expected
+
+
+def test_what_signs_itself_is_not_blamed_for_living_long():
+    assert told(*door(made("web", names=[HOST], end=3650))).keys() == {"self-signed"}
 
 
 def test_one_key_in_two_places():
