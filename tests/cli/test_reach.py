@@ -267,3 +267,20 @@ def test_what_is_not_read_is_said_and_the_code_is_3(shop: str, capsys: pytest.Ca
     assert "CiliumNetworkPolicy shop/x (cilium.io) is not read" in err
     assert "1 VirtualMachine (KubeVirt): not among the connections" in err
     assert say(capsys, "shop/web", "shop/guest:80", str(Path(shop).parent))[0] == 3
+
+
+def test_a_policy_that_the_server_refuses_is_said(shop: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path(shop).write_text(SHOP.replace("port: sql", "port: 10, endPort: 1"))
+    code, _, err = say(capsys, "--all", "--profile", "upstream", shop)
+    assert code == 3
+    assert "NetworkPolicy shop/db: TCP 10 to 1 is no range of ports; the API server refuses it" in err
+    assert "of the connections may be denied as well" in err
+
+
+def test_an_input_without_pods_is_said(shop: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path(shop).write_text("apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n")
+    assert say(capsys, "--all", "--profile", "upstream", shop) == (
+        0,
+        "",
+        "mistrust: nothing here sends or answers traffic: there is no pod and no pod template\n",
+    )

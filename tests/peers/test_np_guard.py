@@ -174,3 +174,9 @@ def test_every_folder_is_read_without_a_fault(folder: str) -> None:
         told = connections_of(snapshot, NP_GUARD, exposure=profile_exposure)
         for form in ("txt", "json", "csv", "md", "dot"):
             "".join(render(told, form))
+
+
+def test_what_np_guard_leaves_out_of_policies_is_left_out_under_its_profile() -> None:
+    """A range of ports that holds none, and a node as a peer: np-guard warns, and reads the rest."""
+    told = "".join(render(connections_of(supported("np_test_with_empty_port_range"), NP_GUARD), "txt"))
+    assert "ns1/pod1[Deployment] => ns2/pod1[Deployment] : UDP 3535\n" in told

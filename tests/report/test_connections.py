@@ -21,7 +21,8 @@ from mistrust.report.connections_diff import Kind, compare
 from mistrust.report.connections_diff_formats import render as render_changes
 from mistrust.report.connections_focus import Focus, focused
 from mistrust.report.connections_formats import render
-from mistrust.report.connections_of import connections_of, without_nodes
+from mistrust.report.connections_npguard import as_np_guard_reads
+from mistrust.report.connections_of import connections_of
 from tests.layers.network.dice import cluster
 from tests.layers.network.scene import Plain, made, namespace, pod, policy
 from tests.layers.network.scene import cluster as taken
@@ -109,7 +110,7 @@ def test_every_form_says_the_same(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_np_guard_cuts_ranges_finer_and_means_the_same(seed: int) -> None:
     snapshot = taken(*[o for o in cluster(seed) if o["kind"] != "Node"])
-    rules, labels = without_nodes(policies(snapshot)), namespace_labels(snapshot)
+    rules, labels = as_np_guard_reads(policies(snapshot)), namespace_labels(snapshot)
     solved = reach(endpoints(snapshot), labels, rules, NP_GUARD)
     lines = table(connections_of(snapshot, NP_GUARD))
     assert not any(":" in end for pair in lines for end in pair)

@@ -15,6 +15,7 @@ from mistrust.cli.reach import focus_of, told_ports
 from mistrust.cli.source import open_source
 from mistrust.kube.meta import Other
 from mistrust.layers.network.plugin import profiles
+from mistrust.layers.network.policies import policies
 from mistrust.layers.network.profile import PROFILES, Profile
 from mistrust.layers.network.unseen import unseen
 from mistrust.report.clean import clean
@@ -50,6 +51,8 @@ def run_all(args: argparse.Namespace, words: list[str]) -> int:
     doubtful = sum(target != source for source, targets in connections.unsure for target, _ in targets)
     if doubtful:
         remarks.append(f"{doubtful} of the connections may be denied as well; mistrust can reach FROM TO says why")
+    if not connections.peers and focus == Focus():
+        remarks.append("nothing here sends or answers traffic: there is no pod and no pod template")
     missing = tuple(hidden(source.snapshot))
     for line in (*remarks, *missing):
         sys.stderr.write(f"mistrust: {clean(line)}\n")
@@ -74,6 +77,7 @@ def reading(name: str | None, snapshot: Snapshot) -> tuple[Profile, list[str]]:
 def hidden(snapshot: Snapshot) -> Iterator[str]:
     """What was not read and may change the connections, and what is not among them."""
     yield from dict.fromkeys(u.words for u in unseen(snapshot))
+    yield from dict.fromkeys(f"{p.what}; {p.do}" for p in policies(snapshot).problems)
     counts: dict[str, int] = {}
     for other in snapshot.of(Other):
         if other.kind in STRANGERS:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TypeVar
 
 from msgspec import structs
 
 from mistrust.kube.core import Namespace, Node
 from mistrust.kube.endpoints import namespace_labels
-from mistrust.kube.network import AdminRule, ClusterNetworkPolicy, ClusterRule
 from mistrust.kube.snapshot import Snapshot
-from mistrust.layers.network.policies import ClusterWide, Policies, policies
+from mistrust.layers.network.policies import Policies, policies
 from mistrust.layers.network.profile import NP_GUARD, UPSTREAM, Profile
 from mistrust.layers.network.reach import Reach, reach
 from mistrust.report.connections import Connections
@@ -19,9 +17,8 @@ from mistrust.report.connections_doors import CONTROLLER, LABELS, NAMESPACE, doo
 from mistrust.report.connections_exposure import exposure_of
 from mistrust.report.connections_focus import names
 from mistrust.report.connections_gather import Doors, cuts_of, gather
+from mistrust.report.connections_npguard import as_np_guard_reads
 from mistrust.report.connections_peers import Population, population
-
-Rule = TypeVar("Rule", AdminRule, ClusterRule)
 
 
 def connections_of(
@@ -35,14 +32,14 @@ def connections_of(
     """Every connection that policies leave open, and with `exposure` what they open to pods that may come.
 
     Under the profile `np-guard` everything is as np-guard counts it: pods by the owner that they name, external ranges
-    of IPv4 cut wherever a policy cuts them, no peers that are nodes. With names in `about`, connections that none of
-    them has a part in may be left out.
+    of IPv4 cut wherever a policy cuts them, and of the policies only what it reads. With names in `about`, connections
+    that none of them has a part in may be left out.
     """
     people = population(snapshot, owners=profile is NP_GUARD)
     opened = doors(snapshot, people)
     given = policies(snapshot)
     if profile is NP_GUARD:
-        given = without_nodes(given)
+        given = as_np_guard_reads(given)
     found = reach_of(snapshot, people, given, profile)
     cuts = cuts_of(given) if profile is NP_GUARD else None
     through = Doors(len(people.endpoints), opened) if opened else None
@@ -60,19 +57,3 @@ def reach_of(snapshot: Snapshot, people: Population, given: Policies, profile: P
     namespaces = {**namespace_labels(snapshot), NAMESPACE: LABELS}
     seen = None if profile is NP_GUARD else {NAMESPACE, *(n.name for n in snapshot.of(Namespace))}
     return reach((*people.endpoints, CONTROLLER), namespaces, given, profile, nodes=snapshot.of(Node), seen=seen)
-
-
-def without_nodes(given: Policies) -> Policies:
-    """The same policies without the peers that are nodes, which np-guard leaves out with a warning."""
-    return Policies(given.network, tuple(map(_bare, given.cluster)))
-
-
-def _bare(policy: ClusterWide) -> ClusterWide:
-    if isinstance(policy, ClusterNetworkPolicy):
-        return structs.replace(policy, spec=structs.replace(policy.spec, egress=_pods_only(policy.spec.egress)))
-    return structs.replace(policy, spec=structs.replace(policy.spec, egress=_pods_only(policy.spec.egress)))
-
-
-def _pods_only(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
-    kept = [structs.replace(r, destinations=tuple(p for p in r.destinations if p.nodes is None)) for r in rules]
-    return tuple(r for r in kept if r.destinations)
