@@ -209,3 +209,22 @@ def test_large_outputs_share_what_is_alike() -> None:
     assert len(connections.rows) > 300
     assert len({id(targets) for _, targets in connections.rows}) < 10
     assert told(connections, "txt").count("\n") == sum(1 for _ in connections.pairs())
+
+
+def test_a_drawing_puts_workloads_into_their_namespaces() -> None:
+    few = focused(connections_of(taken(*SHOP), NP_GUARD), Focus(("db",), direction="ingress"))
+    assert told(few, "dot") == (
+        "digraph {\n"
+        '\tsubgraph "cluster_shop[namespace]" {\n'
+        '\t\tcolor="black"\n'
+        '\t\tfontcolor="black"\n'
+        '\t\t"shop/db[Pod]" [label="db[Pod]" color="blue" fontcolor="blue"]\n'
+        '\t\t"shop/web[Pod]" [label="web[Pod]" color="blue" fontcolor="blue"]\n'
+        '\t\tlabel="shop[namespace]"\n'
+        "\t}\n"
+        '\t"shop/web[Pod]" -> "shop/db[Pod]" '
+        '[label="TCP 5432,UDP 53" color="gold2" fontcolor="darkgreen" weight=1]\n'
+        "}"
+    )
+    one = focused(connections_of(taken(*SHOP), NP_GUARD), Focus(ports=Ports.span("UDP", 53, 53)))
+    assert all('label="UDP 53"' in line for line in told(one, "dot").splitlines() if " -> " in line)

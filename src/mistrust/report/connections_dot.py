@@ -22,7 +22,7 @@ def dot(connections: Connections) -> Iterator[str]:
     for source, target, ports in connections.pairs():
         seen |= {source, target}
         if ports not in told:
-            told[ports] = str(ports)
+            told[ports] = str(connections.only or ports)
         edges.append(edge(source.text, target.text, told[ports], "gold2", "darkgreen"))
     for peer in {*seen, *connections.peers}:
         if peer.external:
@@ -32,7 +32,7 @@ def dot(connections: Connections) -> Iterator[str]:
             spaces.setdefault(framed(peer.namespace), []).append(f"\t\t{node(peer.text, peer.label, INSIDE)}")
     strangers: dict[str, list[str]] = {}
     if connections.exposure is not None:
-        more, entire = _exposed(connections.exposure, spaces, strangers)
+        more, entire = _exposed(connections.exposure, connections.only, spaces, strangers)
         edges += more
         outside += entire
     yield "digraph {\n"
@@ -75,7 +75,7 @@ def clusters(spaces: Mapping[str, list[str]], colour: str) -> Iterator[str]:
 
 
 def _exposed(
-    exposure: Exposure, spaces: dict[str, list[str]], strangers: dict[str, list[str]]
+    exposure: Exposure, only: Ports | None, spaces: dict[str, list[str]], strangers: dict[str, list[str]]
 ) -> tuple[list[str], list[str]]:
     """Edges to and from what does not exist yet, and the node of the whole cluster."""
     edges: list[str] = []
@@ -97,7 +97,7 @@ def _exposed(
             ends = (name, row.workload.text) if ingress else (row.workload.text, name)
             colour, weight = ("darkorange2", "1") if ingress else ("darkorange4", "0.5")
             edges.append(
-                f'\t{quoted(ends[0])} -> {quoted(ends[1])} [label={quoted(row.ports)} color="{colour}" '
+                f'\t{quoted(ends[0])} -> {quoted(ends[1])} [label={quoted(str(only or row.ports))} color="{colour}" '
                 f'fontcolor="darkgreen" weight={weight} style=dashed]'
             )
     entire = [f"\t{node(ENTIRE_CLUSTER, ENTIRE_CLUSTER, OUTSIDE, ' shape=diamond')}"]
