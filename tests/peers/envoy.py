@@ -39,6 +39,7 @@ from mistrust.layers.mesh.istio.requests import Http, Request
 
 TYPE = "type.googleapis.com/envoy.extensions"
 LEFT = "x-left"
+LEFT_AS = {"metadata_namespace": "envoy.filters.a.b", "key": "c"}
 ASKED = "x-asked"
 BYTES = b"neither TLS nor HTTP"
 """As many as the TLS inspector needs to see that it is not TLS."""
@@ -115,8 +116,8 @@ def _answered(stream: Any, request: Request) -> Outcome:
             length = int(value)
         asked |= name == ASKED.encode() and b"istio-ext-authz" in value
     body = stream.read(length)
-    assert status in (200, 403), (status, body, request)
-    if status == 403:
+    assert status in (200, 401, 403), (status, body, request)
+    if status != 200:
         return Outcome.DENIED
     return Outcome.ASKED if asked else Outcome.ALLOWED
 
@@ -133,9 +134,12 @@ def _b64(data: bytes) -> str:
 
 
 @contextmanager
-def envoy(folder: Path, listeners: dict[str, list[dict[str, Any]]], left: str = "envoy.filters.a.b") -> Iterator[Envoy]:
+def envoy(
+    folder: Path, listeners: dict[str, list[dict[str, Any]]], tokens: dict[str, list[dict[str, Any]]] | None = None
+) -> Iterator[Envoy]:
     """Envoy with one listener for each entry: a chain of RBAC filters, for HTTP or for TCP as their types say.
 
+    `tokens` are the rules for tokens at a listener (`issuer`, `audiences`); without any every signed token is taken.
     Skips where Envoy is not installed; raises Refused, with Envoy's words, if it does not take the filters.
     """
     program = shutil.which("envoy", path=str(Path(sys.executable).parent))
@@ -144,7 +148,9 @@ def envoy(folder: Path, listeners: dict[str, list[dict[str, Any]]], left: str = 
     authority = Authority(folder)
     config = {
         "admin": {"address": _any_port()},
-        "static_resources": {"listeners": [_listener(n, f, authority, left) for n, f in listeners.items()]},
+        "static_resources": {
+            "listeners": [_listener(n, f, authority, (tokens or {}).get(n, [{}])) for n, f in listeners.items()]
+        },
     }
     (folder / "envoy.json").write_text(json.dumps(config))
     admin = folder / "admin"
@@ -182,9 +188,11 @@ def _any_port() -> dict[str, Any]:
     return {"socket_address": {"address": "127.0.0.1", "port_value": 0}}
 
 
-def _listener(name: str, filters: list[dict[str, Any]], authority: Authority, left: str) -> dict[str, Any]:
+def _listener(
+    name: str, filters: list[dict[str, Any]], authority: Authority, tokens: list[dict[str, Any]]
+) -> dict[str, Any]:
     http = all("filters.http." in f["name"] for f in filters) if filters else False
-    chain = [_http_manager(filters, left)] if http else [*map(_network, filters), _echo()]
+    chain = [_http_manager(filters, tokens)] if http else [*map(_network, filters), _echo()]
     certificate = authority.leaf("spiffe://cluster.local/ns/server/sa/server")
     return {
         "name": name,
@@ -225,7 +233,7 @@ def _echo() -> dict[str, Any]:
     return _typed("envoy.filters.network.echo", "filters.network.echo.v3.Echo")
 
 
-def _http_manager(filters: list[dict[str, Any]], left: str) -> dict[str, Any]:
+def _http_manager(filters: list[dict[str, Any]], tokens: list[dict[str, Any]]) -> dict[str, Any]:
     asked = "%DYNAMIC_METADATA(envoy.filters.http.rbac:istio_ext_authz_shadow_effective_policy_id)%"
     route = {
         "match": {"prefix": "/"},
@@ -239,13 +247,11 @@ def _http_manager(filters: list[dict[str, Any]], left: str) -> dict[str, Any]:
         http_protocol_options={"allow_custom_methods": True},
         route_config={"virtual_hosts": [{"name": "v", "domains": ["*"], "routes": [route]}]},
         http_filters=[
-            _jwt(),
+            *([_jwt(tokens)] if tokens else []),
             _typed(
                 "left",
                 "filters.http.header_to_metadata.v3.Config",
-                request_rules=[
-                    {"header": LEFT, "on_header_present": {"metadata_namespace": left, "key": "c", "type": "STRING"}}
-                ],
+                request_rules=[{"header": LEFT, "on_header_present": {**LEFT_AS, "type": "STRING"}}],
             ),
             *map(_network, filters),
             _typed("envoy.filters.http.router", "filters.http.router.v3.Router"),
@@ -253,18 +259,20 @@ def _http_manager(filters: list[dict[str, Any]], left: str) -> dict[str, Any]:
     )
 
 
-def _jwt() -> dict[str, Any]:
+def _jwt(tokens: list[dict[str, Any]]) -> dict[str, Any]:
     keys = {"keys": [{"kty": "oct", "alg": "HS256", "kid": "test", "k": _b64(SECRET)}]}
-    provider = {"local_jwks": {"inline_string": json.dumps(keys)}, "payload_in_metadata": "payload"}
+    common = {
+        "local_jwks": {"inline_string": json.dumps(keys)},
+        "payload_in_metadata": "payload",
+        "normalize_payload_in_metadata": {"space_delimited_claims": ["scope", "permission"]},
+    }
+    names = [{"provider_name": str(i)} for i in range(len(tokens))]
     return _typed(
         "envoy.filters.http.jwt_authn",
         "filters.http.jwt_authn.v3.JwtAuthentication",
-        providers={"test": provider},
+        providers={str(i): {**common, **rule} for i, rule in enumerate(tokens)},
         rules=[
-            {
-                "match": {"prefix": "/"},
-                "requires": {"requires_any": {"requirements": [{"provider_name": "test"}, {"allow_missing": {}}]}},
-            }
+            {"match": {"prefix": "/"}, "requires": {"requires_any": {"requirements": [*names, {"allow_missing": {}}]}}}
         ],
     )
 

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Final
 
 from msgspec.structs import replace
 
+from mistrust.access.evidence import at
+from mistrust.access.verdict import Answer, Verdict
 from mistrust.kube.endpoints import Endpoint
 from mistrust.kube.istio import AuthorizationPolicy, IstioGateway, RequestAuthentication
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.mesh.channel import Authz
 from mistrust.layers.mesh.istio.attachment import GATEWAY_NAME, Attachments, Named, Waypoint
-from mistrust.layers.mesh.istio.authorization import Authorizer, Policy, Provider, authorizer, read_policy
+from mistrust.layers.mesh.istio.authorization import Authorizer, Policy, authorizer, read_policy
 from mistrust.layers.mesh.istio.authorization_classes import Mentions, about_destination, ports
+from mistrust.layers.mesh.istio.authorization_settings import providers, trust_domains
 from mistrust.layers.mesh.istio.authorization_summary import UNCHECKED, Decision, Hop, Way, summary
 from mistrust.layers.mesh.istio.authorization_ztunnel import read_ztunnel_policy
 from mistrust.layers.mesh.istio.config import Config
 from mistrust.layers.mesh.istio.hosts import Hosts
-from mistrust.layers.mesh.istio.principals import TrustDomains
 from mistrust.layers.mesh.istio.protocols import Protocol, protocol
-from mistrust.layers.mesh.istio.requests import ANYWHERE, Request
+from mistrust.layers.mesh.istio.requests import ANYWHERE, Http, Request
+from mistrust.layers.mesh.istio.tokens import BadToken, known
 from mistrust.layers.mesh.istio.waypoints import Waypoints
 from mistrust.layers.mesh.member import Kind, Member
 
 __all__ = ["Authorization", "Decision"]
+
+UNSEEN: Final = "AuthorizationPolicies could not be seen"
 
 
 class Authorization:
@@ -89,7 +95,7 @@ class Authorization:
         `waypoint` True: a waypoint may stand between them, whose name the server's own proxy then sees.
         """
         if self._unseen(target):
-            return Decision(Authz.UNKNOWN, "", (), ("AuthorizationPolicies could not be seen",))
+            return Decision(Authz.UNKNOWN, "", (), (UNSEEN,))
         mentions = self._mentioned(target)
         if mentions is None:
             return UNCHECKED
@@ -100,6 +106,24 @@ class Authorization:
             client = Request(port, name, ANYWHERE if source < 0 else None)
             self._decided[key] = self._decide(target, client, where, waypoint=waypoint)
         return self._decided[key]
+
+    def decide(self, target: int, request: Request) -> Verdict:
+        """What the server's own proxy answers to one request: its token is checked, then its policies are asked.
+
+        HTTP at a port where bytes are passed on is bytes.
+        """
+        if self._unseen(target):
+            return Verdict(Answer.UNKNOWN, UNSEEN, (), (UNSEEN,))
+        spoken = protocol(self._hosts.vias[target], request.port)
+        if spoken is Protocol.TCP or self.kind(target) is Kind.AMBIENT:
+            request = replace(request, http=None, remote=request.source)
+        if isinstance(request.http, Http):
+            rules = self.tokens_at(target)
+            try:
+                request = replace(request, http=replace(request.http, claims=known(rules, request.http.claims)))
+            except BadToken as bad:
+                return Verdict(Answer.DENIED, str(bad), tuple(at(r, "spec.jwtRules") for r in rules))
+        return self.at(target).decide(request)
 
     def _decide(self, target: int, client: Request, where: Sequence[str], *, waypoint: bool) -> Decision:
         """The same for a client at any of these addresses (none: not known), dialling any of the server's."""
@@ -198,24 +222,6 @@ class Authorization:
         if key not in self._known:
             self._known[key] = authorizer(found, self.providers)
         return self._known[key]
-
-
-def trust_domains(config: Config) -> TrustDomains:
-    """The names of the mesh's trust domain."""
-    names = (config.mesh.trust_domain or "cluster.local", *config.mesh.trust_domain_aliases)
-    return TrustDomains(tuple(dict.fromkeys(names)), known=config.read is not None)
-
-
-def providers(config: Config) -> dict[str, Provider] | None:
-    """The external authorizers of the mesh; None where its settings were not seen."""
-    if config.read is None:
-        return None
-    kinds = {p.name: p for p in config.mesh.extension_providers}
-    return {
-        name: Provider.GRPC if p.envoy_ext_authz_grpc is not None else Provider.HTTP
-        for name, p in kinds.items()
-        if p.envoy_ext_authz_grpc is not None or p.envoy_ext_authz_http is not None
-    }
 
 
 def _differing(found: Sequence[Decision]) -> Decision:
