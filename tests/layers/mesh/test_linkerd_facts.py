@@ -141,6 +141,21 @@ def test_an_annotation_that_is_not_taken(key, value):
     ]
 
 
+def test_an_annotation_of_the_namespace_that_came_after_the_pod():
+    key = "config.linkerd.io/default-inbound-policy"
+    late = WORLD.replace("linkerd.io/inject: enabled}", f"linkerd.io/inject: enabled, {key}: deny}}", 1)
+    running = late.replace("name: web, namespace", "uid: u, name: web, namespace").replace(
+        "  - name: web\n", "  - name: linkerd-proxy\n  - name: web\n"
+    )
+    scene = Scene(running)
+    why = f"its namespace says {key}=deny, which is read when a pod is injected, and it runs without"
+    assert told(scene, "annotation-late") == [("Pod ns-0/web", why)]
+    assert scene.told("plain", 80) == ("plaintext", "none", "yes")
+    has = running.replace("labels: {app: web}", f"labels: {{app: web}}, annotations: {{{key}: deny}}")
+    assert told(Scene(has), "annotation-late") == []
+    assert told(Scene(late), "annotation-late") == []  # it will be injected with it
+
+
 def test_a_pod_without_a_proxy_where_the_namespace_has_one():
     off = WORLD.replace("labels: {app: web}", "labels: {app: web}, annotations: {linkerd.io/inject: disabled}")
     why = "its namespace is injected, and it is not: linkerd.io/inject is disabled on the pod"

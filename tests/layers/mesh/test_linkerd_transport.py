@@ -178,6 +178,18 @@ def test_the_port_of_the_proxy_itself_takes_other_proxies_alone(client, expected
     assert Scene(WORLD).told(client, 4143) == expected
 
 
+@pytest.mark.parametrize(("manifests", "port", "opaque"), [
+    ((), 5432, True),  # the cluster's default list
+    ((), 80, False),
+    ((server(spec="proxyProtocol: opaque"),), 80, True),
+])  # fmt: skip
+def test_opaque_bytes_travel_to_the_proxys_own_port(manifests, port, opaque):
+    """Which a NetworkPolicy has to let through."""
+    scene = Scene(WORLD, *manifests)
+    assert ("travel to port 4143" in scene.ask("meshed", port).because) is opaque
+    assert "4143" not in scene.ask("plain", port).because
+
+
 def test_tap_is_for_an_identity_that_is_not_seen():
     assert Scene(WORLD).told("meshed", 4190) == UNKNOWN
 

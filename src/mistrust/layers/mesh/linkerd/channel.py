@@ -27,6 +27,7 @@ class Target(msgspec.Struct, frozen=True):
     authenticated: Inbound
     """The same on the ports that require an identity."""
     require_identity: Ports = NO_PORT
+    opaque: Ports = NO_PORT
     servers: Mapping[int, Inbound] = {}
     """What decides on the port of a Server, by number."""
     skip_inbound: Ports = NO_PORT
@@ -70,6 +71,8 @@ def channel(client: Client, target: Target, at: int) -> Channel:
     inbound = target.inbound(port)
     plain = entry(inbound, client, tls=False)
     found = _mutual(inbound, client, plain) if sends else _plain(inbound, client, plain)
+    if sends and (at in target.opaque or inbound.protocol == "opaque"):
+        found = structs.replace(found, because=f"{found.because}; its bytes are opaque and travel to port {DIRECT}")
     if plain.passes is Passage.NONE and _probed(target, inbound, client, port):
         probed = f"{found.because}; only the paths of its probes answer to whoever comes in plaintext"
         authz = Authz.REQUESTS if not sends else found.authz

@@ -15,12 +15,14 @@ from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.mesh.linkerd.authorization import Proof
 from mistrust.layers.mesh.linkerd.grants import Ignored, is_kind
 from mistrust.layers.mesh.linkerd.linkerd import Linkerd
-from mistrust.layers.mesh.linkerd.membership import DEFAULT_POLICY, INJECT, ON, SKIP_INBOUND, Member
+from mistrust.layers.mesh.linkerd.membership import DEFAULT_POLICY, INJECT, ON, REQUIRE_IDENTITY, SKIP_INBOUND, Member
 from mistrust.layers.mesh.linkerd.targets import server_ports
 from mistrust.layers.mesh.told import annotation
 
 SHOWN = 3
 """How many workloads a clause names before it counts the rest."""
+LATE = (DEFAULT_POLICY, REQUIRE_IDENTITY)
+"""What a namespace may be annotated with for more safety than its pods have."""
 Found = tuple[Endpoint, Member]
 
 
@@ -147,6 +149,12 @@ def _weaknesses(e: Endpoint, m: Member, mesh: Linkerd) -> Iterator[tuple[str, st
     if m.skip_told:
         detail = f"{m.skip_told} skip the proxy: no mutual TLS and no authorization there"
         yield "mesh.linkerd-skipped-ports", detail, (_annotated(e, SKIP_INBOUND, space),)
+    if isinstance(space, Namespace) and e.source.live:
+        for key in (k for k in LATE if k in space.metadata.annotations and k not in e.annotations):
+            value = space.metadata.annotations[key]
+            detail = f"its namespace says {key}={value}, which is read when a pod is injected, and it runs without"
+            evidence = (at(space, f'metadata.annotations["{key}"]', value=value), at(e.source))
+            yield "mesh.linkerd-annotation-late", detail, evidence
     for key in m.ignored:
         detail = f"{key} has a value that Linkerd does not take, so the cluster's setting holds"
         yield "mesh.linkerd-annotation-ignored", detail, (_annotated(e, key, space),)

@@ -88,7 +88,7 @@ class Linkerd:
             edges = {point("TCP", 0) + SPAN}
             for port in (DIRECT, CONTROL, *t.servers, *t.dialed):
                 edges |= {point("TCP", port), point("TCP", port) + 1}
-            for ports in (t.skip_inbound, t.skip_told, t.require_identity, t.probes, self._skipped):
+            for ports in (t.skip_inbound, t.skip_told, t.require_identity, t.opaque, t.probes, self._skipped):
                 edges.update(edge for span in ports.ranges for edge in span)
             self._cuts[target] = tuple(sorted(edges))
         return self._cuts[target]
@@ -135,7 +135,7 @@ def _client_key(c: Client) -> Hashable:
 
 def _target_key(t: Target) -> Hashable:
     return (
-        t.meshed, t.default.name, t.authenticated.name, t.require_identity, t.skip_inbound, t.skip_told,
+        t.meshed, t.default.name, t.authenticated.name, t.require_identity, t.opaque, t.skip_inbound, t.skip_told,
         t.skip_subnets, t.probes, tuple((p, i.name) for p, i in t.servers.items()), tuple(t.dialed.items()),
     )  # fmt: skip
 

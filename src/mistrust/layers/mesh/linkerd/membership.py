@@ -26,6 +26,7 @@ DEFAULT_POLICY = "config.linkerd.io/default-inbound-policy"
 SKIP_INBOUND = "config.linkerd.io/skip-inbound-ports"
 SKIP_OUTBOUND = "config.linkerd.io/skip-outbound-ports"
 SKIP_SUBNETS = "config.linkerd.io/skip-subnets"
+OPAQUE = "config.linkerd.io/opaque-ports"
 REQUIRE_IDENTITY = "config.linkerd.io/proxy-require-identity-inbound-ports"
 WEBHOOKS = "config.linkerd.io/admission-webhooks"
 ON = ("enabled", "ingress")
@@ -42,6 +43,8 @@ class Member(msgspec.Struct, frozen=True):
     annotated: bool = False
     """Does an annotation give the default policy, or the cluster?"""
     require_identity: Ports = NO_PORT
+    opaque: Ports = NO_PORT
+    """Bytes that no proxy looks into; between proxies they travel through one port of the server's."""
     skip_inbound: Ports = NO_PORT
     """What the proxy is never handed."""
     skip_told: Ports = NO_PORT
@@ -85,6 +88,7 @@ def member(endpoint: Endpoint, spec: PodSpec, namespace: Namespace | str, settin
         why,
         default_policy=policy,
         annotated=annotated,
+        opaque=ports(OPAQUE, settings.opaque),
         require_identity=ports(REQUIRE_IDENTITY, settings.require_identity),
         skip_inbound=ports(SKIP_INBOUND, settings.skip_inbound),
         skip_told=ports(SKIP_INBOUND, NO_PORT),

@@ -32,7 +32,8 @@ class ProxyValues(Value, frozen=True):
     """`proxy`."""
 
     default_inbound_policy: str = "all-unauthenticated"
-    require_identity_on_inbound_ports: str = ""
+    require_identity_on_inbound_ports: str | int = ""
+    opaque_ports: str | int = "25,587,3306,4444,5432,6379,9300,11211"
 
 
 class InitValues(Value, frozen=True):
@@ -70,6 +71,7 @@ class Settings(msgspec.Struct, frozen=True):
     """Where pods and Services have their addresses."""
     probe_networks: tuple[IPBlock, ...] = ()
     require_identity: Ports = NO_PORT
+    opaque: Ports = NO_PORT
     skip_inbound: Ports = NO_PORT
     skip_outbound: Ports = NO_PORT
     skip_subnets: bool = False
@@ -112,7 +114,8 @@ def _settings(v: Values, control_plane: str, assumed: str, evidence: tuple[Evide
         trust_domain=v.identity_trust_domain or v.cluster_domain,
         networks=tuple(IPBlock(c.strip()) for c in v.cluster_networks.split(",") if c.strip()),
         probe_networks=tuple(IPBlock(c) for c in v.policy_controller.probe_networks),
-        require_identity=ports_in(v.proxy.require_identity_on_inbound_ports) or NO_PORT,
+        require_identity=ports_in(str(v.proxy.require_identity_on_inbound_ports)) or NO_PORT,
+        opaque=ports_in(str(v.proxy.opaque_ports)) or NO_PORT,
         skip_inbound=ports_in(str(v.proxy_init.ignore_inbound_ports)) or NO_PORT,
         skip_outbound=ports_in(str(v.proxy_init.ignore_outbound_ports)) or NO_PORT,
         skip_subnets=bool(v.proxy_init.skip_subnets),

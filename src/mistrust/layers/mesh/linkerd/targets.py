@@ -66,6 +66,7 @@ class Targets:
             self._default(policy, annotated=member.annotated),
             self._default(AUTHENTICATED.get(policy, policy), annotated=member.annotated),
             require_identity=member.require_identity,
+            opaque=member.opaque,
             servers=servers,
             skip_inbound=member.skip_inbound,
             skip_told=member.skip_told,
