@@ -2,11 +2,14 @@
 
 An `Endpoint` is one pod that runs, or one that a template promises where none runs today. Pods that have ended
 (Succeeded, Failed) neither send nor answer. Labels of a namespace include the one that the API server always sets.
+
+A mesh adds its proxy to pods, so these have another shape than their owner describes and are workloads of their own.
+On the network they are what the owner promised: they are counted under it, unless more than the proxy differs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 from msgspec import structs
@@ -15,7 +18,7 @@ from mistrust.kube.core import Namespace
 from mistrust.kube.meta import Metadata, Object
 from mistrust.kube.pods import Pod, PodSpec
 from mistrust.kube.snapshot import Snapshot
-from mistrust.kube.workloads import PodTemplateObject, Workload
+from mistrust.kube.workloads import PodTemplateObject, Workload, template_of, topmost
 
 ENDED = ("Succeeded", "Failed")
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
@@ -56,16 +59,61 @@ class Endpoint(msgspec.Struct, frozen=True, gc=False):
         return isinstance(self.source, Pod)
 
 
+PROXIES = frozenset(
+    {"istio-proxy", "istio-init", "istio-validation", "linkerd-proxy", "linkerd-init", "linkerd-network-validator"}
+)
+"""The containers that injectors of meshes add."""
+
+
 def endpoints(snapshot: Snapshot) -> tuple[Endpoint, ...]:
     """Every endpoint, workload by workload, in the order of the snapshot."""
-    return tuple(e for i, w in enumerate(snapshot.workloads) for e in _of(i, w))
+    owners = _injected(snapshot)
+    pods: dict[int, list[Pod]] = {}
+    for i, w in enumerate(snapshot.workloads):
+        pods.setdefault(owners.get(i, i), []).extend(w.pods)
+    return tuple(e for i, w in enumerate(snapshot.workloads) if i not in owners for e in _of(i, w, pods.get(i, ())))
 
 
-def _of(index: int, workload: Workload) -> Iterator[Endpoint]:
+def _injected(snapshot: Snapshot) -> Mapping[int, int]:
+    """Workloads that are pods of another one with a proxy added -> that other one."""
+    strays = [
+        (i, w)
+        for i, w in enumerate(snapshot.workloads)
+        if isinstance(w.source, Pod) and w.source.metadata.owner_references
+    ]
+    bare = [(i, w) for i, w in strays if any(c.name in PROXIES for _, c in w.spec.every_container())]
+    if not bare:
+        return {}
+    makers = {o.ref: (o, *made) for o in snapshot.objects if (made := template_of(o)) is not None}
+    index = {w.ref: i for i, w in enumerate(snapshot.workloads)}
+    found = {i: index.get(topmost(w.source, makers).ref, i) for i, w in bare}
+    return {
+        i: o for i, o in found.items() if o != i and _promised(snapshot.workloads[o].spec, snapshot.workloads[i].spec)
+    }
+
+
+def _promised(described: PodSpec, spec: PodSpec) -> bool:
+    """Do the two run the same, proxies aside, as the same account and in the same network?"""
+    return (
+        _own(described) == _own(spec)
+        and described.identity == spec.identity
+        and described.host_network == spec.host_network
+    )
+
+
+def _own(spec: PodSpec) -> list[tuple[str, str]]:
+    return [
+        (c.name, c.image)
+        for where, c in spec.every_container()
+        if c.name not in PROXIES and not where.startswith("ephemeral")
+    ]
+
+
+def _of(index: int, workload: Workload, pods: Sequence[Pod]) -> Iterator[Endpoint]:
     if isinstance(workload.source, PodTemplateObject):
         return
-    running = [p for p in workload.pods if p.status.phase not in ENDED]
-    if workload.pods:
+    running = [p for p in pods if p.status.phase not in ENDED]
+    if pods:
         yield from (_endpoint(index, workload.namespace, p.metadata, p.spec, p) for p in running)
     else:
         named = structs.replace(workload.template.metadata, name=workload.source.name)

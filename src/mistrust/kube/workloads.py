@@ -166,7 +166,7 @@ def workloads(objects: Iterable[Object]) -> tuple[Workload, ...]:
     strays: dict[int, list[tuple[PodSpec, int]]] = {}
     for made in sources:
         source, _, template = made
-        top = _top(source, makers)
+        top = topmost(source, makers)
         place = id(top)
         if top is not source:
             if isinstance(source, Controller) and source.spec.replicas == 0:
@@ -224,7 +224,7 @@ def _shape(spec: PodSpec) -> PodSpec:
     )
 
 
-def _top(source: Object, makers: Mapping[Ref, tuple[Object, str, PodTemplate]]) -> Object:
+def topmost(source: Object, makers: Mapping[Ref, tuple[Object, str, PodTemplate]]) -> Object:
     """Follow controller references upwards as far as the owners are present; owners in a circle own nothing."""
     seen = {source.ref}
     here = source

@@ -17,6 +17,7 @@ from mistrust.kube.endpoints import NAMESPACE_NAME, Endpoint
 from mistrust.kube.pods import Pod, PodSpec
 from mistrust.kube.selectors import LabelSelector, Requirement, matches
 from mistrust.kube.snapshot import Scope, Snapshot
+from mistrust.kube.workloads import template_of
 from mistrust.layers.mesh.member import OUTSIDER, Kind, Member
 from mistrust.layers.mesh.told import annotation, label
 
@@ -72,9 +73,14 @@ def members(snapshot: Snapshot, endpoints: Sequence[Endpoint]) -> tuple[Member, 
     return tuple(
         _running(e, e.source.spec)
         if isinstance(e.source, Pod) and e.source.live
-        else _promised(e, snapshot.workloads[e.workload].spec, setting)
+        else _promised(e, _spec(e), setting)
         for e in endpoints
     )
+
+
+def _spec(e: Endpoint) -> PodSpec:
+    made = template_of(e.source)
+    return made[1].spec if made is not None else PodSpec()
 
 
 def present(snapshot: Snapshot) -> bool:
