@@ -34,7 +34,7 @@ def around(scene: Scene, side: Side, *, outgoing: bool) -> tuple[Neighbour, ...]
     leads to counts.
     """
     if side.internet and outgoing:
-        return tuple(_through_doors(scene))
+        return tuple(dict.fromkeys(_through_doors(scene)))
     answers = [_opened(r, _classes(r, side), outgoing=outgoing) for r in scene.reaches]
     pods: dict[int, list[int]] = {}
     for i, e in enumerate(scene.ends):

@@ -107,11 +107,11 @@ def _named(scene: Scene, name: str, namespace: str) -> Side | Service:
             for i, w in enumerate(snapshot.workloads)
             if w.ref.name == last and home in ("", w.namespace) and kind in ("", w.ref.kind)
         ]
-        if len(found) == 1:
-            pods = tuple(i for i, e in enumerate(scene.ends) if e.workload == found[0])
-            return _running(Side(str(snapshot.workloads[found[0]].ref), pods))
-        if found:
-            raise _several([str(snapshot.workloads[i].ref) for i in found], name)
+        refs = list(dict.fromkeys(str(snapshot.workloads[i].ref) for i in found))
+        if len(refs) == 1:  # it may be written more than once, with different content
+            return _running(Side(refs[0], tuple(i for i, e in enumerate(scene.ends) if e.workload in found)))
+        if refs:
+            raise _several(refs, name)
     if kind in ("", "Pod"):
         pods = tuple(i for i, e in enumerate(scene.ends) if e.running and e.name == last and home in ("", e.namespace))
         if len(pods) == 1:
@@ -120,10 +120,11 @@ def _named(scene: Scene, name: str, namespace: str) -> Side | Service:
             raise _several([str(scene.ends[i].source.ref) for i in pods], name)
     if kind in ("", "Service", "svc"):
         services = [s for s in snapshot.of(Service) if s.name == last and home in ("", s.namespace)]
-        if len(services) == 1:
+        named = list(dict.fromkeys(str(s.ref) for s in services))
+        if len(named) == 1:
             return services[0]
-        if services:
-            raise _several([str(s.ref) for s in services], name)
+        if named:
+            raise _several(named, name)
     raise _nobody(snapshot, name, last)
 
 

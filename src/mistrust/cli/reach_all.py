@@ -66,12 +66,18 @@ def reading(name: str | None, snapshot: Snapshot) -> tuple[Profile, list[str]]:
         return asked, []
     found = profiles(snapshot)
     remarks = []
-    if len(found) > 1:
+    if len(found) > 1 and _names_addresses(snapshot):
         others = ", ".join(p.name for p in found[1:])
         remarks.append(f"policies are read as {found[0].name} reads them; {others} may read them otherwise (--profile)")
     if not found[0].enforces:
         remarks.append(f"{found[0].name} enforces no policy")
     return found[0], remarks
+
+
+def _names_addresses(snapshot: Snapshot) -> bool:
+    """Does some policy name addresses? Only of those do the plausible readings differ."""
+    peers = (p for s in policies(snapshot).statements() for rule in s.rules for p in rule.peers)
+    return any(p.addresses is not None for p in peers)
 
 
 def hidden(snapshot: Snapshot) -> Iterator[str]:
