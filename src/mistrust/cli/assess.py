@@ -26,6 +26,7 @@ from mistrust.kube.meta import Ref
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.identity.grants import Grants
 from mistrust.layers.identity.layer import Identity
+from mistrust.layers.mesh.certificates.seen import unseen
 from mistrust.layers.pods.layer import Pods
 from mistrust.paths.attack import attack
 from mistrust.paths.path import Paths
@@ -118,7 +119,7 @@ def _assessed(
         accepted=tuple(Accepted(f, a.reason, a.owner, a.until) for f, a in judged.accepted),
         new=None if known is None else sum(f.id not in known for f in shown),
         failures=_failures(failed, gate, known),
-        problems=snapshot.problems,
+        problems=(*snapshot.problems, *unseen(snapshot)),
         gaps=snapshot.gaps,
         unread=snapshot.unread(),
         exit_code=code,

@@ -386,7 +386,7 @@ def test_of_a_live_cluster_it_is_said_that_secrets_were_not_read():
     live["metadata"]["uid"] = "u"
     (remark,) = unseen(of(ingress(HOST), live))
     assert (remark.what, remark.got, remark.blinds) == (
-        "the certificates of 1 Secrets were not read",
+        "the certificates in 1 Secret were not read",
         "Secret shop/web-tls",
         False,
     )

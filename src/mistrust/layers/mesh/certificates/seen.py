@@ -159,5 +159,5 @@ def unseen(snapshot: Snapshot) -> tuple[Problem, ...]:
         return ()
     names = ", ".join(str(s.ref) for s in hidden[:3]) + (f" and {len(hidden) - 3} more" if len(hidden) > 3 else "")
     do = "only metadata of Secrets is asked for; check them where they are made, or analyse a dump with them"
-    what = f"the certificates of {len(hidden)} Secrets were not read"
+    what = f"the certificates in {len(hidden)} {'Secret' if len(hidden) == 1 else 'Secrets'} were not read"
     return (Problem(what, hidden[0].origin.file, got=names, do=do, blinds=False),)
