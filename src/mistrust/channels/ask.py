@@ -219,16 +219,18 @@ def _from_outside(scene: Scene, source: Side, target: Side, b: One, wanted: Port
 
 
 def _merged(found: Iterable[Finding]) -> Iterator[Finding]:
-    """Answers with the same reasons, as one: their ports together, each side named once."""
+    """Answers of the same words, as one: their ports and their evidence together."""
     alike: dict[object, list[Finding]] = {}
     for f in found:
+        verdict = (f.verdict.answer, f.verdict.because, f.verdict.failed)
         channel = (f.channel.transport, f.channel.authz, f.channel.because) if f.channel is not None else None
-        alike.setdefault((f.source, f.target, f.verdict, channel), []).append(f)
+        alike.setdefault((f.source, f.target, verdict, channel), []).append(f)
     for same in alike.values():
         ports = NO_PORT
         for f in same:
             ports = ports | f.ports
-        yield structs.replace(same[0], ports=ports)
+        evidence = tuple(dict.fromkeys(e for f in same for e in f.verdict.decided_by))
+        yield structs.replace(same[0], ports=ports, verdict=structs.replace(same[0].verdict, decided_by=evidence))
 
 
 def answer_of(found: Sequence[Finding]) -> Answer:
