@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from msgspec.structs import replace
 from tests.layers.network.definition import Party, World, connects, probes
-from tests.layers.network.worlds import NUMBERS, OUTSIDE, PROTOCOLS, Maker
+from tests.layers.network.worlds import NUMBERS, OUTSIDE, PROTOCOLS, READINGS, Maker
 
 from mistrust.access.ports import point
 from mistrust.kube.endpoints import Endpoint
@@ -170,3 +170,38 @@ def foreseen(truth: World, asked: World, network: Reach, seed: int) -> None:
         a, b = (twins.get(id(p), p) for p in (source, destination))
         sure, may = answers(network, asked, a, b, point(protocol, number))
         assert [sure, real, may] == sorted([sure, real, may]), (truth, source, destination, protocol, number)
+
+
+@pytest.mark.parametrize("seed", range(200, 320))
+def test_events_end_where_a_fresh_start_ends(seed: int) -> None:
+    maker, chance = Maker(seed), Random(seed)
+    world = maker.world(profile=chance.choice(READINGS))
+    network = solved(world, spare=chance.choice((0, 1, 4)))
+    for step in range(6):
+        table(network, world)
+        network, world = event(network, world, maker, chance, 100 + step)
+        assert table(network, world) == table(solved(world), world), (seed, step)
+
+
+def event(network: Reach, world: World, maker: Maker, chance: Random, number: int) -> tuple[Reach, World]:
+    """One pod or policy more or less, in both."""
+    match chance.randint(0, 4):
+        case 0:
+            like = chance.choice(world.endpoints)
+            pod = replace(like, name=f"p{number}") if chance.random() < 0.4 else maker.pod(number)
+            return network.with_pod(pod), replace(world, endpoints=(*world.endpoints, pod))
+        case 1 if len(world.endpoints) > 1:
+            i = chance.randrange(len(world.endpoints))
+            return network.without_pod(i), replace(world, endpoints=world.endpoints[:i] + world.endpoints[i + 1 :])
+        case 2 if world.network:
+            gone = chance.choice(world.network)
+            return network.without_policy(gone), replace(world, network=tuple(p for p in world.network if p != gone))
+        case 3 if chance.random() < 0.4:
+            if world.cluster and chance.random() < 0.5:
+                less = world.cluster[1:]
+                return network.without_policy(world.cluster[0]), replace(world, cluster=less)
+            wide = maker.cluster(number)
+            return network.with_policy(wide), replace(world, cluster=(*world.cluster, wide))
+        case _:
+            policy = maker.network(number)
+            return network.with_policy(policy), replace(world, network=(*world.network, policy))

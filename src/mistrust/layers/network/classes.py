@@ -22,6 +22,20 @@ from mistrust.layers.network.rules import Chosen, Selector, Statement
 
 OTHER = "\0"
 """In place of a value that no selector mentions; no label has it."""
+VOLATILE = frozenset(
+    {
+        "apps.kubernetes.io/pod-index",
+        "batch.kubernetes.io/controller-uid",
+        "batch.kubernetes.io/job-completion-index",
+        "batch.kubernetes.io/job-name",
+        "controller-revision-hash",
+        "controller-uid",
+        "job-name",
+        "pod-template-hash",
+        "statefulset.kubernetes.io/pod-name",
+    }
+)
+"""Labels that controllers set, with a value for each pod or each version of it."""
 Labels = tuple[tuple[str, str], ...]
 Named = tuple[tuple[str, int], ...]
 """Names of ports with where they stand on the line of ports."""
@@ -86,8 +100,12 @@ class Key(msgspec.Struct, frozen=True, gc=False):
     apart: int = 0
 
 
+SPARE = Key("", (), True, (), (), False)
+"""Of an id that no class has yet."""
+
+
 class Keys:
-    """Makes the key of an endpoint."""
+    """Makes the key of an endpoint; a `whole` one has all that a policy to come may ask for but VOLATILE labels."""
 
     def __init__(
         self,
@@ -96,6 +114,8 @@ class Keys:
         seen: Collection[str] | None,
         profile: Profile,
         addresses: Line,
+        *,
+        whole: bool = False,
     ) -> None:
         self.asked, self.namespaces, self.seen, self.profile, self.addresses = (
             asked,
@@ -104,6 +124,7 @@ class Keys:
             profile,
             addresses,
         )
+        self.whole = whole
         self._spaces: dict[str, tuple[str, Labels, bool]] = {}
         self._networks: dict[str, int] = {}
 
@@ -115,21 +136,29 @@ class Keys:
         """The key of an endpoint whose blocks are known."""
         home, spaces, seen = self._space(e.namespace)
         host = e.host_network and not self.profile.host_network_selectable
-        return Key(home, spaces, seen, _reduced(e.labels, self.asked.pods), self._named(e), host, blocks, apart)
+        if self.whole:
+            labels = tuple(sorted([p for p in e.labels.items() if p[0] not in VOLATILE or p[0] in self.asked.pods]))
+        else:
+            labels = _reduced(e.labels, self.asked.pods)
+        return Key(home, spaces, seen, labels, self._named(e), host, blocks, apart)
+
+    def foresaw(self, asked: Mentions) -> bool:
+        """Do keys tell everything apart that these ask about?"""
+        return self.whole and not any(k in VOLATILE and k not in self.asked.pods for k in asked.pods)
 
     def _space(self, name: str) -> tuple[str, Labels, bool]:
         found = self._spaces.get(name)
         if found is None:
-            labels = _reduced(self.namespaces.get(name, {}), self.asked.spaces)
-            home = name if name in self.asked.homes else ""
+            told = self.namespaces.get(name, {})
+            labels = tuple(sorted(told.items())) if self.whole else _reduced(told, self.asked.spaces)
+            home = name if self.whole or name in self.asked.homes else ""
             found = self._spaces[name] = home, labels, self.seen is None or name in self.seen
         return found
 
     def _named(self, e: Endpoint) -> Named:
         names = self.asked.ports
-        if not names or not any(p.name in names for p in e.ports):
-            return ()
-        known = {p for p in e.ports if p.name in names and p.protocol in PROTOCOLS and 0 < p.number < SPAN}
+        known = {p for p in e.ports if p.name and (self.whole or p.name in names)} if names or self.whole else ()
+        known = {p for p in known if p.protocol in PROTOCOLS and 0 < p.number < SPAN}
         return tuple(sorted((p.name, point(p.protocol, p.number)) for p in known))
 
     def blocks(self, e: Endpoint) -> tuple[int, ...] | None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from copy import copy
 from typing import Literal
 
 import msgspec
 
-from mistrust.access.ports import EVERY_PORT, Ports
+from mistrust.access.ports import EVERY_PORT, PROTOCOLS, SPAN, Ports, point
 from mistrust.kube.core import Node
-from mistrust.kube.endpoints import Endpoint
+from mistrust.kube.endpoints import Endpoint, Port
 from mistrust.kube.selectors import matches
 from mistrust.layers.network.addresses import FAMILIES, cidr
 from mistrust.layers.network.bits import Space
-from mistrust.layers.network.classes import Keys, group, mentions
+from mistrust.layers.network.classes import SPARE, Key, Keys, group, mentions
 from mistrust.layers.network.legs import Legs
 from mistrust.layers.network.lines import Line, Ranges
 from mistrust.layers.network.policies import Policies
@@ -39,6 +40,8 @@ class Question(msgspec.Struct, frozen=True):
     addresses: tuple[str, ...] = ()
     ties: Ties = "forward"
     seen: frozenset[str] | None = None
+    spare: int = 0
+    """Ids for classes to come."""
 
     def statements(self) -> list[Statement]:
         """What the policies say, in the order in which they are asked."""
@@ -61,39 +64,84 @@ class Cluster:
         said = question.statements()
         asked = mentions(said)
         self.addresses = Line.of(FAMILIES, _address_sets(said, question))
-        keys = Keys(asked, question.namespaces, question.seen, question.profile, self.addresses)
-        self.class_of, self.keys = group(question.endpoints, keys, question.apart)
-        named = {at for k in self.keys for _, at in k.named}
+        live = question.spare > 0
+        self.keys_of = Keys(asked, question.namespaces, question.seen, question.profile, self.addresses, whole=live)
+        self.class_of, self.keys = group(question.endpoints, self.keys_of, question.apart)
+        self.used = len(self.keys)
+        """Classes so far; the ids from here to the blocks are spare."""
+        self.keys += [SPARE] * question.spare
+        points = {at for k in self.keys for _, at in k.named}
+        if live:
+            points.update(point(p.protocol, p.number) for e in question.endpoints for p in e.ports if _sound(p))
         services = {rule.service.ports.ranges for s in said for rule in s.rules}
-        self.ports = Line.of(EVERY_PORT.ranges, [*services, *(((at, at + 1),) for at in named)])
-        self.base = len(self.keys)
-        size = self.base + self.addresses.count
-        self.selection = Selection(
-            Space(size),
+        ports = Line.of(EVERY_PORT.ranges, sorted({*services, *(((at, at + 1),) for at in points)}))
+        space = Space(len(self.keys) + self.addresses.count)
+        selection = Selection(
+            space,
             self.keys,
-            self.base,
+            len(self.keys),
             self.addresses,
             question.nodes,
+            used=self.used,
             blocks_match_nodes=question.profile.blocks_match_nodes,
         )
-        self.may = Legs(said, self.selection, self.ports, self.keys, sure=False)
-        self._said = said
+        self.may = Legs(said, selection, ports, self.keys, sure=False)
         self._sure: Legs | None = None
+        self._ids: dict[Key, int] = {}
 
     @property
-    def sure(self) -> Legs:
-        """What is surely allowed, worked out when it is first asked for."""
+    def sure(self) -> Legs | None:
+        """What is surely allowed, worked out when it is first asked for; None where that is all that may be."""
         if self._sure is None:
-            self._sure = Legs(self._said, self.selection, self.ports, self.keys, sure=True)
+            legs = self.may
+            if legs.settled():
+                return None
+            self._sure = Legs(legs.said, legs.selection, legs.ports, self.keys, sure=True)
         return self._sure
 
     def row(self, destination: int, *, sure: bool = False) -> Row:
         """Who may come in to a class, or surely may; a node and its own pods may always, if they are such."""
-        return self.sure.row(destination) if sure else self.may.row(destination, near=bool(self._said))
+        if not sure:
+            return self.may.row(destination)
+        known = self.sure
+        return self.may.row_between(destination, self.may.none) if known is None else known.row(destination)
+
+    @property
+    def selection(self) -> Selection:
+        """Selectors as sets of classes."""
+        return self.may.selection
 
     def told(self, mask: int) -> Ports:
         """A set of parts of the line of ports, as ports."""
-        return Ports.of(self.ports.ranges(mask))
+        return Ports.of(self.may.ports.ranges(mask))
+
+    def class_like(self, e: Endpoint, apart: int) -> tuple[Key, int]:
+        """The key of an endpoint, and the class with that key; -1 if there is none yet."""
+        if not self._ids:
+            self._ids = {k: c for c, k in enumerate(self.keys[: self.used])}
+        key = self.keys_of.key(e, apart)
+        return key, self._ids.get(key, -1)
+
+    def changed(self, question: Question) -> Cluster:
+        """A copy for another question, to be made right by the caller."""
+        more = copy(self)
+        more.question = question
+        return more
+
+    def grown(self, key: Key, may: Legs) -> None:
+        """Take the next spare id for a class; rows without it are `may`."""
+        self.keys = [*self.keys[: self.used], key, *self.keys[self.used + 1 :]]
+        self.used += 1
+        self.settle(may)
+        self._ids = {}
+
+    def settle(self, may: Legs) -> None:
+        """Take other rows."""
+        self.may, self._sure, self.addresses = may, None, may.selection.addresses
+
+
+def _sound(port: Port) -> bool:
+    return port.protocol in PROTOCOLS and 0 < port.number < SPAN
 
 
 def _address_sets(said: Iterable[Statement], question: Question) -> list[Ranges]:

@@ -6,7 +6,9 @@ addresses are looked up by the block of the destination, all others by its class
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+import msgspec
 
 from mistrust.access.ports import PROTOCOLS, SPAN
 from mistrust.layers.network.bits import Bits, has, members
@@ -18,6 +20,26 @@ from mistrust.layers.network.solve import Match, Row, certain, crossed, joined, 
 
 Home = tuple[int, ...] | None
 """The blocks of a destination, as in its key."""
+Numbers = tuple[int, ...]
+"""Indexes of statements, or of bundles."""
+
+Ruling = tuple[int, int, bool]
+"""A statement, one of its rules, and whether that surely matches."""
+Entry = tuple[Numbers, Numbers, Named, Bits, tuple[bool, ...]]
+"""What applies to those who come in: statements, cluster-wide ones, named ports, who is free, what is sure."""
+
+
+class Bundle(msgspec.Struct, frozen=True, gc=False):
+    """Egress rules of NetworkPolicies with the same destinations and the same service."""
+
+    to: Bits | int
+    """Classes; blocks, as one integer, where `addressed`."""
+    addressed: bool
+    service: Service
+    who: Bits
+    """The pods that may go there."""
+    by: Numbers
+    """The statements that say so."""
 
 
 class Legs:
@@ -26,220 +48,286 @@ class Legs:
     def __init__(
         self, said: Sequence[Statement], selection: Selection, ports: Line, keys: Sequence[Key], *, sure: bool
     ) -> None:
-        self._said, self._selection, self._ports, self._keys, self._sure = said, selection, ports, keys, sure
-        self._none, self._everyone = selection.space.none, selection.everyone
-        self.every = (1 << ports.count) - 1
-        self._open: Row = {self._everyone: self.every}
-        self._masks: dict[Service, int] = {}
-        self._subjects = [self._about(s) for s in said]
-        self._loose = any(s.must != s.may for s in self._subjects)
-        """Are there subjects that are not certain?"""
+        self.said, self.selection, self.ports, self.keys, self.sure = list(said), selection, ports, list(keys), sure
+        self.none, self.everyone = selection.space.none, selection.everyone
+        self.subjects = [self.about(s) for s in said]
         size = selection.base + selection.addresses.count
-        self._ingress: list[list[int]] = [[] for _ in range(size)]
+        self.ingress: list[Numbers] = [()] * size
         """Destination -> statements about it."""
-        self._egress: list[list[int]] = [[] for _ in range(size)]
+        self.egress: list[Numbers] = [()] * size
         """Destination -> bundles that name it, other than by address."""
-        self._wide_ingress: list[list[int]] = [[] for _ in range(size)]
-        self._wide_egress: list[list[tuple[int, int, bool]]] = [[] for _ in range(size)]
-        """Destination -> statement, rule, and whether the rule surely matches it."""
-        self._bundles: list[tuple[Service, Bits]] = []
-        """Egress rules of NetworkPolicies that name the same destinations: service, and the pods that may go there."""
-        self._homes: dict[Home, list[int]] = {k.blocks: [] for k in keys}
+        self.wide_ingress: list[Numbers] = [()] * size
+        self.wide_egress: list[tuple[Ruling, ...]] = [()] * size
+        """Destination -> rules of cluster-wide policies that name it."""
+        self.bundles: list[Bundle] = []
+        self.homes: dict[Home, Numbers] = dict.fromkeys([*(k.blocks for k in keys), *self._blocks()], ())
         """Blocks -> bundles that name them."""
-        self.isolated = self._isolation()
-        self._unlimited = self._everyone ^ (self.isolated[1].may if sure else self.isolated[1].must)
         self._collect()
-        self._rows_in: dict[tuple[object, ...], Row] = {}
-        self._rows_out: dict[tuple[object, ...], Row] = {}
-        self._unions: dict[tuple[object, ...], Row] = {}
-        self._rows: dict[tuple[int, int, bool], Row] = {}
+        self.isolate()
+        self.forget()
 
-    def _about(self, s: Statement) -> Pair:
-        found = self._selection.chosen(s.subject)
-        return Pair(self._none, found.may) if s.malformed else found
+    def _blocks(self) -> Iterable[Home]:
+        return ((b,) for b in range(self.selection.addresses.count))
 
-    def _isolation(self) -> tuple[Pair, Pair]:
-        must, may = [self._none, self._none], [self._none, self._none]
-        subjects = {
-            (s.egress, s.subject, bool(s.malformed)): n for n, s in enumerate(self._said) if s.tier is Tier.NETWORK
+    def forget(self) -> None:
+        """Know no row yet."""
+        self.every = (1 << self.ports.count) - 1
+        self.open: Row = {self.everyone: self.every}
+        self.masks: dict[Service, int] = {}
+        self.rows_in: dict[Entry, Row] = {}
+        self.rows_out: dict[tuple[object, ...], Row] = {}
+        self.homes_out: dict[tuple[Home, Named, Bits], Row] = {}
+        self.classes_out: dict[tuple[Numbers, Named], Row] = {}
+        self.rows: dict[tuple[int, int, bool], tuple[Row, Row, Row]] = {}
+        self.known: dict[int, Row] = {}
+
+    def about(self, s: Statement) -> Pair:
+        """The pods that a statement is about."""
+        found = self.selection.chosen(s.subject)
+        return Pair(self.none, found.may) if s.malformed else found
+
+    def isolate(self) -> None:
+        """Note for whom NetworkPolicies decide, in and out."""
+        must, may = [self.none, self.none], [self.none, self.none]
+        network = {
+            (s.egress, s.subject, bool(s.malformed)): about
+            for s, about in zip(self.said, self.subjects, strict=True)
+            if s.tier is Tier.NETWORK
         }
-        for (egress, _, _), n in subjects.items():
-            about = self._subjects[n]
+        for (egress, _, _), about in network.items():
             must[egress], may[egress] = must[egress] | about.must, may[egress] | about.may
-        return Pair(must[0], may[0]), Pair(must[1], may[1])
+        self.isolated = Pair(must[0], may[0]), Pair(must[1], may[1])
+        self.doubtful = any(p.must is not p.may and p.must != p.may for p in self.subjects)
+        self.unlimited = self.everyone ^ (self.isolated[1].may if self.sure else self.isolated[1].must)
 
-    def _pick(self, pair: Pair) -> Bits:
-        return pair.must if self._sure else pair.may
+    def settled(self) -> bool:
+        """Is it known of everything whether it matches?"""
+        if self.doubtful or any(s.malformed for s in self.said):
+            return False
+        pairs = (self.selection.peer(p) for s in self.said for rule in s.rules for p in rule.peers)
+        return all(pair.must is pair.may or pair.must == pair.may for pair in pairs)
+
+    def pick(self, pair: Pair) -> Bits:
+        """Who counts here."""
+        return pair.must if self.sure else pair.may
 
     def _collect(self) -> None:
         about: dict[Bits, list[int]] = {}
-        going: dict[Bits, dict[Service, Bits]] = {}
-        addressed: dict[int, dict[Service, Bits]] = {}
-        for n, (s, subject) in enumerate(zip(self._said, self._subjects, strict=True)):
-            if not subject.may:
-                continue
+        wide: list[int] = []
+        going: dict[tuple[bool, Bits | int], dict[Service, list[int]]] = {}
+        for n, (s, subject) in enumerate(zip(self.said, self.subjects, strict=True)):
             if s.tier is not Tier.NETWORK:
-                self._collect_wide(n, s, subject)
+                wide.append(n)
+            elif not subject.may:
+                continue
             elif not s.egress:
                 about.setdefault(subject.may, []).append(n)
             else:
-                who = self._pick(subject)
-                for rule in s.rules:
-                    for peer in rule.peers:
-                        if peer.addresses is not None:
-                            services = addressed.setdefault(self._selection.mask(peer.addresses), {})
-                        else:
-                            services = going.setdefault(self._pick(self._selection.peer(peer)), {})
-                        services[rule.service] = services.get(rule.service, self._none) | who
+                for key, service in self.ways(s):
+                    going.setdefault(key, {}).setdefault(service, []).append(n)
         for bits, numbers in about.items():
             for c in members(bits):
-                self._ingress[c] += numbers
-        for bits, services in going.items():
-            added = self._bundle(services)
-            for c in members(bits):
-                self._egress[c] += added
-        self._homes.update({(b,): [] for b in range(self._selection.addresses.count)})
-        for mask, services in addressed.items():
-            added = self._bundle(services)
-            for home, bundles in self._homes.items():
-                if self._pick_home(home, mask):
-                    bundles += added
+                self.ingress[c] += tuple(numbers)
+        self._collect_wide(wide)
+        for (addressed, to), services in going.items():
+            self.bundle([self.made(to, addressed, service, by) for service, by in services.items()])
 
-    def _bundle(self, services: dict[Service, Bits]) -> range:
-        first = len(self._bundles)
-        self._bundles += services.items()
-        return range(first, len(self._bundles))
+    def _collect_wide(self, numbers: Iterable[int]) -> None:
+        coming: dict[int, list[int]] = {}
+        going: dict[int, list[Ruling]] = {}
+        for n in numbers:
+            s = self.said[n]
+            if not s.egress:
+                for c in members(self.subjects[n].may):
+                    coming.setdefault(c, []).append(n)
+                continue
+            for r, rule in enumerate(s.rules):
+                peers = self.peers(rule)
+                for c in members(peers.may):
+                    going.setdefault(c, []).append((n, r, has(peers.must, c)))
+        for c, about in coming.items():
+            self.wide_ingress[c] = tuple(about)
+        for c, rules in going.items():
+            self.wide_egress[c] = tuple(rules)
 
-    def _pick_home(self, home: Home, mask: int) -> bool:
-        must, may = self._selection.inside(home, mask)
-        return must if self._sure else may
+    def ways(self, s: Statement) -> list[tuple[tuple[bool, Bits | int], Service]]:
+        """Where the pods of an egress statement may go, each once."""
+        found: dict[tuple[tuple[bool, Bits | int], Service], None] = {}
+        for rule in s.rules:
+            for peer in rule.peers:
+                if peer.addresses is not None:
+                    key: tuple[bool, Bits | int] = True, self.selection.mask(peer.addresses)
+                else:
+                    key = False, self.pick(self.selection.peer(peer))
+                found[key, rule.service] = None
+        return list(found)
 
-    def _collect_wide(self, number: int, s: Statement, subject: Pair) -> None:
-        if not s.egress:
-            for c in members(subject.may):
-                self._wide_ingress[c].append(number)
+    def made(self, to: Bits | int, addressed: bool, service: Service, by: Iterable[int]) -> Bundle:
+        """A bundle of what some statements say."""
+        numbers = tuple(by)
+        who = self.none
+        for n in numbers:
+            who = who | self.pick(self.subjects[n])
+        return Bundle(to, addressed, service, who, numbers)
+
+    def bundle(self, made: Sequence[Bundle]) -> None:
+        """Add bundles with the same destinations."""
+        first = len(self.bundles)
+        self.bundles += made
+        added = tuple(range(first, len(self.bundles)))
+        if not made[0].addressed:
+            for c in members(made[0].to):
+                self.egress[c] += added
             return
-        for r, rule in enumerate(s.rules):
-            peers = self.peers(rule)
-            for c in members(peers.may):
-                self._wide_egress[c].append((number, r, has(peers.must, c)))
+        for home in self.homes:
+            if self.at_home(home, made[0]):
+                self.homes[home] += added
+
+    def at_home(self, home: Home, bundle: Bundle) -> bool:
+        """Does a bundle that names addresses name those of these blocks?"""
+        assert isinstance(bundle.to, int)
+        must, may = self.selection.inside(home, bundle.to)
+        return must if self.sure else may
 
     def peers(self, rule: Rule) -> Pair:
         """Everybody that a rule is about."""
-        pairs = [self._selection.peer(p) for p in rule.peers]
+        pairs = [self.selection.peer(p) for p in rule.peers]
         if len(pairs) == 1:
             return pairs[0]
-        must = may = self._none
+        must = may = self.none
         for pair in pairs:
             must, may = must | pair.must, may | pair.may
         return Pair(must, may)
 
-    def _mask(self, service: Service, named: Named) -> int:
-        mask = self._masks.get(service)
+    def mask(self, service: Service, named: Named) -> int:
+        """The ports that a service is at a destination."""
+        mask = self.masks.get(service)
         if mask is None:
-            mask = self._masks[service] = self._ports.mask(service.ports.ranges)
+            mask = self.masks[service] = self.ports.mask(service.ports.ranges)
         for protocol, name in service.names:
             for held, at in named:
                 if held == name and (not protocol or PROTOCOLS[at // SPAN] == protocol):
-                    mask |= 1 << self._ports.at(at)
+                    mask |= 1 << self.ports.at(at)
         return mask
 
-    def _named(self, destination: int) -> Named:
-        return self._keys[destination].named if destination < len(self._keys) else ()
+    def external(self, destination: int) -> bool:
+        """Is it a block of addresses, not a class of pods?"""
+        return destination >= self.selection.base
 
-    def row(self, destination: int, *, near: bool = False) -> Row:
-        """Who may come in to a class, on which ports; `near` also counts who may be the node of a pod, or its pods."""
-        external = destination >= len(self._keys)
-        free = self._selection.free if near else self._none
+    def named(self, destination: int) -> Named:
+        """The named ports of a destination."""
+        return () if self.external(destination) else self.keys[destination].named
+
+    def home(self, destination: int) -> Home:
+        """The blocks of a destination."""
+        if self.external(destination):
+            return (destination - self.selection.base,)
+        return self.keys[destination].blocks
+
+    def row(self, destination: int) -> Row:
+        """Who may come in to a class, on which ports; a node and its own pods count if it may be so."""
+        row = self.known.get(destination)
+        if row is None:
+            free = self.none if self.sure or not self.said else self.selection.free
+            row = self.known[destination] = self.row_between(destination, free)
+        return row
+
+    def row_between(self, destination: int, free: Bits) -> Row:
+        """The same, where `free` and pods always reach each other."""
         if has(free, destination):
-            into = out = self._open
+            into = out = self.open
         else:
-            into, out = self._into(destination, free), self._out(destination)
-        if into is self._open and not external:
+            into, out = self.coming(destination, free), self.going(destination)
+        external = self.external(destination)
+        if into is self.open and not external:
             return out
         key = id(into), id(out), external
-        row = self._rows.get(key)
-        if row is None:
-            row = self._rows[key] = crossed({self._selection.pods: self.every} if external else into, out)
-        return row
+        found = self.rows.get(key)
+        if found is None:
+            row = crossed({self.selection.pods: self.every} if external else into, out)
+            found = self.rows[key] = row, into, out
+        return found[0]
 
-    def _into(self, destination: int, free: Bits) -> Row:
-        about, wide = self._ingress[destination], self._wide_ingress[destination]
+    def coming(self, destination: int, free: Bits) -> Row:
+        """Who may come in as far as the destination's policies say."""
+        about, wide = self.ingress[destination], self.wide_ingress[destination]
         surely, maybe = (has(b, destination) for b in (self.isolated[0].must, self.isolated[0].may))
-        if not wide and not (maybe if self._sure else surely):
-            return self._open
-        named = self._keys[destination].named
-        firm = tuple(has(self._subjects[n].must, destination) for n in (*about, *wide)) if self._loose else ()
-        key = tuple(about), tuple(wide), named, free, firm
-        row = self._rows_in.get(key)
+        if not wide and not (maybe if self.sure else surely):
+            return self.open
+        named = self.named(destination)
+        key = about, wide, named, free, self._doubts(destination, (*about, *wide))
+        row = self.rows_in.get(key)
         if row is None:
-            rules = [rule for n in about if self._counts(n, destination) for rule in self._said[n].rules]
-            row = union(
-                (
-                    (self._mask(rule.service, named), self._pick(self._selection.peer(peer)))
-                    for rule in rules
-                    for peer in rule.peers
-                ),
-                self.every,
-                self._none,
+            rules = [rule for n in about if self._counts(n, destination) for rule in self.said[n].rules]
+            items = (
+                (self.mask(rule.service, named), self.pick(self.selection.peer(peer)))
+                for rule in rules
+                for peer in rule.peers
             )
+            row = union(items, self.every, self.none)
             if wide:
                 matches = [
-                    Match(s.tier, rule.action, self._mask(rule.service, named), self._certainty(n, destination, rule))
+                    Match(s.tier, rule.action, self.mask(rule.service, named), self._certainty(n, destination, rule))
                     for n in wide
-                    for s in (self._said[n],)
+                    for s in (self.said[n],)
                     for rule in s.rules
                 ]
-                everyone, none = self._everyone, self._none
-                row = self._decide(matches, row, Pair(everyone if surely else none, everyone if maybe else none))
+                isolated = Pair(self.everyone if surely else self.none, self.everyone if maybe else self.none)
+                row = self.decide(matches, row, isolated, self.everyone)
             if free:
                 row = joined(row, {free: self.every})
-            self._rows_in[key] = row
+            self.rows_in[key] = row
         return row
 
+    def _doubts(self, destination: int, numbers: Numbers) -> tuple[bool, ...]:
+        """Which of some statements are surely about a destination; nothing where all are that may be."""
+        return tuple(has(self.subjects[n].must, destination) for n in numbers) if self.doubtful else ()
+
     def _counts(self, statement: int, destination: int) -> bool:
-        return not self._sure or has(self._subjects[statement].must, destination)
+        return not self.sure or has(self.subjects[statement].must, destination)
 
     def _certainty(self, statement: int, destination: int, rule: Rule) -> Pair:
         peers = self.peers(rule)
-        return peers if has(self._subjects[statement].must, destination) else Pair(self._none, peers.may)
+        return peers if has(self.subjects[statement].must, destination) else Pair(self.none, peers.may)
 
-    def _decide(self, matches: Sequence[Match], network: Row, isolated: Pair) -> Row:
-        decide = certain if self._sure else possible
-        return decide(matches, network, isolated, self._everyone)
+    def decide(self, matches: Sequence[Match], network: Row, isolated: Pair, whom: Bits) -> Row:
+        """What all tiers together say to some sources."""
+        return (certain if self.sure else possible)(matches, network, isolated, whom)
 
-    def _out(self, destination: int) -> Row:
-        external = destination >= len(self._keys)
-        named = () if external else self._keys[destination].named
-        home = (destination - self._selection.base,) if external else self._keys[destination].blocks
-        bundles, wide = tuple(self._egress[destination]), self._wide_egress[destination]
-        key = bundles, home, tuple(wide), named
-        row = self._rows_out.get(key)
+    def going(self, destination: int) -> Row:
+        """Who may come as far as the policies of the sources say."""
+        bundles, wide = self.egress[destination], self.wide_egress[destination]
+        home, named = self.home(destination), self.named(destination)
+        key = bundles, home, wide, named
+        row = self.rows_out.get(key)
         if row is None:
-            row = self._rows_out[key] = self._going(bundles, home, wide, named)
+            base = self.none if wide else self.unlimited
+            by_address = self.homes_out.get((home, named, base))
+            if by_address is None:
+                by_address = self.homes_out[home, named, base] = self._union(self.homes[home], named, base)
+            by_class = self.classes_out.get((bundles, named))
+            if by_class is None:
+                by_class = self.classes_out[bundles, named] = self._union(bundles, named, self.none)
+            row = joined(by_class, by_address)
+            if wide:
+                row = self.decide(self.rulings(destination), row, self.isolated[1], self.everyone)
+            self.rows_out[key] = row
         return row
 
-    def _going(self, bundles: tuple[int, ...], home: Home, wide: Sequence[tuple[int, int, bool]], named: Named) -> Row:
-        named_by_label = self._union(bundles, bundles, named, self._none)
-        base = self._none if wide else self._unlimited
-        row = joined(named_by_label, self._union((home,), self._homes[home], named, base))
-        if not wide:
-            return row
-        matches = [
-            Match(s.tier, rule.action, self._mask(rule.service, named), self._who(n, surely))
-            for n, r, surely in wide
-            for s in (self._said[n],)
+    def rulings(self, destination: int) -> list[Match]:
+        """What cluster-wide policies of the sources say of a destination."""
+        named = self.named(destination)
+        return [
+            Match(s.tier, rule.action, self.mask(rule.service, named), self._who(n, surely))
+            for n, r, surely in self.wide_egress[destination]
+            for s in (self.said[n],)
             for rule in (s.rules[r],)
         ]
-        return self._decide(matches, row, self.isolated[1])
 
-    def _union(self, key: tuple[object, ...], bundles: Sequence[int], named: Named, base: Bits) -> Row:
-        row = self._unions.get((key, named, base))
-        if row is None:
-            items = ((self._mask(service, named), who) for service, who in (self._bundles[b] for b in bundles))
-            row = self._unions[key, named, base] = union(items, self.every, base)
-        return row
+    def _union(self, bundles: Numbers, named: Named, base: Bits) -> Row:
+        held = (self.bundles[b] for b in bundles)
+        return union(((self.mask(bundle.service, named), bundle.who) for bundle in held), self.every, base)
 
     def _who(self, statement: int, surely: bool) -> Pair:
-        subject = self._subjects[statement]
-        return subject if surely else Pair(self._none, subject.may)
+        subject = self.subjects[statement]
+        return subject if surely else Pair(self.none, subject.may)

@@ -99,6 +99,8 @@ class Line:
         taken = [any(low <= a < high for low, high in ranges) for a, _, _ in pieces]
         left = {part for (_, _, part), into in zip(pieces, taken, strict=True) if not into}
         split = {part: 0 for (_, _, part), into in zip(pieces, taken, strict=True) if into and part in left}
+        if not split:
+            return self, []
         for n, part in enumerate(split):
             split[part] = self.count + n
         parts = [split.get(part, part) if into else part for (_, _, part), into in zip(pieces, taken, strict=True)]

@@ -20,6 +20,7 @@ from mistrust.kube.network import NetworkPolicy
 from mistrust.layers.network.addresses import Block, blocks, place
 from mistrust.layers.network.bits import Classes, has
 from mistrust.layers.network.cluster import Cluster, Question, Ties
+from mistrust.layers.network.events import with_pod, with_policy, without_pod, without_policy
 from mistrust.layers.network.policies import ClusterWide, Policies
 from mistrust.layers.network.profile import UPSTREAM, Profile
 from mistrust.layers.network.rules import Chosen
@@ -45,6 +46,7 @@ def reach(
     addresses: Iterable[str] = (),
     ties: Ties = "forward",
     seen: Collection[str] | None = None,
+    spare: int = 0,
 ) -> Reach:
     """Reachability of all pairs.
 
@@ -52,38 +54,43 @@ def reach(
     reaches over one of `cuts`, which are points on the line of ports; no block reaches over the edge of one of
     `addresses`, which are CIDRs. None of the three changes an answer. `ties` orders cluster-wide policies of one
     priority. Of a namespace that is not among `seen` only the name is known; None: all are known.
+
+    With `spare` ids for classes to come, events are cheap: classes are kept finer, and what `with_pod` and the others
+    return shares every row that did not change. Ids that no class has yet, or whose members
+    are gone, may be among the sources.
     """
-    return Reach(
-        Question(
-            tuple(endpoints),
-            namespaces,
-            policies,
-            profile,
-            tuple(apart) if apart is not None else (),
-            tuple(nodes),
-            tuple(sorted(set(cuts))),
-            tuple(addresses),
-            ties,
-            None if seen is None else frozenset(seen),
-        )
+    question = Question(
+        tuple(endpoints),
+        namespaces,
+        policies,
+        profile,
+        tuple(apart) if apart is not None else (),
+        tuple(nodes),
+        tuple(sorted(set(cuts))),
+        tuple(addresses),
+        ties,
+        None if seen is None else frozenset(seen),
+        spare,
     )
+    return Reach(Cluster(question))
 
 
 class Reach:
     """All pairs; rows are shared by the classes that have them in common."""
 
-    def __init__(self, question: Question) -> None:
-        self._question = question
-        self._cluster = Cluster(question)
+    def __init__(self, cluster: Cluster, parts: Mapping[int, tuple[Row, tuple[Part, ...]]] = {}) -> None:
+        question = self._question = cluster.question
+        self._cluster = cluster
         self.profile = question.profile
         self.endpoints: Sequence[Endpoint] = question.endpoints
-        self.class_of: Sequence[int] = self._cluster.class_of
+        self.class_of: Sequence[int] = cluster.class_of
         """Endpoint -> class."""
-        self.classes: int = self._cluster.base
+        self.classes: int = cluster.may.selection.base
         """How many classes of pods there are; the class of block b is `classes + b`."""
-        self.blocks: tuple[Block, ...] = blocks(self._cluster.addresses)
+        self.blocks: tuple[Block, ...] = blocks(cluster.addresses)
         self._members: list[list[int]] = []
-        self._parts: dict[int, tuple[Part, ...]] = {}
+        rows = cluster.may.known.values() if parts else ()
+        self._parts = {id(row): parts[id(row)] for row in rows if id(row) in parts}
         self._ports: dict[int, Ports] = {}
 
     def members(self, cls: int) -> Sequence[int]:
@@ -119,8 +126,8 @@ class Reach:
         found = self._parts.get(id(row))
         if found is None:
             parts = [Part(piece, Classes(bits)) for bits, mask in row.items() if bits for piece in self._pieces(mask)]
-            found = self._parts[id(row)] = tuple(sorted(parts, key=lambda p: p.ports.ranges))
-        return found
+            found = self._parts[id(row)] = row, tuple(sorted(parts, key=lambda p: p.ports.ranges))
+        return found[1]
 
     def _pieces(self, mask: int) -> Iterator[Ports]:
         ports = self._ports.get(mask)
@@ -166,7 +173,7 @@ class Reach:
 
     def _apart(self, source: int, destination: int) -> Ports:
         """The ports from class to class between different nodes."""
-        row = self._cluster.may.row(destination)
+        row = self._cluster.may.row_between(destination, self._cluster.selection.space.none)
         return _union(self._cluster.told(mask) for bits, mask in row.items() if has(bits, source))
 
     def block_of(self, address: str) -> int:
@@ -187,38 +194,42 @@ class Reach:
 
     def told_apart(self, numbers: Sequence[int]) -> Reach:
         """The same answers, with no class for endpoints of different numbers."""
-        return Reach(msgspec.structs.replace(self._question, apart=tuple(numbers)))
+        return Reach(Cluster(msgspec.structs.replace(self._question, apart=tuple(numbers))))
 
     def with_pod(self, pod: Endpoint, apart: int = 0) -> Reach:
         """The same cluster with one more endpoint, which comes last."""
         q = self._question
-        more = (*q.apart, apart) if q.apart else ()
-        return Reach(msgspec.structs.replace(q, endpoints=(*q.endpoints, pod), apart=more))
+        more = msgspec.structs.replace(q, endpoints=(*q.endpoints, pod), apart=(*q.apart, apart) if q.apart else ())
+        return Reach(with_pod(self._cluster, more, pod, apart), self._parts)
 
     def without_pod(self, index: int) -> Reach:
         """The same cluster without one endpoint; those after it move up."""
         q = self._question
-        apart = q.apart[:index] + q.apart[index + 1 :]
-        return Reach(msgspec.structs.replace(q, endpoints=q.endpoints[:index] + q.endpoints[index + 1 :], apart=apart))
+        endpoints, apart = (*q.endpoints[:index], *q.endpoints[index + 1 :]), (*q.apart[:index], *q.apart[index + 1 :])
+        less = msgspec.structs.replace(q, endpoints=endpoints, apart=apart)
+        return Reach(without_pod(self._cluster, less, index), self._parts)
 
     def with_policy(self, policy: NetworkPolicy | ClusterWide) -> Reach:
         """The same cluster with one more policy, which comes last."""
         given = self._question.policies
         if isinstance(policy, NetworkPolicy):
-            changed = Policies((*given.network, policy), given.cluster)
+            more = Policies((*given.network, policy), given.cluster)
         else:
-            changed = Policies(given.network, (*given.cluster, policy))
-        return Reach(msgspec.structs.replace(self._question, policies=changed))
+            more = Policies(given.network, (*given.cluster, policy))
+        question = msgspec.structs.replace(self._question, policies=more)
+        return Reach(with_policy(self._cluster, question, policy), self._parts)
 
     def without_policy(self, policy: NetworkPolicy | ClusterWide) -> Reach:
-        """The same cluster without one policy, which is in it. Raises ValueError where it is not."""
+        """The same cluster without one policy. Raises `ValueError` where it is not among the policies."""
         given = self._question.policies
-        if policy not in (*given.network, *given.cluster):
-            raise ValueError(f"{policy.ref} is not among the policies")
-        changed = Policies(
-            tuple(p for p in given.network if p != policy), tuple(p for p in given.cluster if p != policy)
-        )
-        return Reach(msgspec.structs.replace(self._question, policies=changed))
+        if isinstance(policy, NetworkPolicy):
+            at = given.network.index(policy)
+            less = Policies((*given.network[:at], *given.network[at + 1 :]), given.cluster)
+        else:
+            at = given.cluster.index(policy)
+            less = Policies(given.network, (*given.cluster[:at], *given.cluster[at + 1 :]))
+        question = msgspec.structs.replace(self._question, policies=less)
+        return Reach(without_policy(self._cluster, question, policy), self._parts)
 
 
 def _union(sets: Iterable[Ports]) -> Ports:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 
 import msgspec
 
@@ -10,7 +11,7 @@ from mistrust.kube.core import Node
 from mistrust.kube.endpoints import NAMESPACE_NAME
 from mistrust.kube.selectors import LabelSelector, Requirement, matches
 from mistrust.layers.network.addresses import IPV4, place
-from mistrust.layers.network.bits import Bits, Space
+from mistrust.layers.network.bits import Bits, Space, has
 from mistrust.layers.network.classes import Key, Labels
 from mistrust.layers.network.lines import Line, Ranges
 from mistrust.layers.network.rules import Addresses, Chosen, Peer, Selector
@@ -49,6 +50,20 @@ class Index:
             self._known[selector] = found
         return found
 
+    def with_class(self, one: Bits, labels: Labels, every: Bits) -> Index:
+        """The same with one more class; `every` are all that count now."""
+        more = copy(self)
+        more._every, more._known = every, {}
+        more._with, more._having = dict(self._with), dict(self._having)
+        for key, value in labels:
+            values = more._with[key] = dict(more._with.get(key, {}))
+            values[value] = values.get(value, self._space.none) | one
+            more._having[key] = more._having.get(key, self._space.none) | one
+        held = dict(labels)
+        for selector, bits in self._known.items():
+            more._known[selector] = bits | one if matches(plain(selector), held) else bits
+        return more
+
     def _meeting(self, bits: Bits, key: str, operator: str, values: Sequence[str]) -> Bits:
         held = self._with.get(key, {})
         match operator:
@@ -82,14 +97,15 @@ class Selection:
         addresses: Line,
         nodes: Sequence[Node],
         *,
+        used: int,
         blocks_match_nodes: bool = True,
     ) -> None:
         self.space, self.base, self.addresses, self._nodes = space, base, addresses, nodes
-        self.pods = space.run(0, len(keys))
+        self.pods = space.run(0, base)
         self.blocks = space.run(base, base + addresses.count)
         self.everyone = self.pods | self.blocks
         self.hosts = space.of(c for c, k in enumerate(keys) if k.host)
-        self.selectable = self.pods ^ self.hosts
+        self.selectable = space.run(0, used) ^ self.hosts
         on_nodes = addresses.mask(machines(nodes)) if nodes else 0
         self.free = self.hosts | (space.shifted(on_nodes, base) if nodes else space.none)
         """What is on the network of some node."""
@@ -147,6 +163,40 @@ class Selection:
         if peer.machines is not None:
             return self._on(peer.machines.labels)
         return Pair(self.space.none, self.blocks if peer.names else self.everyone)
+
+    def with_class(self, number: int, key: Key) -> tuple[Selection, dict[Chosen, Pair]]:
+        """The same with one more class, and the selectors that choose it."""
+        more, one = copy(self), self.space.of((number,))
+        if key.host:
+            more.hosts, more.free = self.hosts | one, self.free | one
+        else:
+            more.selectable = self.selectable | one
+            more._labels = self._labels.with_class(one, key.labels, more.selectable)
+            more._spaces = self._spaces.with_class(one, key.spaces, more.selectable)
+            more._homes = {**self._homes, key.home: self._homes.get(key.home, self.space.none) | one}
+        more._unseen = self._unseen if key.seen else self._unseen | one
+        if key.blocks != ():
+            more._held = {**self._held, key.blocks: self._held.get(key.blocks, self.space.none) | one}
+        homes = ("", key.home)
+        near = {c for c in self._chosen if c.namespace in homes} if not key.host else set()
+        again = {c: more._choose(c) for c in near}
+        choosing = {c: pair for c, pair in again.items() if has(pair.may, number)}
+        more._chosen = {**self._chosen, **choosing}
+        more._peers = {p: choosing.get(p.chosen, pair) if p.chosen else pair for p, pair in self._peers.items()}
+        for p in self._peers:
+            if p.addresses is not None or p.machines is not None:
+                more._peers[p] = more._peer(p)
+        return more, choosing
+
+    def cut(self, addresses: Line, lift: Callable[[Bits], Bits]) -> Selection:
+        """The same where blocks were cut smaller: `lift` adds the new ones to the sets of those they were cut from."""
+        more = copy(self)
+        more.addresses, more._every_ipv4 = addresses, addresses.mask(EVERY_IPV4)
+        more.blocks, more.everyone, more.free = lift(self.blocks), lift(self.everyone), lift(self.free)
+        more._peers = {
+            p: pair if p.chosen else Pair(lift(pair.must), lift(pair.may)) for p, pair in self._peers.items()
+        }
+        return more
 
     def mask(self, addresses: Addresses) -> int:
         """The blocks that a range matches: those of nodes only where the plugin matches nodes by address."""

@@ -73,6 +73,29 @@ def crossed(a: Row, b: Row) -> Row:
     return row
 
 
+def patched(row: Row, sources: Bits, now: Row, every: int) -> Row:
+    """The row with another answer for some sources; the row itself where that changes nothing."""
+    kept: Row = {}
+    same = True
+    for held, ports in row.items():
+        out = held & sources
+        same = same and not out
+        left = held ^ out if out else held
+        kept[left] = kept.get(left, 0) | ports
+    if not now:
+        return row if same else kept
+    return joined(_whole(kept, sources, every), _whole(now, sources, every))
+
+
+def _whole(row: Row, like: Bits, every: int) -> Row:
+    """The row with the ports that nobody may open."""
+    rest = every
+    for ports in row.values():
+        rest &= ~ports
+    none = like ^ like
+    return {**row, none: row.get(none, 0) | rest} if rest else row
+
+
 def possible(matches: Sequence[Match], network: Row, isolated: Pair, everyone: Bits) -> Row:
     """Sources that may be allowed; `network` is what NetworkPolicy may allow, `isolated` for whom it decides."""
     out: Row = {}
