@@ -63,8 +63,8 @@ class Ground(msgspec.Struct, frozen=True):
         return self.holders.get(found, Party(addresses=(found,)))
 
 
-def ground(snapshot: Snapshot, given: Policies | None = None) -> Ground:
-    """What a snapshot knows; other policies than its own may be given."""
+def ground(snapshot: Snapshot, given: Policies | None = None, ends: Sequence[Endpoint] | None = None) -> Ground:
+    """What a snapshot knows; other policies than its own may be given, and its endpoints if they are at hand."""
     rules = given or policies(snapshot)
     refused = {
         id(p): Unseen(f"{p.ref} is one that the API server refuses ({why})", p.namespace)
@@ -86,7 +86,7 @@ def ground(snapshot: Snapshot, given: Policies | None = None) -> Ground:
         unseen=(*unseen(snapshot), *refused.values()),
         profiles=profiles(snapshot),
     )
-    pods = [bare.pod(e) for e in endpoints(snapshot) if not e.host_network]
+    pods = [bare.pod(e) for e in (endpoints(snapshot) if ends is None else ends) if e.addresses and not e.host_network]
     machines = [Party(node=n, addresses=tuple(map(ip_address, _addresses(n)))) for n in nodes.values()]
     return msgspec.structs.replace(bare, holders={a: p for p in (*machines, *pods) for a in p.addresses})
 

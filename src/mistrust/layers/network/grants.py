@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import reduce
+from operator import or_
 from typing import Self
 
 import msgspec
@@ -118,26 +121,22 @@ class Connections(msgspec.Struct, frozen=True):
 
         Of a destination the ports count where it is known to answer; where none is known, any port at all counts once.
         """
-        known: dict[int, int] = {}
-        internet = self.relation.internet
-        sizes = [len(c.workloads) for c in self.relation.crowds]
-
-        def size(crowds: int, own: int) -> int:
-            if crowds not in known:
-                known[crowds] = sum(sizes[i] for i in members(crowds)) + bool(crowds & internet)
-            return known[crowds] - (crowds >> own & 1)
-
-        at, total = self.relation.places, 0
-        for destination, row in self._destinations():
-            own, points = at[destination], self.answers.get(destination, ())
-            if points:
-                total += sum(size(crowds, own) * sum(p in ports for p in points) for ports, crowds in row)
-            else:
-                anybody = 0
-                for _, crowds in row:
-                    anybody |= crowds
-                total += size(anybody, own)
+        sizes: dict[int, int] = {}
+        total = 0
+        for (at, points), many in Counter(self._answering()).items():
+            row = self.relation.rows[at]
+            for asked in points or (None,):
+                crowds = reduce(or_, (c for ports, c in row if asked is None or asked in ports), 0)
+                if crowds not in sizes:
+                    sizes[crowds] = self.relation.size(crowds)
+                total += many * (sizes[crowds] - (crowds >> at & 1))
         return total
+
+    def _answering(self) -> Iterator[tuple[int, tuple[int, ...]]]:
+        """Of every destination its crowd and where it is known to answer."""
+        for at, (crowd, row) in enumerate(zip(self.relation.crowds, self.relation.rows, strict=True)):
+            if row:
+                yield from ((at, self.answers.get(ref, ())) for ref in crowd.workloads)
 
     def _destinations(self) -> Iterator[tuple[Ref, Row]]:
         for crowd, row in zip(self.relation.crowds, self.relation.rows, strict=True):
@@ -161,7 +160,7 @@ class Connections(msgspec.Struct, frozen=True):
 def granted(snapshot: Snapshot, given: Sequence[Profile] = ()) -> Connections:
     """Everything that the policies of a snapshot do not surely deny, under the plugins that may run (or `given`)."""
     rules, ends = policies(snapshot), endpoints(snapshot)
-    known = ground(snapshot, rules)
+    known = ground(snapshot, rules, ends)
     known = structs.replace(known, profiles=tuple(given) or known.profiles)
     owners = [snapshot.workloads[e.workload].ref for e in ends]
     spaces, nodes = namespace_labels(snapshot), snapshot.of(Node)

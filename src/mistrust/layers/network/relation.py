@@ -15,11 +15,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from mistrust.access.ports import EVERY_PORT, NO_PORT, Ports
+from mistrust.access.ports import Ports
 from mistrust.kube.meta import Ref
 from mistrust.layers.network.bits import Classes
 from mistrust.layers.network.exposure.outside import INTERNET, common, spans_in
-from mistrust.layers.network.lines import Span
+from mistrust.layers.network.lines import Ranges, Span
 from mistrust.layers.network.reach import Reach
 
 Row = tuple[tuple[Ports, int], ...]
@@ -45,6 +45,16 @@ class Relation(msgspec.Struct, frozen=True, dict=True):
     def internet(self) -> int:
         """The crowds that have an address of the Internet."""
         return sum(1 << i for i, c in enumerate(self.crowds) if common(c.addresses, INTERNET))
+
+    @cached_property
+    def _sizes(self) -> NDArray[np.int64]:
+        return np.array([len(c.workloads) for c in self.crowds], dtype=np.int64)
+
+    def size(self, crowds: int) -> int:
+        """How many workloads there are in a set of crowds; the Internet counts as one more."""
+        flags = np.frombuffer(crowds.to_bytes(len(self.crowds) // 8 + 1, "little"), np.uint8)
+        inside = np.unpackbits(flags, count=len(self.crowds), bitorder="little")
+        return int(inside @ self._sizes) + bool(crowds & self.internet)
 
     @cached_property
     def places(self) -> Mapping[Ref, int]:
@@ -118,7 +128,7 @@ def aligned(a: Relation, b: Relation) -> tuple[tuple[Crowd, ...], tuple[tuple[Ro
         for side, r in enumerate((a, b)):
             row = r.rows[key[side]] if key[side] >= 0 else ()
             if id(row) not in moved[side]:
-                moved[side][id(row)] = _normal((ports, lenses[side](bits)) for ports, bits in row)
+                moved[side][id(row)] = tuple((ports, lenses[side](bits)) for ports, bits in row)
             pair.append(moved[side][id(row)])
         pairs.append((pair[0], pair[1]))
     return crowds, tuple(pairs)
@@ -126,41 +136,41 @@ def aligned(a: Relation, b: Relation) -> tuple[tuple[Crowd, ...], tuple[tuple[Ro
 
 def either(a: Row, b: Row) -> Row:
     """What one of the two allows."""
-    if not a or not b:
+    if not a or not b or a == b:
         return a or b
     return _normal((ports, x | y) for ports, x, y in overlay(a, b))
 
 
 def minus(a: Row, b: Row) -> Row:
     """What the first allows and the second does not."""
-    return _normal((ports, x & ~y) for ports, x, y in overlay(a, b)) if a else ()
+    return _normal((ports, x & ~y) for ports, x, y in overlay(a, b)) if a and a != b else ()
 
 
-def overlay(a: Row, b: Row) -> Iterator[tuple[Ports, int, int]]:
+def overlay(a: Row, b: Row) -> Iterator[tuple[Ranges, int, int]]:
     """The ports of both cut alike: ports, the crowds of the first, the crowds of the second."""
-    rest = EVERY_PORT
-    for ports, x in a:
-        left = ports
-        for others, y in b:
-            if both := left & others:
-                yield both, x, y
-                left = left - others
-                if not left:
-                    break
-        if left:
-            yield left, x, 0
-        rest = rest - ports
-    for others, y in b:
-        if left := others & rest:
-            yield left, 0, y
+    pieces = [sorted((low, high, crowds) for ports, crowds in row for low, high in ports.ranges) for row in (a, b)]
+    edges = sorted({edge for side in pieces for low, high, _ in side for edge in (low, high)})
+    found: dict[tuple[int, int], list[Span]] = {}
+    at = [0, 0]
+    for low, high in pairwise(edges):
+        held = [0, 0]
+        for n, side in enumerate(pieces):
+            while at[n] < len(side) and side[at[n]][1] <= low:
+                at[n] += 1
+            if at[n] < len(side) and side[at[n]][0] <= low:
+                held[n] = side[at[n]][2]
+        if held[0] or held[1]:
+            found.setdefault((held[0], held[1]), []).append((low, high))
+    return ((tuple(ranges), x, y) for (x, y), ranges in found.items())
 
 
-def _normal(parts: Iterable[tuple[Ports, int]]) -> Row:
-    by_crowds: dict[int, Ports] = {}
-    for ports, bits in parts:
-        if ports and bits:
-            by_crowds[bits] = by_crowds.get(bits, NO_PORT) | ports
-    return tuple(sorted(((p, b) for b, p in by_crowds.items()), key=lambda part: part[0].ranges))
+def _normal(parts: Iterable[tuple[Ranges, int]]) -> Row:
+    by_crowds: dict[int, list[Span]] = {}
+    for ranges, crowds in parts:
+        if crowds:
+            by_crowds.setdefault(crowds, []).extend(ranges)
+    row = [(Ports.of(ranges), crowds) for crowds, ranges in by_crowds.items()]
+    return tuple(sorted(row, key=lambda part: part[0].ranges))
 
 
 def _dense(classes: Classes) -> int:

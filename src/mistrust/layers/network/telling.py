@@ -11,7 +11,7 @@ from mistrust.kube.meta import Ref
 
 SHOWN = 3
 """How many names a clause has before it counts the rest."""
-EACH = 4
+EACH = 3
 """So many policies of a namespace are told one by one; more of them are one fact."""
 
 
