@@ -451,3 +451,73 @@ def test_a_waypoint_that_does_not_exist_stands_before_nothing() -> None:
     used = namespace("shop", {**IN_AMBIENT, "istio.io/use-waypoint": "way"})
     scene = Scene(used, *AMBIENT[1:], service("cart"), policy("p", TO_SERVICE))
     assert scene.channel("web", "cart").authz.value == "none"
+
+
+# Gateways.
+
+
+def gateway(name: str, **labels: str) -> Plain:
+    """A Deployment of gateway pods."""
+    return workload(name, labels={"istio": name, **labels}, annotations={"inject.istio.io/templates": "gateway"})
+
+
+CLASSIC: Plain = {
+    "apiVersion": "networking.istio.io/v1",
+    "kind": "Gateway",
+    "metadata": meta("doors", "shop"),
+    "spec": {
+        "selector": {"istio": "ingress"},
+        "servers": [{"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]}],
+    },
+}
+TO_CLASSIC = "targetRefs: [{group: networking.istio.io, kind: Gateway, name: doors}]\n"
+TO_API = "targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: front}]\n"
+OF_API = {"gateway.networking.k8s.io/gateway-name": "front"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "spec", "where", "holds"),
+    [
+        ({}, "selector: {matchLabels: {istio: ingress}}", "shop", True),
+        ({}, "selector: {matchLabels: {istio: ingress}}", "istio-system", True),
+        ({}, "selector: {matchLabels: {istio: egress}}", "shop", False),
+        ({}, TO_CLASSIC, "shop", True),
+        ({}, TO_CLASSIC, "istio-system", False),
+        ({}, TO_API, "shop", False),
+        (OF_API, TO_API, "shop", True),
+        (OF_API, TO_API, "lab", False),
+        (OF_API, TO_API.replace("front", "back"), "shop", False),
+        (OF_API, "selector: {matchLabels: {istio: ingress}}", "shop", True),
+    ],
+)
+def test_which_policies_hold_for_a_gateway(labels: dict[str, str], spec: str, where: str, holds: bool) -> None:
+    scene = Scene(namespace("shop"), gateway("ingress", **labels), CLASSIC, config(), policy("p", spec, where))
+    assert (scene.channel("", "ingress").authz.value == "denied") is holds
+
+
+def test_a_gateway_ends_tls_itself_so_its_port_named_https_may_speak_http() -> None:
+    """Taken for bytes, the rule would fall out and the gateway would look closed."""
+    named: Plain = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": meta("ingress", "shop"),
+        "spec": {"selector": {"istio": "ingress"}, "ports": [{"name": "https", "port": 80}]},
+    }
+    spec = "selector: {matchLabels: {istio: ingress}}\n" + with_operation("paths", "/public*")
+    scene = Scene(namespace("shop"), gateway("ingress"), CLASSIC, named, config(), policy("p", spec))
+    assert scene.channel("", "ingress").authz.value == "requests"
+
+
+@pytest.mark.parametrize(("protocol", "authz"), [("HTTP", "requests"), ("TCP", "denied")])
+def test_a_sidecar_resource_says_what_a_port_speaks(protocol: str, authz: str) -> None:
+    said: Plain = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "Sidecar",
+        "metadata": meta("cart", "shop"),
+        "spec": {
+            "workloadSelector": {"labels": {"app": "cart"}},
+            "ingress": [{"port": {"number": 80, "protocol": protocol, "name": "x"}, "defaultEndpoint": "127.0.0.1:80"}],
+        },
+    }
+    scene = Scene(*SHOP, service("cart"), said, policy("p", with_operation("methods", "GET")))
+    assert scene.channel("web", "cart").authz.value == authz

@@ -187,3 +187,10 @@ def test_a_waypoint_that_can_be_gone_around() -> None:
 
 def test_nothing_is_said_about_a_mesh_that_is_not_there() -> None:
     assert found(workload("web")) == []
+
+
+def test_a_rule_by_exclusion_is_not_evaded_where_another_policy_asks_everybody_for_a_name() -> None:
+    by_exclusion = policy("p", "action: DENY\n" + with_source("namespaces", "lab"))
+    named = policy("q", "action: DENY\n" + with_source("notPrincipals", "*"))
+    assert "mesh.policy-evaded" in names(*SHOP, NAMED, by_exclusion)
+    assert "mesh.policy-evaded" not in names(*SHOP, NAMED, by_exclusion, named)

@@ -21,8 +21,9 @@ from mistrust.layers.mesh.istio.authorization_summary import UNCHECKED, Decision
 from mistrust.layers.mesh.istio.authorization_ztunnel import read_ztunnel_policy
 from mistrust.layers.mesh.istio.config import Config
 from mistrust.layers.mesh.istio.hosts import Hosts
-from mistrust.layers.mesh.istio.protocols import Protocol, protocol
+from mistrust.layers.mesh.istio.protocols import Protocol, named, protocol
 from mistrust.layers.mesh.istio.requests import ANYWHERE, Http, Request
+from mistrust.layers.mesh.istio.scopes import Scopes
 from mistrust.layers.mesh.istio.tokens import BadToken, known
 from mistrust.layers.mesh.istio.waypoints import Waypoints
 from mistrust.layers.mesh.member import Kind, Member
@@ -42,8 +43,9 @@ class Authorization:
         members: Sequence[Member],
         config: Config,
         hosts: Hosts,
+        scopes: Scopes,
     ) -> None:
-        self._endpoints, self._members, self._hosts = endpoints, members, hosts
+        self._endpoints, self._members, self._hosts, self._scopes = endpoints, members, hosts, scopes
         self.trust = trust_domains(config)
         self.providers = providers(config)
         self._root, self._gaps = config.root, snapshot.blind(AuthorizationPolicy)
@@ -71,9 +73,7 @@ class Authorization:
             return unseen
         e = self._endpoints[target]
         where = e.addresses if any(about_destination(a.policies) for a, _ in asking) else ()
-        spoken = tuple(
-            sorted({(v.target, protocol(self._hosts.vias[target], v.target)) for v in self._hosts.vias[target]})
-        )
+        spoken = tuple(sorted({(v.target, self.spoken(target, v.target)) for v in self._hosts.vias[target]}))
         return tuple((id(a), checks) for a, checks in asking), where, spoken, self.waypoints.key(target)
 
     def cuts(self, target: int) -> frozenset[int]:
@@ -114,8 +114,7 @@ class Authorization:
         """
         if self._unseen(target):
             return Verdict(Answer.UNKNOWN, UNSEEN, (), (UNSEEN,))
-        spoken = protocol(self._hosts.vias[target], request.port)
-        if spoken is Protocol.TCP or self.kind(target) is Kind.AMBIENT:
+        if self.spoken(target, request.port) is Protocol.TCP:
             request = replace(request, http=None, remote=request.source)
         if isinstance(request.http, Http):
             rules = self.tokens_at(target)
@@ -175,8 +174,7 @@ class Authorization:
 
     def _ways(self, target: int, client: Request, *, waypoint: bool) -> Iterator[Way]:
         own = self.at(target)
-        ambient = self.kind(target) is Kind.AMBIENT
-        spoken = Protocol.TCP if ambient else protocol(self._hosts.vias[target], client.port)
+        spoken = self.spoken(target, client.port)
         direct = (Hop(own, replace(client, tokens=self.checks_tokens(target)), spoken),)
         if not waypoint:
             yield direct
@@ -203,6 +201,19 @@ class Authorization:
         yield self.at(target), self.checks_tokens(target)
         for waypoint in self.waypoints.every(target):
             yield self.at_waypoint(waypoint), bool(self.tokens.at_waypoint(waypoint))
+
+    def spoken(self, target: int, port: int) -> Protocol:
+        """What the server's own proxy takes a port to speak; ztunnel sees bytes, a gateway whatever it listens for."""
+        e, kind = self._endpoints[target], self.kind(target)
+        if kind is Kind.AMBIENT:
+            return Protocol.TCP
+        if kind is Kind.GATEWAY or GATEWAY_NAME in e.labels:
+            return Protocol.SNIFFED
+        held = self._scopes.of(e.namespace, e.labels)
+        if held is not None and held.spec.ingress:
+            said = (i.port.protocol for i in held.spec.ingress if i.port.number == port)
+            return named(port, next(said, ""))
+        return protocol(self._hosts.vias[target], port)
 
     def kind(self, target: int) -> Kind:
         """How a server takes part, or may."""

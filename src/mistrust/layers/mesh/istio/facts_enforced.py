@@ -8,6 +8,7 @@ from mistrust.access.evidence import at
 from mistrust.access.fact import Fact
 from mistrust.kube.istio import AuthorizationPolicy
 from mistrust.kube.snapshot import Snapshot
+from mistrust.layers.mesh.channel import Authz
 from mistrust.layers.mesh.istio import facts_attached, facts_policies
 from mistrust.layers.mesh.istio.accept import Takes
 from mistrust.layers.mesh.istio.authorization import Policy
@@ -15,8 +16,8 @@ from mistrust.layers.mesh.istio.authorization_rules import Dropped, Every, Rule
 from mistrust.layers.mesh.istio.conditions import Address, Condition, Identity, Which
 from mistrust.layers.mesh.istio.facts_attached import names_of
 from mistrust.layers.mesh.istio.facts_policies import excludes, fact, told
-from mistrust.layers.mesh.istio.protocols import Protocol, protocol
-from mistrust.layers.mesh.istio.view import View
+from mistrust.layers.mesh.istio.protocols import Protocol
+from mistrust.layers.mesh.istio.view import OUTSIDE, View
 from mistrust.layers.mesh.member import Kind
 
 Held = dict[int, list[int]]
@@ -58,7 +59,7 @@ def _of_http(mesh: View, snapshot: Snapshot, policy: Policy, chosen: Sequence[in
         for i in chosen
         if mesh.authorization.kind(i) is not Kind.AMBIENT
         for v in mesh.hosts.vias[i]
-        if protocol(mesh.hosts.vias[i], v.target) is Protocol.TCP
+        if mesh.authorization.spoken(i, v.target) is Protocol.TCP
     ]
     lost = [
         field
@@ -116,20 +117,21 @@ def _evaded(mesh: View, snapshot: Snapshot, policy: Policy, chosen: Sequence[int
     found = [(r, c) for r in policy.tcp if isinstance(r, Rule) for s in r.sources for c in _escapes(policy, s)]
     if not found:
         return
-    plain = [
-        i
-        for i in chosen
-        if any(
-            (taken := mesh.accepts(i, mesh.authorization.kind(i), p)).captured and taken.takes is not Takes.MUTUAL
-            for p in {v.target for v in mesh.hosts.vias[i]} or {0}
-        )
-    ]
+    plain = [i for i in chosen if any(_passes(mesh, i, p) for p in {v.target for v in mesh.hosts.vias[i]} or {0})]
     if plain:
         what = "does not deny them" if policy.action == "DENY" else "lets them in"
         names = names_of(mesh, snapshot, plain)
         detail = f"{names} take plaintext, and whoever sends it has no identity: the policy {what}"
         evidence = tuple(dict.fromkeys(told(policy.source, c.path) for _, c in found))[:4]
         yield fact("mesh.policy-evaded", policy.source, detail, evidence)
+
+
+def _passes(mesh: View, target: int, port: int) -> bool:
+    """Does plaintext pass here, other policies included?"""
+    taken = mesh.accepts(target, mesh.authorization.kind(target), port)
+    if not taken.captured or taken.takes is Takes.MUTUAL:
+        return False
+    return mesh.authorization.authorize(OUTSIDE, target, port, authenticated=False).authz is not Authz.DENIED
 
 
 def _escapes(policy: Policy, conditions: Every) -> tuple[Condition, ...]:

@@ -30,10 +30,10 @@ _WELL_KNOWN: Final = frozenset({25, 53, 3306, 27017})
 """Ports where the server speaks first, or not HTTP in any case."""
 
 
-def spoken(port: int, name: str, app_protocol: str = "") -> Protocol:
+def named(port: int, name: str, app_protocol: str = "") -> Protocol:
     """What a port of a Service speaks, by its `appProtocol`, else by its name up to the first dash.
 
-    >>> [spoken(80, n).value for n in ("http-web", "tcp", "web")]
+    >>> [named(80, n).value for n in ("http-web", "tcp", "web")]
     ['HTTP', 'TCP', 'sniffed']
     """
     word = _STANDARD.get(app_protocol, app_protocol) or name
@@ -58,5 +58,5 @@ def protocol(vias: Iterable[Via], port: int) -> Protocol:
 def _of(via: Via) -> Protocol:
     if isinstance(via.source, Service):
         said = next((p for p in via.source.spec.ports if p.port == via.port and p.protocol == "TCP"), None)
-        return spoken(via.port, said.name, said.app_protocol) if said is not None else Protocol.SNIFFED
+        return named(via.port, said.name, said.app_protocol) if said is not None else Protocol.SNIFFED
     return Protocol.SNIFFED

@@ -12,7 +12,7 @@ from mistrust.kube.istio import DestinationRule, PeerAuthentication, Sidecar
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.mesh.channel import Channel
 from mistrust.layers.mesh.istio import capture, client, server
-from mistrust.layers.mesh.istio.accept import Accepts, accepted
+from mistrust.layers.mesh.istio.accept import Accepts, Takes, accepted
 from mistrust.layers.mesh.istio.authorize import Authorization, Decision
 from mistrust.layers.mesh.istio.client import Client, Dialled, Server
 from mistrust.layers.mesh.istio.config import Config, config
@@ -27,6 +27,8 @@ from mistrust.layers.mesh.member import ISTIO, Kind, Member
 
 OUTSIDE: Final = -1
 """In place of an endpoint: whoever is none."""
+PAST_ZTUNNEL: Final = "what is on the node's own network reaches the pods of its node past ztunnel, as probes do"
+"""cni/pkg/iptables/iptables.go: what a socket of the node sends is taken for a health probe, whoever sends it."""
 TLS_MODE = "security.istio.io/tlsMode"
 TUNNEL = "networking.istio.io/tunnel"
 
@@ -43,7 +45,7 @@ class View:
         self.scopes = Scopes(snapshot.of(Sidecar), self.config)
         self.hosts = Hosts(snapshot, self.endpoints)
         self.gateways = Gateways(snapshot)
-        self.authorization = Authorization(snapshot, self.endpoints, self.members, self.config, self.hosts)
+        self.authorization = Authorization(snapshot, self.endpoints, self.members, self.config, self.hosts, self.scopes)
         self.namespaces = {n.name: n for n in snapshot.of(Namespace)}
         self._accepts: dict[tuple[int, Kind, int], Accepts] = {}
         self._clients: dict[tuple[int, Kind], Client] = {}
@@ -67,6 +69,8 @@ class View:
 
     def _as(self, source: int, sending: Kind, target: int, serving: Kind, port: int) -> Channel:
         accepts = self.accepts(target, serving, port)
+        if serving is Kind.AMBIENT and source != OUTSIDE and self.endpoints[source].host_network:
+            accepts = Accepts(Takes.ANYTHING, serving, PAST_ZTUNNEL, accepts.mode, captured=False)
         who, what = self.client(source, sending), self.server(target, serving)
         ways = [*client.sends(who, what, accepts.mode, self.dialled(who, target, port), auto=self.config.auto)]
         waypoint = accepts.captured and self.waypointed(target) and sending in ISTIO
