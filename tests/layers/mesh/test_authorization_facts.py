@@ -123,6 +123,7 @@ def test_paths_are_safe_where_slashes_are_merged(setting: str) -> None:
     ("spec", "evaded"),
     [
         (with_source("notNamespaces", "lab"), True),
+        ('rules: [{from: [{source: {notPrincipals: ["x"]}}], to: [{operation: {methods: ["GET"]}}]}]', True),
         ("action: DENY\n" + with_source("namespaces", "lab"), True),
         # these ask everybody for a name
         (with_source("namespaces", "shop"), False),

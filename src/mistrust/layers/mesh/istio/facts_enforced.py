@@ -114,7 +114,7 @@ def _tunnelled(mesh: View, snapshot: Snapshot, policy: Policy, chosen: Sequence[
 
 def _evaded(mesh: View, snapshot: Snapshot, policy: Policy, chosen: Sequence[int]) -> Iterator[Fact]:
     """Rules that say who is not meant, at ports that take plaintext: whoever proves nothing is not excluded."""
-    found = [(r, c) for r in policy.tcp if isinstance(r, Rule) for s in r.sources for c in _escapes(policy, s)]
+    found = [(r, c) for r in policy.http if isinstance(r, Rule) for s in r.sources for c in _escapes(policy, s)]
     if not found:
         return
     plain = [i for i in chosen if any(_passes(mesh, i, p) for p in {v.target for v in mesh.hosts.vias[i]} or {0})]
