@@ -121,7 +121,7 @@ def _evaded(mesh: View, snapshot: Snapshot, policy: Policy, chosen: Sequence[int
     if plain:
         what = "does not deny them" if policy.action == "DENY" else "lets them in"
         names = names_of(mesh, snapshot, plain)
-        detail = f"{names} take plaintext, and whoever sends it has no identity: the policy {what}"
+        detail = f"plaintext is taken at {names}, and whoever sends it has no identity: the policy {what}"
         evidence = tuple(dict.fromkeys(told(policy.source, c.path) for _, c in found))[:4]
         yield fact("mesh.policy-evaded", policy.source, detail, evidence)
 
