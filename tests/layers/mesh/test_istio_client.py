@@ -254,6 +254,22 @@ def test_between_ambient_and_sidecars_hbone_decides(
     assert (scene.transport("a", "z"), scene.transport("z", "b")) == (to_ambient, to_sidecar)
 
 
+def test_the_network_sees_the_port_of_the_tunnel() -> None:
+    """A NetworkPolicy is asked about 15008, whatever port of an ambient pod is dialled."""
+    scene = Scene(*AMBIENT, workload("y", "amb"), *TWO)
+    assert scene.channel("y", "z").carried == 15008
+    assert scene.channel("", "z").carried == 0
+    assert scene.channel("a", "b").carried == 0
+
+
+def test_the_nodes_own_network_passes_ztunnel_by() -> None:
+    """The rule that lets the kubelet's probes through cannot tell them from other processes there."""
+    agent = workload("agent", "amb", host_network=True)
+    found = Scene(*AMBIENT, agent, peers("amb", "STRICT")).channel("agent", "z")
+    assert (found.transport, found.plaintext, found.authz) == (Transport.PLAINTEXT, True, Authz.NONE)
+    assert found.because.endswith("reaches the pods of its node past ztunnel, as probes do")
+
+
 def test_what_bypasses_ztunnel_is_plaintext() -> None:
     bypassed = workload("z", "amb", annotations={"ambient.istio.io/bypass-inbound-capture": "true"})
     scene = Scene(namespace("amb", IN_AMBIENT), bypassed, peers("amb", "STRICT"))

@@ -64,3 +64,5 @@ class Channel(msgspec.Struct, frozen=True, gc=False):
     decided_by: tuple[Evidence, ...] = ()
     unknown: tuple[str, ...] = ()
     """What is missing to be sure."""
+    carried: int = 0
+    """The TCP port that the network sees in place of the one that is dialled, where a tunnel carries the connection."""

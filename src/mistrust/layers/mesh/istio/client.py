@@ -158,7 +158,7 @@ def _through(client: Client, server: Server, mode: Mode, d: Dialled, *, auto: bo
 
 def _by_rule(client: Client, server: Server, mode: Mode, d: Dialled, s: Setting, *, auto: bool) -> Way:
     found = _tls(client, s.tls, s) if s.tls is not None else _automatic(server, mode, d, s, auto=auto)
-    if not server.tunnel or found.wire is Wire.TLS:
+    if not server.tunnel:
         return found
     match client.hbone:
         case True:

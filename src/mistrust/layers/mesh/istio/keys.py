@@ -30,7 +30,7 @@ class Keys:
         e, member = view.endpoints[i], view.members[i]
         asked = view.authorization.source_key(i)
         if member.kind is Kind.NONE:
-            return Kind.NONE, None, asked
+            return (Kind.NONE, e.host_network), None, asked
         who = view.client(i, next(iter(kinds(member))))
         known = (e.namespace, who.known.key()) if who.known.hosts else who.known.registry_only
         annotated = e.workload if who.told else -1

@@ -12,6 +12,7 @@ from mistrust.layers.mesh.istio.client import Way, Wire
 from mistrust.layers.mesh.member import Kind
 
 T = TypeVar("T")
+HBONE_PORT: Final = 15008
 UNCHECKED = Decision(Authz.NONE)
 REFUSED = Decision(Authz.DENIED)
 BADNESS: Final = (
@@ -48,6 +49,7 @@ def meet(ways: Sequence[Way], accepts: Accepts, authorize: Callable[[bool], Deci
         because="; ".join(dict.fromkeys(t for t in told if t)),
         decided_by=tuple(dict.fromkeys((*way.decided_by, *accepts.decided_by, *decision.decided_by))),
         unknown=tuple(dict.fromkeys((*way.unknown, *accepts.unknown, *decision.unknown))),
+        carried=HBONE_PORT if way.wire is Wire.HBONE and found in MUTUAL else 0,
     )
 
 
@@ -119,6 +121,7 @@ def agreed(found: Sequence[Channel], unknown: Sequence[str]) -> Channel:
         because="; ".join(unknown),
         decided_by=first.decided_by,
         unknown=tuple(dict.fromkeys((*unknown, *(u for c in found for u in c.unknown)))),
+        carried=_one([c.carried for c in found], 0),
     )
 
 
