@@ -391,3 +391,17 @@ def test_of_a_live_cluster_it_is_said_that_secrets_were_not_read():
         False,
     )
     assert unseen(of(*door(GOOD))) == ()
+
+
+def test_the_order_of_the_input_changes_nothing():
+    old = made("old", ca=True, end=-1)
+    objects = [
+        *door(made("web", names=["x.example.com"], by=ROOT, end=3)),
+        ingress("a.example.com", name="other"),
+        *(config("istio-ca-root-cert", {"root-cert.pem": old.pem}, n) for n in "cab"),
+        webhook(old.pem),
+        *served("web-tls"),
+    ]
+    one, two = ({(f.name, f.subject, f.detail) for f in every(*o)} for o in (objects, objects[::-1]))
+    assert one == two
+    assert len(one) >= 4

@@ -29,7 +29,7 @@ def test_a_default_that_takes_plaintext_is_said_once_a_namespace():
     assert told(Scene(WORLD), "unauthenticated") == [
         (
             "Namespace ns-0",
-            "Pod ns-0/web, Pod ns-0/meshed: every port without a Server takes plaintext under the default policy "
+            "Pod ns-0/meshed, Pod ns-0/web: every port without a Server takes plaintext under the default policy "
             "all-unauthenticated",
         ),
         (
@@ -161,3 +161,20 @@ def test_a_pod_without_a_proxy_where_the_namespace_has_one():
     why = "its namespace is injected, and it is not: linkerd.io/inject is disabled on the pod"
     assert told(Scene(off), "not-injected") == [("Pod ns-0/web", why)]
     assert told(Scene(WORLD), "not-injected") == []
+
+
+def test_the_order_of_the_input_changes_nothing():
+    manifests = [
+        *WORLD.split("---"), server(name="a"), server(name="b", port="http"), ANY, ALL, policy("Server a"), grant("{}"),
+        policy("Server b", "NetworkAuthentication all", name="other"), policy("Server nowhere", name="lost"),
+        policy("Namespace ns-0", "MeshTLSAuthentication any", name="all"),
+    ]  # fmt: skip
+    scenes = [Scene(*manifests), Scene(*reversed(manifests))]
+    one, two = ([(f.name, f.subject, f.detail) for f in facts(s.mesh, s.snapshot)] for s in scenes)
+    assert sorted(one) == sorted(two)
+    for client in ("meshed", "other", "plain", "far", "outside"):
+        first, second = (s.ask(client, 80) for s in scenes)
+        assert (first.because, [str(e) for e in first.decided_by]) == (
+            second.because,
+            [str(e) for e in second.decided_by],
+        )

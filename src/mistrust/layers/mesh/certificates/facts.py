@@ -30,6 +30,7 @@ def facts(snapshot: Snapshot, now: int) -> Iterator[Fact]:
     for remark in remarks:
         together.setdefault(remark[:2], []).append(remark)
     for (name, ref), several in together.items():
+        several.sort(key=lambda remark: (remark[2], str(remark[3])))
         clauses = list(dict.fromkeys(clause for _, _, clause, _ in several))
         more = f"; and {len(clauses) - SHOWN} more" if len(clauses) > SHOWN else ""
         evidence = tuple(dict.fromkeys(e for *_, where in several for e in where))

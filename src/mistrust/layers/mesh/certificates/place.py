@@ -33,7 +33,7 @@ class Use(StrEnum):
         return self in (Use.DOOR, Use.WEBHOOK)
 
 
-class Expected(msgspec.Struct, frozen=True, order=True):
+class Expected(msgspec.Struct, frozen=True):
     """A name that a certificate has to be for."""
 
     host: str

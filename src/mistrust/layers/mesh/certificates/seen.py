@@ -8,6 +8,7 @@ import msgspec
 
 from mistrust.access.evidence import Evidence, at
 from mistrust.kube.core import ConfigMap, Secret
+from mistrust.kube.meta import Ref
 from mistrust.kube.pem import Withheld, blocks
 from mistrust.kube.problem import Problem
 from mistrust.kube.snapshot import Snapshot
@@ -62,7 +63,7 @@ class Survey(msgspec.Struct, frozen=True):
 
 
 def certificates(snapshot: Snapshot) -> tuple[Seen, ...]:
-    """Every certificate that the snapshot shows, by use and then in the order of the objects."""
+    """Every certificate that the snapshot shows, by use and then by where it stands."""
     return survey(snapshot).seen
 
 
@@ -74,7 +75,8 @@ def survey(snapshot: Snapshot) -> Survey:
     gathered: dict[tuple[Use, bytes], _Gathered] = {}
     unread = [u for place in dict.fromkeys(places) for u in _read(place, gathered)]
     unread += _private(snapshot, {u.place for u in unread})
-    return Survey(tuple(g.seen() for g in gathered.values()), tuple(unread), tuple(dict.fromkeys(untrusted)))
+    seen = sorted((g.seen() for g in gathered.values()), key=lambda s: (list(Use).index(s.use), _where(s.places[0])))
+    return Survey(tuple(seen), tuple(unread), tuple(dict.fromkeys(untrusted)))
 
 
 class _Gathered:
@@ -87,7 +89,12 @@ class _Gathered:
         self.leaf, self.spare = False, True
 
     def seen(self) -> Seen:
-        return Seen(self.x509, self.use, tuple(self.places), self.leaf, self.spare, tuple(self.expected))
+        places, expected = sorted(self.places, key=_where), sorted(self.expected, key=lambda e: (e.host, e.whose))
+        return Seen(self.x509, self.use, tuple(places), self.leaf, self.spare, tuple(expected))
+
+
+def _where(evidence: Evidence) -> tuple[Ref, str]:
+    return evidence.ref, str(evidence)
 
 
 def _read(place: Place, gathered: dict[tuple[Use, bytes], _Gathered]) -> Iterator[Unread]:
@@ -154,7 +161,8 @@ def unseen(snapshot: Snapshot) -> tuple[Problem, ...]:
     secrets = Secrets(snapshot)
     wanted = [*asked(snapshot, secrets), *((s.namespace, s.name) for s in snapshot.of(Secret) if s.name in MESH)]
     found = (secrets.known.get(key) for key in dict.fromkeys(wanted))
-    hidden = [s for s in found if s is not None and s.live and not (s.certificates or s.withheld)]
+    bare = (s for s in found if s is not None and s.live and not (s.certificates or s.withheld))
+    hidden = sorted(bare, key=lambda s: s.ref)
     if not hidden:
         return ()
     names = ", ".join(str(s.ref) for s in hidden[:3]) + (f" and {len(hidden) - 3} more" if len(hidden) > 3 else "")

@@ -33,13 +33,13 @@ def facts(mesh: Linkerd, snapshot: Snapshot) -> Iterator[Fact]:
         by_namespace.setdefault(endpoint.namespace, []).append((endpoint, member))
     for name in sorted(by_namespace):
         yield from _open_by_default(name, by_namespace[name], mesh, snapshot)
-    for policy in snapshot.of(LinkerdAuthorizationPolicy):
+    for policy in sorted(snapshot.of(LinkerdAuthorizationPolicy), key=lambda p: p.ref):
         if is_kind(policy.spec.target_ref, "", "Namespace"):
             yield from _without_server(policy, by_namespace.get(policy.namespace, ()), mesh, snapshot)
     yield from (_of("mesh.linkerd-policy-ignored", i) for i in mesh.policies.ignored)
     yield from (_of("mesh.linkerd-policy-idle", i) for i in mesh.policies.idle)
     yield from _open_servers(mesh)
-    for name, servers in mesh.policies.servers.items():
+    for name, servers in sorted(mesh.policies.servers.items()):
         yield from _servers(servers, [e for e, m in by_namespace.get(name, ()) if m.meshed is not False])
     yield from _workloads(mesh, snapshot)
 
@@ -62,7 +62,7 @@ def _open_by_default(name: str, found: Sequence[Found], mesh: Linkerd, snapshot:
         else:
             evidence.extend(mesh.settings.evidence)
     ref = Ref("", "Namespace", "", name)
-    evidence = list(dict.fromkeys(evidence))[:SHOWN] or [at(bare[0][0].source)]
+    evidence = sorted(dict.fromkeys(evidence), key=str)[:SHOWN] or [at(min(bare, key=_of_found)[0].source)]
     yield Fact("mesh.linkerd-unauthenticated", str(ref), ref, detail, tuple(evidence))
 
 
@@ -95,7 +95,7 @@ def _open_servers(mesh: Linkerd) -> Iterator[Fact]:
                 for e in a.evidence:
                     where.setdefault(e, []).append(inbound.name)
     for e, names in where.items():
-        detail = f"lets whoever comes, from everywhere and in plaintext, into {_listed(dict.fromkeys(names))}"
+        detail = f"lets whoever comes, from everywhere and in plaintext, into {_listed(sorted(set(names)))}"
         yield Fact("mesh.linkerd-open", str(e.ref), e.ref, detail, (e,))
 
 
@@ -130,7 +130,7 @@ def _server(name: str, server: Server, detail: str) -> Fact:
 def _workloads(mesh: Linkerd, snapshot: Snapshot) -> Iterator[Fact]:
     """What one of a workload's pods shows is told of the workload, once."""
     told: set[tuple[str, int]] = set()
-    for endpoint, member in zip(mesh.endpoints, mesh.members, strict=True):
+    for endpoint, member in sorted(zip(mesh.endpoints, mesh.members, strict=True), key=_of_found):
         for name, detail, evidence in _weaknesses(endpoint, member, mesh):
             if (name, endpoint.workload) not in told:
                 told.add((name, endpoint.workload))
@@ -175,7 +175,12 @@ def _selected(server: Server, endpoint: Endpoint) -> bool:
 
 
 def _workload_names(snapshot: Snapshot, found: Iterable[Endpoint]) -> str:
-    return _listed(dict.fromkeys(str(snapshot.workloads[e.workload].ref) for e in found))
+    return _listed(sorted({str(snapshot.workloads[e.workload].ref) for e in found}))
+
+
+def _of_found(found: Found) -> tuple[str, str, str]:
+    endpoint, _ = found
+    return (endpoint.namespace, endpoint.name, str(endpoint.source.ref))
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -21,7 +21,7 @@ from mistrust.kube.linkerd import (
     Server,
     ServerAuthorization,
 )
-from mistrust.kube.meta import Object
+from mistrust.kube.meta import Object, Ref
 from mistrust.kube.selectors import LabelSelector, matches
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.mesh.linkerd.authorization import Authorization, Networks
@@ -91,23 +91,23 @@ def policies(snapshot: Snapshot, settings: Settings) -> Policies:
     )
     usable: list[tuple[LinkerdAuthorizationPolicy, Authorization]] = []
     ignored: list[Ignored] = []
-    for policy in snapshot.of(LinkerdAuthorizationPolicy):
+    for policy in sorted(snapshot.of(LinkerdAuthorizationPolicy), key=_name):
         made = of_policy(policy, authentications)
         if isinstance(made, Ignored):
             ignored.append(made)
         else:
             usable.append((policy, made))
     grants: list[tuple[ServerAuthorization, Authorization]] = []
-    for grant in snapshot.of(ServerAuthorization):
+    for grant in sorted(snapshot.of(ServerAuthorization), key=_name):
         given = of_grant(grant, settings)
         if isinstance(given, Ignored):
             ignored.append(given)
         else:
             grants.append((grant, given))
     servers: dict[str, list[Server]] = {}
-    for server in snapshot.of(Server):
+    for server in sorted(snapshot.of(Server), key=_name):
         servers.setdefault(server.namespace, []).append(server)
-    attached = [r for r in routes(snapshot) if attachable(r)]
+    attached = [r for r in sorted(routes(snapshot), key=_name) if attachable(r)]
     here: dict[str, _Namespace] = {name: _Namespace() for name in servers}
     for p, a in usable:
         if p.namespace in here:
@@ -130,6 +130,10 @@ def policies(snapshot: Snapshot, settings: Settings) -> Policies:
         tuple(ignored),
         tuple(_idle(usable, inbound, attached)),
     )
+
+
+def _name(source: Object) -> Ref:
+    return source.ref
 
 
 class _Namespace:

@@ -82,15 +82,15 @@ class Settings(msgspec.Struct, frozen=True):
 
 def settings(snapshot: Snapshot, endpoints: Sequence[Endpoint]) -> Settings:
     """The settings of the control plane that the snapshot shows; several control planes are told apart by nobody."""
-    for config in snapshot.of(ConfigMap):
+    for config in sorted(snapshot.of(ConfigMap), key=lambda c: c.ref):
         if config.name == CONFIG and (text := config.data.get("values")):
             read = _values(text)
             if isinstance(read, Values):
                 return _settings(read, config.namespace, "", (at(config, "data", "values"),))
             return _settings(Values(), config.namespace, f"{config.ref} was not understood ({read})", (at(config),))
-    named = (e.labels[CONTROL_PLANE] for e in endpoints if CONTROL_PLANE in e.labels)
+    named = {e.labels[CONTROL_PLANE] for e in endpoints if CONTROL_PLANE in e.labels}
     assumed = f"ConfigMap {CONFIG} was not seen: the defaults of Linkerd's chart are taken for the cluster's"
-    return _settings(Values(), next(named, "linkerd"), assumed, ())
+    return _settings(Values(), min(named, default="linkerd"), assumed, ())
 
 
 def _values(text: str) -> Values | str:
