@@ -116,7 +116,7 @@ def test_we_answer_as_ztunnel(name: str) -> None:
     handed = yaml.safe_load((folder / f"{name}.yaml").read_text())
     deny = handed.get("action") == "DENY"
     seen = set()
-    for principal, source, destination, port in itertools.product(PRINCIPALS, ADDRESSES, ADDRESSES[4::2], PORTS):
+    for principal, source, destination, port in itertools.product(PRINCIPALS, ADDRESSES, ADDRESSES[4::2], PORTS[::2]):
         r = Request(port, principal, source, source, destination)
         passes = ztunnel(handed, r) is not deny
         assert (authorizer([ours]).decide(r).answer is Answer.ALLOWED) is passes, r
