@@ -1,7 +1,8 @@
 """Saved snapshots: gzip'd JSON lines of what the model holds, so that they can be analysed again, offline.
 
 The first line is a header; every further line is an object with its apiVersion and kind. Only fields that some layer
-reads are in it: Secret data, environment values, commands and the annotation that copies whole objects never are.
+reads are in it: Secret data but public certificates, environment values, commands and the annotation that copies whole
+objects never are.
 """
 
 from __future__ import annotations

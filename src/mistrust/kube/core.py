@@ -1,4 +1,4 @@
-"""Core objects around the pods: namespaces, nodes, service accounts, Secrets (never their data), storage."""
+"""Core objects around the pods: namespaces, nodes, accounts, Secrets (of their data only certificates), storage."""
 
 from __future__ import annotations
 
