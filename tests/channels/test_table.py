@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
-from mistrust.access.ports import Ports, point
+from mistrust.access.ports import SPAN, Ports, point
 from mistrust.channels.crowd import members
 from mistrust.channels.table import join, pieces_of
 from mistrust.kube.endpoints import Endpoint, Port
@@ -35,6 +36,9 @@ class Toy:
     def alike(self, target: int, /) -> Sequence[int]:
         return self.everybody
 
+    def tunnels(self, target: int, /) -> bool:
+        return target % 3 == 0
+
     def cuts(self, target: int, /) -> tuple[int, ...]:
         return (point("TCP", 80), point("TCP", 81)) if target % 2 else ()
 
@@ -42,6 +46,15 @@ class Toy:
         special = target % 2 and at == point("TCP", 80)
         transport = list(Transport)[(source + target + (3 if special else 0)) % len(Transport)]
         return Channel(transport, Authn.NONE, Authz.NONE, plaintext=bool(source % 2))
+
+
+class Tunnels(Toy):
+    """The same, but clients with an even number reach some targets in a tunnel on port 443."""
+
+    def channel(self, source: int, target: int, at: int, /) -> Channel:
+        found = super().channel(source, target, at)
+        inside = self.tunnels(target) and source % 2 == 0 and at < SPAN
+        return msgspec.structs.replace(found, plaintext=True, carried=443) if inside else found
 
 
 def cluster(dice: random.Random) -> tuple[list[Endpoint], Policies]:
@@ -91,6 +104,28 @@ def test_every_pair_has_the_answer_of_both_layers(seed: int) -> None:
             for at in PROBES:
                 found = [channel for ports, channel in told if at in ports]
                 wanted = [mesh.channel(mesh.source_of[s], mesh.target_of[d], at)] if at in open_to else []
+                assert found == wanted, (s, d, at)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_of_a_tunnel_the_network_sees_its_own_port_whatever_port_is_dialled(seed: int) -> None:
+    dice = random.Random(seed)
+    pods, policies = cluster(dice)
+    mesh = Tunnels([dice.randrange(4) for _ in pods], [dice.randrange(4) for _ in pods])
+    alone = reach(pods, {"a": {}, "b": {}}, policies, UPSTREAM)
+    table = join(alone, mesh)
+    for s in range(len(pods)):
+        for d in range(len(pods)):
+            open_to = alone.ports(alone.class_of[s], alone.class_of[d])
+            for at in PROBES:
+                channel = mesh.channel(mesh.source_of[s], mesh.target_of[d], at)
+                if not channel.carried:
+                    wanted = [(channel.transport, channel.plaintext)] if at in open_to else []
+                elif point("TCP", channel.carried) in open_to:
+                    wanted = [(channel.transport, at in open_to)]
+                else:
+                    wanted = [(Transport.BROKEN, True)] if at in open_to else []
+                found = [(c.transport, c.plaintext) for ports, c in table.between(s, d) if at in ports]
                 assert found == wanted, (s, d, at)
 
 

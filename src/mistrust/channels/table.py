@@ -7,13 +7,15 @@ answers are kept as the network keeps them: one row of parts for each destinatio
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
 from itertools import pairwise
 from typing import Protocol
 
 import msgspec
+from msgspec import structs
 
-from mistrust.access.ports import PROTOCOLS, SPAN, Ports
-from mistrust.layers.mesh.channel import Channel
+from mistrust.access.ports import PROTOCOLS, SPAN, Ports, point
+from mistrust.layers.mesh.channel import Authn, Authz, Channel, Transport
 from mistrust.layers.network.bits import Classes
 from mistrust.layers.network.reach import Part, Reach
 
@@ -27,6 +29,9 @@ class Meshed(Protocol):
 
     def alike(self, target: int, /) -> Sequence[int]:
         """For each source class the first that gets the same answers from a target; one object for targets alike."""
+
+    def tunnels(self, target: int, /) -> bool:
+        """May a connection to a target travel on another port than the one that is dialled?"""
 
     def cuts(self, target: int, /) -> tuple[int, ...]:
         """Where on the line of ports the answer for a target may change."""
@@ -79,12 +84,16 @@ def join(network: Reach, mesh: Meshed) -> Table:
             cuts, alike = mesh.cuts(target), mesh.alike(target)
             if id(alike) not in groups:
                 groups[id(alike)] = _grouped(source_of, alike)
-            known[row, unsure, target] = tuple(
+            sure = tuple(_without(row, unsure))
+            told = tuple(
                 strand
-                for parts, doubt in ((_without(row, unsure), False), (unsure, True))
+                for parts, doubt in ((sure, False), (unsure, True))
                 for part in parts
                 for strand in _strands(part, groups[id(alike)], mesh, target, cuts, doubt)
             )
+            if mesh.tunnels(target):
+                told = carried(told, sure, unsure, groups[id(alike)], mesh, target)
+            known[row, unsure, target] = told
         rows.append(known[row, unsure, target])
     return Table(network, tuple(rows))
 
@@ -133,6 +142,70 @@ def _strands(
             found[key] = found[key] | inside if key in found else inside
     for (own, channel), who in found.items():
         yield Strand(own, who, channel, doubt)
+
+
+def carried(
+    told: Sequence[Strand],
+    sure: Sequence[Part],
+    unsure: Sequence[Part],
+    groups: Mapping[int, Classes],
+    mesh: Meshed,
+    target: int,
+) -> tuple[Strand, ...]:
+    """The strands, those in a tunnel as the network sees them: on the tunnel's port, whatever port is dialled.
+
+    Where the network lets the tunnel's port through, every port of the target is open to the tunnel; where it does not,
+    none is, because the client's proxy does not fall back to plaintext. Policies about other ports limit plaintext.
+    """
+    ranges: dict[tuple[Channel, bool, Classes], list[tuple[int, int]]] = {}
+    for source, members in groups.items():
+        for low, high in pieces_of(Ports.span("TCP"), mesh.cuts(target)):
+            channel = mesh.channel(source, target, low)
+            if not channel.carried:
+                continue
+            at = point("TCP", channel.carried)
+            through, maybe = (_open(parts, at) & members for parts in (sure, unsure))
+            hidden = structs.replace(channel, plaintext=False)
+            for ports, dialled in _dialled(Ports.of([(low, high)]), (*sure, *unsure)):
+                opened = dialled & members
+                for kind, doubt, who in (
+                    (channel, False, through & opened),
+                    (hidden, False, through - opened),
+                    (channel, True, maybe & opened),
+                    (hidden, True, maybe - opened),
+                    (_stopped(channel), False, opened - through - maybe),
+                ):
+                    if who:
+                        ranges.setdefault((kind, doubt, who), []).extend(ports.ranges)
+    found: dict[tuple[Ports, Channel, bool], Classes] = {}
+    for (channel, doubt, who), pieces in ranges.items():
+        key = Ports.of(pieces), channel, doubt
+        found[key] = found[key] | who if key in found else who
+    kept = (s for s in told if not s.channel.carried)
+    return (*kept, *(Strand(ports, who, channel, doubt) for (ports, channel, doubt), who in found.items()))
+
+
+def _open(parts: Sequence[Part], at: int) -> Classes:
+    """Who may open a port."""
+    return reduce(Classes.__or__, (p.sources for p in parts if at in p.ports), Classes.of(()))
+
+
+def _dialled(ports: Ports, parts: Sequence[Part]) -> Iterator[tuple[Ports, Classes]]:
+    """The ports, apart where other sources may open them, with these sources."""
+    pieces: list[tuple[Ports, Classes]] = [(ports, Classes.of(()))]
+    for part in parts:
+        cut: list[tuple[Ports, Classes]] = []
+        for piece, who in pieces:
+            both = piece & part.ports
+            cut += [(p, w) for p, w in ((both, who | part.sources), (piece - both, who)) if p]
+        pieces = cut
+    yield from pieces
+
+
+def _stopped(channel: Channel) -> Channel:
+    """The port that is dialled is open, the tunnel's is not."""
+    why = f"the network lets this port through, but not {channel.carried}, on which the tunnel of the mesh comes"
+    return Channel(Transport.BROKEN, Authn.NONE, Authz.DENIED, channel.plaintext, why, channel.decided_by)
 
 
 def pieces_of(ports: Ports, cuts: Sequence[int]) -> Iterator[tuple[int, int]]:

@@ -39,6 +39,9 @@ class Fabric(Protocol):
     def speaks(self, target: int) -> Match:
         """Has this class of servers a proxy of this mesh?"""
 
+    def tunnels(self, target: int) -> bool:
+        """May a connection to this class of servers travel in a tunnel, on a port of its own (`Channel.carried`)?"""
+
     def alike(self, target: int) -> Sequence[int]:
         """For each class of clients a number; those with the same one get the same channels from this class of servers.
 

@@ -72,6 +72,10 @@ class Mesh:
             self._cuts[target] = tuple(sorted(points | {SPAN, 2 * SPAN}))
         return self._cuts[target]
 
+    def tunnels(self, target: int) -> bool:
+        """May a connection to this class of servers travel in a tunnel, on a port of its own (`Channel.carried`)?"""
+        return any(f.tunnels(t) for f, t in zip(self.fabrics, self._targets[target][0], strict=True))
+
     def alike(self, target: int) -> Sequence[int]:
         """For each class of clients the first that gets the same channels from this class of servers.
 

@@ -13,7 +13,7 @@ from mistrust.layers.mesh.fabric import Match
 from mistrust.layers.mesh.istio.authorization_classes import Mentions
 from mistrust.layers.mesh.istio.keys import ClientKey, Keys
 from mistrust.layers.mesh.istio.membership import present
-from mistrust.layers.mesh.istio.view import OUTSIDE, View
+from mistrust.layers.mesh.istio.view import OUTSIDE, View, kinds
 from mistrust.layers.mesh.member import ISTIO, Kind, Member
 
 
@@ -51,6 +51,11 @@ class Istio:
     def speaks(self, target: int) -> Match:
         """Has this class of servers a proxy?"""
         return _match(self.view.members[self._a_server[target]])
+
+    def tunnels(self, target: int) -> bool:
+        """Does this class of servers take HBONE, or may it?"""
+        at = self._a_server[target]
+        return any(self.view.server(at, kind).tunnel is not False for kind in kinds(self.view.members[at]))
 
     def cuts(self, target: int) -> tuple[int, ...]:
         """The points where the answer for this class of servers may change."""

@@ -77,6 +77,10 @@ class Linkerd:
         """Has this server a proxy?"""
         return self.targets[target].meshed
 
+    def tunnels(self, target: int) -> bool:
+        """Connections arrive at the port that is dialled."""
+        return False
+
     def alike(self, target: int) -> Sequence[int]:
         """Every class of clients is told apart."""
         return self._everybody
