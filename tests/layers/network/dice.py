@@ -35,6 +35,21 @@ def cluster(seed: int) -> list[Plain]:
     return out
 
 
+def rough(seed: int) -> list[Plain]:
+    """The same with what leaves answers open: namespaces that are not shown, pods with addresses of both families,
+    policies that the API server refuses.
+    """
+    dice = Random(seed)
+    objects = [o for o in cluster(seed) if o["kind"] != "Namespace" or dice.random() < 0.7]
+    for o in objects:
+        if o["kind"] == "Pod" and not o["spec"]["hostNetwork"] and dice.random() < 0.5:
+            addresses = o["status"]["podIPs"]
+            o["status"] = {**o["status"], "podIPs": [*addresses, {"ip": f"fd00::{dice.randint(1, 50)}"}]}
+        if o["kind"] == "NetworkPolicy" and dice.random() < 0.15:
+            o["spec"] = {**o["spec"], "ingress": [*o["spec"].get("ingress", ()), {"from": [{}]}]}
+    return objects
+
+
 def _pod(dice: Random, space: str, i: int) -> Plain:
     labels = " ".join(f"{k}={dice.choice('xy')}" for k in ("app", "role") if dice.random() < 0.7)
     ports = " ".join(
