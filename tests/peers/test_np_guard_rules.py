@@ -64,8 +64,14 @@ CASES = {
     ],
     "test_anp_deny_specific_port": ["anp 100 on x/a | out deny x/b udp:80"],
     "test_banp_deny_specific_port": ["banp on x/a | out deny x/b tcp:80"],
-    "test_anp_banp_allow_specific_ports": ["anp 100 on x/a | out allow x/b udp:80", "banp on x/a | out allow x/b tcp:80"],
-    "test_anp_banp_deny_specific_ports": ["anp 100 on x/a | out deny x/b udp:80", "banp on x/a | out deny x/b tcp:80"],
+    "test_anp_banp_allow_specific_ports": [
+        "anp 100 on x/a | out allow x/b udp:80",
+        "banp on x/a | out allow x/b tcp:80",
+    ],
+    "test_anp_banp_deny_specific_ports": [
+        "anp 100 on x/a | out deny x/b udp:80",
+        "banp on x/a | out deny x/b tcp:80",
+    ],
 }  # fmt: skip
 
 PODS = {"test4_anp_conn": ("xyz", "abc"), "test1_banp_npv1_conn": ("x", "ab")}
