@@ -7,6 +7,7 @@ and nothing else: no graph, no factoring, no columns.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 from mistrust.kube.core import Node, Secret, ServiceAccount
 from mistrust.kube.rbac import ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding
@@ -29,11 +30,23 @@ Right = tuple[PolicyRule, str]
 """A rule, and where it holds: "" for everywhere, "*" for every namespace, else one namespace."""
 
 
+class Wires(Protocol):
+    """Which connections can be opened, asked one by one."""
+
+    def asks_api(self, pod: str) -> bool:
+        """Does the pod get to the API server?"""
+
+    def open_to(self, pod: str) -> Iterable[str]:
+        """The pods that it gets to at a port where they are known to answer."""
+
+
 class World:
     """One live cluster."""
 
-    def __init__(self, snapshot: Snapshot, steps: Iterable[Step], asked: Iterable[Principal] = ()) -> None:
-        self.snapshot, self.steps = snapshot, tuple(steps)
+    def __init__(
+        self, snapshot: Snapshot, steps: Iterable[Step], asked: Iterable[Principal] = (), wires: Wires | None = None
+    ) -> None:
+        self.snapshot, self.steps, self.wires = snapshot, tuple(steps), wires
         self.around = surroundings(snapshot)
         self.known: dict[tuple[Principal, frozenset[Fact]], set[Fact]] = {}
         self.namespaces = sorted({o.namespace for o in snapshot.objects if o.namespace} | {
@@ -70,12 +83,14 @@ class World:
             case ("pod", name):
                 w = self.workload(name)
                 for e in escapes(w, self.around):
-                    if e.power is Power.IDENTITY:
+                    if e.power is Power.IDENTITY and (self.wires is None or self.wires.asks_api(name)):
                         existing = (t for t in e.targets if (t.namespace, t.name) in self.accounts)
                         yield from (person(account(t.namespace, t.name)) for t in existing)
                     kind = {Power.NODE: "node", Power.NODE_READ: "node-identity"}.get(e.power)
                     if kind:
                         yield (kind, w.spec.node_name)
+                if self.wires is not None:
+                    yield from (("pod", other) for other in self.wires.open_to(name))
             case ("node", ""):
                 yield from (("node", n) for n in self.nodes)
                 yield ("some node",)

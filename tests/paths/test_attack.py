@@ -266,6 +266,8 @@ def test_impersonating_a_group_needs_somebody_to_carry_it() -> None:
     assert hops(paths(carried)) == ["ServiceAccount ci/runner", "Group system:masters", "cluster-admin"]
 
 
+LOAD_BALANCER = {"type": "LoadBalancer", "ports": [{"port": 80}]}
+
 # --- starts and targets ----------------------------------------------------------------------------------------------
 
 
@@ -274,7 +276,7 @@ def test_the_internet_starts_at_every_door_by_itself() -> None:
     web["metadata"]["labels"] = {"app": "web"}  # type: ignore[index]
     snapshot = cluster(
         namespace("shop"), account("shop", "web"), web, pod("shop", "inner", "web"),
-        named("Service", "web", "shop", spec={"type": "LoadBalancer", "selector": {"app": "web"}, "ports": [{"port": 80}]}),
+        named("Service", "web", "shop", spec={**LOAD_BALANCER, "selector": {"app": "web"}}),
         *granted("shop/web", EVERYTHING),
     )  # fmt: skip
     found = paths(snapshot, INTERNET)

@@ -6,13 +6,14 @@ node, and the classes before such a node are taken together where several nodes 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import reduce
 from operator import or_
 
 import msgspec
 
 from mistrust.layers.network.bits import Classes
+from mistrust.layers.network.reach import Part
 from mistrust.paths.graph import Key, Reason, Sketch
 from mistrust.paths.inventory import Inventory, is_control_plane
 from mistrust.paths.legs import classes_of, positions
@@ -25,7 +26,7 @@ CROWDS = "crowds"
 HEARS = "hears"
 """Before the workloads that the same pods may reach."""
 BESIDE = "beside"
-"""The same for pods on the network of a node: no policy keeps a node from the pods on it."""
+"""The same for those on one node, of which one shares its network: no policy keeps a node and its pods apart."""
 NEIGHBOUR = "neighbour"
 
 COST = 3.0
@@ -48,10 +49,19 @@ class Neighbours(msgspec.Struct, frozen=True):
 
     def between(self, source: int, target: int) -> tuple[int, ...]:
         """The known points of a workload that another may send to."""
-        own, ports = self.classes[source], self.listening.get(target, frozenset())
-        rows = [part for c in self.classes[target] for part in self.net.rows.row(c)]
-        allowed = {at for part in rows if any(c in part.sources for c in own) for at in ports if at in part.ports}
-        return tuple(sorted(allowed))
+        rows = self.net.rows
+        look = rows.row if self.meet(source, target) else rows.row_apart
+        parts = [part for c in self.classes[target] for part in look(c)]
+        ports = self.listening.get(target, frozenset())
+        own = self.classes[source]
+        return tuple(
+            sorted(at for at in ports if any(at in p.ports and any(c in p.sources for c in own) for p in parts))
+        )
+
+    def meet(self, one: int, other: int) -> bool:
+        """Is there, or may there be, a node on which both run?"""
+        a, b = self.nodes.get(one, frozenset()), self.nodes.get(other, frozenset())
+        return "" in a or "" in b or not a.isdisjoint(b)
 
 
 def neighbours(inv: Inventory, net: Network) -> Neighbours:
@@ -73,25 +83,31 @@ def draw_neighbours(sketch: Sketch, inv: Inventory, near: Neighbours) -> None:
     """Every workload that is known to answer, behind those that may send to it."""
     alike = sketch.why(Reason(SENDS))
     why = sketch.why(Reason(NEIGHBOUR, hops=1, cost=COST, assumes=FLAW))
-    crowds = Crowds(near)
+    crowds = Crowds(inv, near)
     for i, own in enumerate(crowds.of):
         for crowd in own:
             sketch.edge(sketch.node("pod", i), sketch.node(SENDS, crowd), alike)
-    drawn: dict[tuple[str, int], int] = {}
+    heard: dict[int, int] = {}
+    beside: dict[frozenset[int], int] = {}
     for i in near.listening:
         if is_control_plane(inv.workloads[i]):  # everybody speaks to the API server; a flaw of it is the cluster's
             continue
-        for kind, sources in crowds.sending_to(i):
-            node = drawn.get((kind, sources))
-            if node is None:
-                node = drawn[kind, sources] = sketch.node(kind, i)
-                for key in crowds.apart(sources):
-                    known = key in sketch.ids
-                    source = sketch.node(*key)
-                    for crowd in () if known else crowds.within(key):
-                        sketch.edge(sketch.node(SENDS, crowd), source, alike)
-                    sketch.edge(source, node, alike)
-            sketch.edge(node, sketch.node("pod", i), why)
+        sources = crowds.sending_to(i)
+        if sources and sources not in heard:
+            heard[sources] = node = sketch.node(HEARS, i)
+            for key in crowds.apart(sources):
+                known = key in sketch.ids
+                source = sketch.node(*key)
+                for crowd in () if known else crowds.within(key):
+                    sketch.edge(sketch.node(SENDS, crowd), source, alike)
+                sketch.edge(source, node, alike)
+        others = crowds.beside(i)
+        if others and others not in beside:
+            beside[others] = node = sketch.node(BESIDE, i)
+            for other in sorted(others):
+                sketch.edge(sketch.node("pod", other), node, alike)
+        for found in ([heard[sources]] if sources else []) + ([beside[others]] if others else []):
+            sketch.edge(found, sketch.node("pod", i), why)
 
 
 class Crowds:
@@ -100,7 +116,7 @@ class Crowds:
     Sets of crowds are bits of an integer.
     """
 
-    def __init__(self, near: Neighbours) -> None:
+    def __init__(self, inv: Inventory, near: Neighbours) -> None:
         self.near, self.rows = near, near.net.rows
         members: dict[int, list[int]] = {}
         for i, own in enumerate(near.classes):
@@ -111,21 +127,39 @@ class Crowds:
         self._of_class = {c: number[several] for c, several in alike.items()}
         self.of = [sorted({self._of_class[c] for c in own}) for own in near.classes]
         """The crowds of each workload."""
+        self._members = members
         self._known: dict[Classes, int] = {}
-        self._hosts: dict[int, set[str]] = {}
-        for e, c in zip(near.net.ends, self.rows.class_of, strict=True):
-            if e.host_network:
-                self._hosts.setdefault(c, set()).add(e.node)
+        free = not self.rows.profile.host_network_selectable
+        hosts = (i for i, w in enumerate(inv.workloads) if free and w.spec.host_network and near.classes[i])
+        self._hosts = frozenset(hosts)
+        """Those on the network of their nodes, where that sets them free of policies."""
+        self._on: dict[str, set[int]] = {}
+        for h in self._hosts:
+            for node in near.nodes[h]:
+                self._on.setdefault(node, set()).add(h)
+        self._beside: dict[frozenset[str], frozenset[int]] = {}
 
-    def sending_to(self, i: int) -> Iterator[tuple[str, int]]:
-        """The crowds that may send to a workload: those that a policy could stop, and those on its own nodes."""
+    def sending_to(self, i: int) -> int:
+        """The crowds that may send to a workload, wherever they run."""
+        return self._crowds(self._sources(i, self.rows.row_apart))
+
+    def beside(self, i: int) -> frozenset[int]:
+        """The workloads that may send to it from its own node, whatever a policy says: a node, and from pods to it."""
+        if not self._hosts:
+            return frozenset()
+        if i not in self._hosts:
+            nodes = self.near.nodes[i]
+            if nodes not in self._beside:
+                here = frozenset[int]().union(*(self._on.get(n, ()) for n in (*nodes, "")))
+                self._beside[nodes] = self._hosts if "" in nodes else here
+            return self._beside[nodes]
+        only = self._sources(i, self.rows.row) - self._sources(i, self.rows.row_apart)
+        return frozenset(w for c in only for w in self._members.get(c, ()) if self.near.meet(w, i))
+
+    def _sources(self, i: int, look: Callable[[int], Sequence[Part]]) -> Classes:
         ports = self.near.listening[i]
-        parts = (part for c in self.near.classes[i] for part in self.rows.row(c))
-        sources = reduce(or_, (p.sources for p in parts if any(at in p.ports for at in ports)), Classes.of(()))
-        beside = Classes.of(c for c, there in self._hosts.items() if c in sources and self._meet(i, there))
-        for kind, some in ((HEARS, sources - beside), (BESIDE, beside)):
-            if found := self._crowds(some):
-                yield kind, found
+        parts = (part for c in self.near.classes[i] for part in look(c))
+        return reduce(or_, (p.sources for p in parts if any(at in p.ports for at in ports)), Classes.of(()))
 
     def within(self, key: Key) -> Iterator[int]:
         """The crowds that a node of several stands for."""
@@ -142,11 +176,6 @@ class Crowds:
                 yield SENDS, base + word.bit_length() - 1
             crowds >>= TOGETHER
             base += TOGETHER
-
-    def _meet(self, i: int, hosts: set[str]) -> bool:
-        """Is one of these nodes, or may it be, one on which the workload runs?"""
-        there = self.near.nodes.get(i, frozenset())
-        return "" in hosts or "" in there or not hosts.isdisjoint(there)
 
     def _crowds(self, classes: Classes) -> int:
         """The crowds of some classes."""

@@ -3,7 +3,7 @@ every pod asks for: the API server and the cloud's metadata service."""
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
@@ -16,11 +16,10 @@ from mistrust.layers.network.decide import Ground, ground
 from mistrust.layers.network.exposure.behind import SERVICE_NAME, Behind
 from mistrust.layers.network.exposure.door import Door
 from mistrust.layers.network.exposure.doors import doors
-from mistrust.layers.network.exposure.judge import Rows
 from mistrust.layers.network.exposure.listening import listening
 from mistrust.layers.network.policies import Policies, policies
 from mistrust.layers.network.profile import UPSTREAM, Profile
-from mistrust.layers.network.reach import reach
+from mistrust.layers.network.reach import Reach, reach
 
 METADATA: Final = "169.254.169.254"
 """Where the clouds' metadata services answer, at port 80."""
@@ -28,21 +27,10 @@ API_PORTS: Final = (443, 6443)
 """Where API servers answer, if no object tells."""
 
 
-class Reachable(Rows, Protocol):
-    """What is asked of the engine here; `layers.network.reach.Reach` answers it."""
-
-    @property
-    def profile(self) -> Profile:
-        """The plugin's reading of the policies."""
-
-    def isolated(self, cls: int, /) -> tuple[bool, bool]:
-        """Does a NetworkPolicy limit what comes in, and what goes out?"""
-
-
 class Network(msgspec.Struct, frozen=True):
     """One snapshot's network under its policies."""
 
-    rows: Reachable
+    rows: Reach
     ends: tuple[Endpoint, ...]
     doors: tuple[Door, ...]
     """Those that the policies leave open."""
@@ -66,7 +54,7 @@ class Network(msgspec.Struct, frozen=True):
         return self.reaching(self.rows.block_of(address), point("TCP", number))
 
 
-def network(snapshot: Snapshot, rows: Reachable, plaintext: frozenset[int] | None = None) -> Network:
+def network(snapshot: Snapshot, rows: Reach, plaintext: frozenset[int] | None = None) -> Network:
     """The value for `attack`. `rows` are those of `kube.endpoints.endpoints(snapshot)`, in their order."""
     ends, own = endpoints(snapshot), policies(snapshot)
     return Network(

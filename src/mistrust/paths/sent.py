@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from mistrust.access.evidence import Evidence, at
 from mistrust.access.ports import PROTOCOLS, SPAN, Ports
+from mistrust.access.verdict import Answer
 from mistrust.kube.workloads import Workload
 from mistrust.layers.network.decide import decide
 from mistrust.paths.inventory import Inventory
@@ -38,13 +39,13 @@ def let_in(inv: Inventory, near: Neighbours, source: int, target: int, point: in
     for i, e in enumerate(net.ends):
         if at_[e.workload] in ends:
             ends[at_[e.workload]].append(i)
-    for b in ends[target]:
-        for part in net.rows.row(net.rows.class_of[b]):
-            for a in ends[source]:
-                if point in part.ports and net.rows.class_of[a] in part.sources:
-                    source_, target_ = (net.ground.pod(net.ends[i]) for i in (a, b))
-                    yield from decide(net.ground, source_, target_, point, net.rows.profile).decided_by
-                    return
+    for a in ends[source]:
+        for b in ends[target]:
+            sides = net.ground.pod(net.ends[a]), net.ground.pod(net.ends[b])
+            verdict = decide(net.ground, *sides, point, net.rows.profile)
+            if verdict.answer is not Answer.DENIED:
+                yield from verdict.decided_by
+                return
 
 
 def _declared(workload: Workload, point: int) -> Iterator[Evidence]:

@@ -105,6 +105,14 @@ class Reach:
         """Who may open what to a class, where it is not surely denied: disjoint port sets, in order."""
         return self._told(self._cluster.row(destination))
 
+    def row_apart(self, destination: int) -> tuple[Part, ...]:
+        """The part of `row` that does not rest on being on one node, where a node and its pods reach each other."""
+        return self._told(self._cluster.may.row_between(destination, self._cluster.selection.space.none))
+
+    def sure(self, destination: int) -> tuple[Part, ...]:
+        """Who surely may open what to a class."""
+        return self._told(self._cluster.row(destination, sure=True))
+
     def unsure(self, destination: int) -> tuple[Part, ...]:
         """The part of `row` that may be denied as well: it depends on what is not known here.
 
@@ -112,7 +120,7 @@ class Reach:
         malformed policy does, who has a domain name, and which pods share a node (`between` knows).
         """
         left: list[tuple[Ports, Classes]] = []
-        surely = self._told(self._cluster.row(destination, sure=True))
+        surely = self.sure(destination)
         for part in self.row(destination):
             ports = part.ports
             for sure in surely:

@@ -12,15 +12,16 @@ from mistrust.layers.network.exposure.door import Door
 from mistrust.layers.network.exposure.hosts import host_doors
 from mistrust.layers.network.exposure.ingress import ingress_doors
 from mistrust.layers.network.exposure.istio import istio_doors
-from mistrust.layers.network.exposure.judge import Judge, Rows
+from mistrust.layers.network.exposure.judge import Judge
 from mistrust.layers.network.exposure.routes import route_doors
 from mistrust.layers.network.exposure.services import service_doors
+from mistrust.layers.network.reach import Reach
 
 
-def doors(snapshot: Snapshot, ends: Sequence[Endpoint], rows: Rows | None = None) -> tuple[Door, ...]:
+def doors(snapshot: Snapshot, ends: Sequence[Endpoint], rows: Reach | None = None) -> tuple[Door, ...]:
     """The doors to each workload, workloads in their order, the easiest first.
 
-    `ends` are `kube.endpoints.endpoints` of the snapshot, `rows` what the policies allow between them (a `Reach`);
+    `ends` are `kube.endpoints.endpoints` of the snapshot, `rows` what the policies allow between them;
     without rows no policy is asked. A door that the policies surely shut is left out; of one that may be open the door
     says what it assumes. Where a connection goes through a controller, both of its legs have to be allowed.
     """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Protocol
 
 from mistrust.access.ports import PROTOCOLS, SPAN
 from mistrust.kube.core import Node
@@ -12,7 +11,7 @@ from mistrust.kube.network import NetworkPolicy, PolicyPort
 from mistrust.kube.pods import Pod
 from mistrust.kube.selectors import matches
 from mistrust.kube.snapshot import Scope, Snapshot
-from mistrust.layers.network.addresses import IPV4, IPV6, Block, place
+from mistrust.layers.network.addresses import IPV4, IPV6, place
 from mistrust.layers.network.bits import Classes
 from mistrust.layers.network.exposure.behind import port_named
 from mistrust.layers.network.exposure.door import together
@@ -28,7 +27,7 @@ from mistrust.layers.network.exposure.outside import (
 )
 from mistrust.layers.network.lines import Span
 from mistrust.layers.network.policies import policies
-from mistrust.layers.network.reach import Part
+from mistrust.layers.network.reach import Part, Reach
 
 Assumed = str | None
 """The clause that has to be taken for granted, empty for what is sure; None for "no"."""
@@ -40,35 +39,10 @@ USUAL = spans_of(("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 UNSURE = "what the policies say of it hangs on something that is not known"
 
 
-class Rows(Protocol):
-    """What is asked of the engine; `layers.network.reach.Reach` answers it."""
-
-    @property
-    def class_of(self) -> Sequence[int]:
-        """The class of each endpoint."""
-
-    @property
-    def classes(self) -> int:
-        """How many classes of pods there are; those of the blocks follow."""
-
-    @property
-    def blocks(self) -> Sequence[Block]:
-        """External addresses, apart where some policy tells them apart."""
-
-    def row(self, destination: int, /) -> Sequence[Part]:
-        """Who may open which ports of a class, where that is not surely denied."""
-
-    def unsure(self, destination: int, /) -> Sequence[Part]:
-        """What of it may be denied as well."""
-
-    def block_of(self, address: str, /) -> int:
-        """The class of an external address."""
-
-
 class Judge:
     """Answers what the policies of one snapshot let in, each once. Without rows there are none, and all is let in."""
 
-    def __init__(self, snapshot: Snapshot, ends: Sequence[Endpoint], rows: Rows | None) -> None:
+    def __init__(self, snapshot: Snapshot, ends: Sequence[Endpoint], rows: Reach | None) -> None:
         self._snapshot, self._ends, self._rows = snapshot, ends, rows
         self._sources: dict[tuple[int, int, bool], Classes] = {}
         self._spans: dict[tuple[int, int, bool], tuple[Span, ...]] = {}
