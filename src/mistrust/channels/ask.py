@@ -13,7 +13,7 @@ import msgspec
 from msgspec import structs
 
 from mistrust.access.evidence import Evidence
-from mistrust.access.ports import NO_PORT, Ports
+from mistrust.access.ports import NO_PORT, Ports, point
 from mistrust.access.verdict import Answer, Verdict
 from mistrust.kube.core import Node, Service
 from mistrust.kube.endpoints import endpoints, namespace_labels
@@ -152,7 +152,7 @@ def _between(scene: Scene, a: One, b: One, wanted: Ports) -> Iterator[Finding]:
     for part in _parts(scene, a, b, wanted):
         verdicts: dict[Answer, list[tuple[int, Verdict]]] = {}
         for at in _points(scene, b, part):
-            verdict = decide(scene.ground, a.party, b.party, at)
+            verdict = _decided(scene, a, b, at)
             verdicts.setdefault(verdict.answer, []).append((at, verdict))
         for answered in verdicts.values():
             at, verdict = answered[0]
@@ -160,6 +160,16 @@ def _between(scene: Scene, a: One, b: One, wanted: Ports) -> Iterator[Finding]:
             ports = part if len(verdicts) == 1 else Ports.of((p, p + 1) for p, _ in answered)
             told = structs.replace(verdict, decided_by=evidence)
             yield Finding(a.told, b.told, ports, told, _channel(scene, a, b, at, verdict.answer))
+
+
+def _decided(scene: Scene, a: One, b: One, at: int) -> Verdict:
+    """What policies say; of a connection in a mesh's tunnel they see the tunnel's port, whatever port is dialled."""
+    channel = _channel(scene, a, b, at, Answer.UNKNOWN)
+    if channel is None or not channel.carried:
+        return decide(scene.ground, a.party, b.party, at)
+    verdict = decide(scene.ground, a.party, b.party, point("TCP", channel.carried))
+    because = f"{verdict.because}; the mesh carries it in a tunnel, on port {channel.carried}, whatever port is dialled"
+    return structs.replace(verdict, because=because)
 
 
 def _parts(scene: Scene, a: One, b: One, wanted: Ports) -> list[Ports]:
