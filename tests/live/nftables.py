@@ -21,8 +21,11 @@ ANYTHING: Match = ("", "")
 class Rules:
     """The rules for all pods of one cluster."""
 
-    def __init__(self, objects: Sequence[Plain], zone: int) -> None:
+    def __init__(self, objects: Sequence[Plain], zone: int, *, outside_only: bool = False) -> None:
+        """`outside_only`: address blocks match nobody who is known by an identity, pods and nodes, as in Cilium."""
         self.zone = zone
+        known = [a for o in objects if o["kind"] == "Pod" for a in addresses(o)]
+        self.identities = known if outside_only else []
         self.pods = [o for o in objects if o["kind"] == "Pod" and not o["spec"].get("hostNetwork")]
         self.spaces: Mapping[str, Mapping[str, str]] = {
             o["metadata"]["name"]: {
@@ -101,10 +104,7 @@ class Rules:
     def _peer(self, peer: Plain, home: str, side: str) -> Iterator[Match]:
         field = "daddr" if side == "out" else "saddr"
         if block := peer.get("ipBlock"):
-            family = of(block["cidr"])
-            holes = block.get("except") or ()
-            but = f" {family} {field} != {{ {', '.join(holes)} }}" if holes else ""
-            yield family, f"{family} {field} {block['cidr']}{but}"
+            yield self._block(block["cidr"], block.get("except") or (), field)
             return
         spaces = peer.get("namespaceSelector")
         yield from self._those(
@@ -114,6 +114,12 @@ class Rules:
                 and selects(peer.get("podSelector") or {}, labels(p))
             ),
         )
+
+    def _block(self, cidr: str, holes: Sequence[str], field: str) -> Match:
+        family = of(cidr)
+        known = [a for a in self.identities if of(a) == family]
+        but = "".join(f" {family} {field} != {{ {', '.join(some)} }}" for some in (holes, known) if some)
+        return family, f"{family} {field} {cidr}{but}"
 
     def _those(self, field: str, chosen: Any) -> Iterator[Match]:
         found = [a for p in self.pods if chosen(p) for a in addresses(p)]
@@ -162,7 +168,7 @@ class Rules:
     def _wide_peer(self, peer: Plain, side: str) -> Iterator[Match]:
         if "networks" in peer:
             for cidr in peer["networks"]:
-                yield of(cidr), f"{of(cidr)} daddr {cidr}"
+                yield self._block(cidr, (), "daddr")
         else:
             yield from self._those("daddr" if side == "out" else "saddr", lambda p: self._about(peer, p))
 
