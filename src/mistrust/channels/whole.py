@@ -13,7 +13,6 @@ from mistrust.channels.crowd import Crowds
 from mistrust.channels.drawing import Answers, Doors, atlas, strands
 from mistrust.channels.facts import facts
 from mistrust.channels.table import Table, join
-from mistrust.kube.meta import Ref
 from mistrust.kube.snapshot import Snapshot
 from mistrust.kube.workloads import Workload
 from mistrust.layers.mesh.channel import Transport
@@ -26,7 +25,7 @@ class Whole(msgspec.Struct, frozen=True):
     """Network and mesh of one snapshot."""
 
     workloads: tuple[Workload, ...]
-    """Each name once: copies of one object count as one."""
+    """By name, each once: copies of one object count as one."""
     places: tuple[int, ...]
     """Of each workload of the snapshot, which one of `workloads` it is."""
     table: Table
@@ -65,8 +64,8 @@ class Whole(msgspec.Struct, frozen=True):
 def whole(snapshot: Snapshot, network: Reach, mesh: Mesh, doors: Sequence[Door]) -> Whole:
     """Join the two layers over the endpoints that both were asked about."""
     table = join(network, mesh)
-    numbers: dict[Ref, int] = {}
-    places = [numbers.setdefault(w.ref, len(numbers)) for w in snapshot.workloads]
+    numbers = {ref: i for i, ref in enumerate(sorted({w.ref for w in snapshot.workloads}))}
+    places = [numbers[w.ref] for w in snapshot.workloads]
     firsts = dict(zip(reversed(places), reversed(snapshot.workloads), strict=True))
     speaking: list[set[bool | None]] = [set() for _ in numbers]
     for i, endpoint in enumerate(network.endpoints):
