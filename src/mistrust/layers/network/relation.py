@@ -20,7 +20,7 @@ from mistrust.kube.meta import Ref
 from mistrust.layers.network.bits import Classes
 from mistrust.layers.network.exposure.outside import INTERNET, common, spans_in
 from mistrust.layers.network.lines import Ranges, Span
-from mistrust.layers.network.reach import Reach
+from mistrust.layers.network.reach import Part, Reach
 
 Row = tuple[tuple[Ports, int], ...]
 """Disjoint sets of ports, each with the crowds (as bits) that may open them; no two with the same crowds."""
@@ -62,8 +62,11 @@ class Relation(msgspec.Struct, frozen=True, dict=True):
         return {ref: i for i, crowd in enumerate(self.crowds) for ref in crowd.workloads}
 
 
-def relation(reach: Reach, owners: Sequence[Ref]) -> Relation:
-    """What `reach` says, endpoints as their `owners`: a workload may what one of its pods may."""
+def relation(reach: Reach, owners: Sequence[Ref], ask: Callable[[Reach, int], Sequence[Part]] = Reach.row) -> Relation:
+    """What `reach` says, endpoints as their `owners`: a workload may what one of its pods may.
+
+    `ask` is the method of `Reach` that tells a row.
+    """
     of: dict[Ref, set[int]] = {}
     for cls, owner in zip(reach.class_of, owners, strict=True):
         of.setdefault(owner, set()).add(cls)
@@ -79,7 +82,7 @@ def relation(reach: Reach, owners: Sequence[Ref]) -> Relation:
     known: dict[tuple[Row, ...], Row] = {}
     rows = []
     for members in classes:
-        each = tuple(tuple((p.ports, seen(_dense(p.sources))) for p in reach.row(c)) for c in members)
+        each = tuple(tuple((p.ports, seen(_dense(p.sources))) for p in ask(reach, c)) for c in members)
         if each not in known:
             row: Row = ()
             for one in each:
@@ -139,6 +142,11 @@ def either(a: Row, b: Row) -> Row:
     if not a or not b or a == b:
         return a or b
     return _normal((ports, x | y) for ports, x, y in overlay(a, b))
+
+
+def both(a: Row, b: Row) -> Row:
+    """What each of the two allows."""
+    return a if a == b else _normal((ports, x & y) for ports, x, y in overlay(a, b))
 
 
 def minus(a: Row, b: Row) -> Row:

@@ -1,0 +1,81 @@
+"""The connections of which nobody can say from what is given whether they are allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import structs
+
+from mistrust.access.ports import EVERY_PORT
+from mistrust.kube.core import Node
+from mistrust.kube.endpoints import namespace_labels
+from mistrust.kube.meta import Ref
+from mistrust.layers.network.addresses import FAMILIES
+from mistrust.layers.network.grants import Connections, Origin
+from mistrust.layers.network.policies import policies
+from mistrust.layers.network.profile import Profile
+from mistrust.layers.network.reach import Reach, reach
+from mistrust.layers.network.relation import Crowd, Relation, both, combine, either, minus, relation
+from mistrust.layers.network.rules import Peer
+
+
+def doubtful(given: Connections) -> Connections:
+    """Those that some plausible plugin allows, or may allow, and not every one surely does.
+
+    Doubts are addresses that pods do not have yet, names of domains, labels of namespaces that were not seen, policies
+    that the API server refuses, and whatever was not read or not seen. `given` is of one snapshot.
+    """
+    origin = given.origins[0]
+    found = Relation((), ())
+    if _open_questions(origin):
+        owners = [origin.snapshot.workloads[e.workload].ref for e in origin.reach.endpoints]
+        allowed: Relation | None = None
+        for profile in _different(origin.ground.profiles):
+            solved = _under(origin, profile)
+            some, firm = relation(solved, owners, Reach.row_apart), relation(solved, owners, Reach.sure)
+            found = combine(found, some, either)
+            allowed = firm if allowed is None else combine(allowed, firm, both)
+        assert allowed is not None
+        found = combine(found, allowed, minus)
+    dark = {u.namespace for u in origin.ground.unseen}
+    if dark:
+        touched = _touched(given.relation.places, dark)
+        found = combine(found, combine(given.relation, touched, both), either)
+    return structs.replace(given, relation=found)
+
+
+def _different(profiles: Iterable[Profile]) -> list[Profile]:
+    return list({structs.replace(p, name=""): p for p in profiles}.values())
+
+
+def _under(origin: Origin, profile: Profile) -> Reach:
+    if profile == origin.reach.profile:
+        return origin.reach
+    s = origin.snapshot
+    ends, spaces = origin.reach.endpoints, namespace_labels(s)
+    return reach(ends, spaces, policies(s), profile, nodes=s.of(Node), seen=origin.ground.seen)
+
+
+def _open_questions(origin: Origin) -> bool:
+    """May anything be in doubt but for what was not read? It costs a second solution to find out what is."""
+    given = policies(origin.snapshot)
+    said = list(given.statements())
+    peers: Iterable[Peer] = (p for s in said for rule in s.rules for p in rule.peers)
+    modes = _different(origin.ground.profiles)
+    hidden = {e.namespace for e in origin.reach.endpoints} - origin.ground.seen
+    return bool(
+        hidden
+        or any(s.malformed for s in said)
+        or any(p.chosen is None and not p.everybody for p in peers)
+        or (len(modes) > 1 and {(p.enforces, p.cluster_wide) for p in modes} != {(True, True)})
+    )
+
+
+def _touched(workloads: Iterable[Ref], namespaces: set[str]) -> Relation:
+    """Every connection with an end in one of the namespaces; the empty name is all of them."""
+    inside: list[Ref] = []
+    others: list[Ref] = []
+    for ref in sorted(workloads):
+        (inside if "" in namespaces or ref.namespace in namespaces else others).append(ref)
+    crowds = (Crowd(tuple(inside)), Crowd(tuple(others)), Crowd(addresses=FAMILIES))
+    return Relation(crowds, (((EVERY_PORT, 7),), ((EVERY_PORT, 1),), ((EVERY_PORT, 1),)))

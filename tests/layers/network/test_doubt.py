@@ -1,0 +1,68 @@
+"""How much of what is allowed is not sure."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from tests.layers.network import dice
+from tests.layers.network.scene import Plain, cluster, namespace, other, pod, policy
+
+from mistrust.access.ports import PROTOCOLS, SPAN, point
+from mistrust.access.verdict import Answer
+from mistrust.kube.problem import Problem
+from mistrust.layers.network.doubt import doubtful
+from mistrust.layers.network.grants import Connection, granted
+
+PODS = (
+    namespace("a"),
+    namespace("b"),
+    pod("a/x", "app=x", "http=TCP/80", "10.0.0.1"),
+    pod("b/y", "app=y", "http=TCP/80", "10.0.0.2"),
+)
+BLOCK = policy("a/p", "{ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8}}]}]}")
+IN_A = ["Pod b/y -> Pod a/x", "Pod a/x -> Pod b/y", "the Internet -> Pod a/x"]
+HERE, ALL = ("CiliumNetworkPolicy", "c", "a"), ("CiliumClusterwideNetworkPolicy", "c")
+CASES: list[tuple[str, list[Plain], list[str]]] = [
+    ("nothing", [], []),
+    ("plugins differ", [BLOCK], ["Pod b/y -> Pod a/x"]),
+    ("a policy that is not read", [other("cilium.io/v2", *HERE)], IN_A),
+    ("one for the whole cluster", [other("cilium.io/v2", *ALL)], [*IN_A, "the Internet -> Pod b/y"]),
+    ("a refused policy", [policy("a/p", "{ingress: [{from: [{}]}]}")], IN_A),
+    (
+        "what is denied is not in doubt",
+        [policy("b/p", "{}"), other("cilium.io/v2", *HERE)],
+        ["the Internet -> Pod a/x", "Pod b/y -> Pod a/x"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("title", "objects", "expected"), CASES, ids=[c[0] for c in CASES])
+def test_what_is_in_doubt(title: str, objects: list[Plain], expected: list[str]) -> None:
+    every = granted(cluster(*PODS, *objects))
+    found = doubtful(every)
+
+    refs = [None, *every.relation.places]
+    pairs = [(s, d) for s in refs for d in refs if d is not None and found.ports(s, d)]
+    assert {f"{s or 'the Internet'} -> {d}" for s, d in pairs} == set(expected)
+    assert found.count() == len(expected)
+
+
+def test_a_document_that_was_not_understood_puts_everything_in_doubt() -> None:
+    every = granted(cluster(*PODS, problems=(Problem("not YAML", "x", 1),)))
+
+    assert doubtful(every).count() == every.count() == 4
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_decide_has_no_doubt_about_the_rest(seed: int) -> None:
+    every = granted(cluster(*dice.cluster(seed)))
+    found, random = doubtful(every), Random(seed)
+    hosts = {e.source.ref for e in every.origins[0].reach.endpoints if e.host_network}
+    refs = sorted(set(every.relation.places) - hosts)
+    for _ in range(40) if len(refs) > 1 else ():
+        source, destination = random.sample(refs, 2)
+        at = point(random.choice(PROTOCOLS), random.choice(dice.PORTS))
+        access = Connection(source, destination, PROTOCOLS[at // SPAN], at % SPAN)
+        answer = every.decide(access).answer
+        assert (answer is Answer.UNKNOWN) == (access in found)
