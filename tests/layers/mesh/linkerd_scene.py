@@ -80,8 +80,11 @@ class Scene:
         default: str = "all-unauthenticated",
         scope: Scope | None = None,
         gaps: Sequence[Gap] = (),
+        tunnels: bool = False,
     ) -> None:
         config = CONFIG % default if default else ""
+        if tunnels:
+            config = config.replace("proxy: {", "proxy: {outboundTransportMode: transport-header, ")
         objects, problems = read("\n---\n".join((config, *manifests)).encode(), "scene.yaml")
         assert not problems, [str(p) for p in problems]
         self.snapshot: Snapshot = snapshot(objects, scope=scope, gaps=gaps)

@@ -13,6 +13,7 @@ PLAIN = ("plaintext", "none", "yes")
 OPEN = ("mtls-opportunistic", "none", "yes")
 MUTUAL = ("mtls-enforced", "identity", "no")
 UNKNOWN = ("unknown", "unknown", "unknown")
+FOO = "foo.ns-0.serviceaccount.identity.linkerd."
 
 INJECTION = [  # the namespace, the pod, is it injected: pkg/inject/report.go, the rows of the webhook
     ("enabled", "enabled", True),
@@ -183,11 +184,62 @@ def test_the_port_of_the_proxy_itself_takes_other_proxies_alone(client, expected
     ((), 80, False),
     ((server(spec="proxyProtocol: opaque"),), 80, True),
 ])  # fmt: skip
-def test_opaque_bytes_travel_to_the_proxys_own_port(manifests, port, opaque):
-    """Which a NetworkPolicy has to let through."""
-    scene = Scene(WORLD, *manifests)
-    assert ("travel to port 4143" in scene.ask("meshed", port).because) is opaque
-    assert "4143" not in scene.ask("plain", port).because
+def test_what_the_network_sees_of_a_connection_between_proxies(manifests, port, opaque):
+    """controller/api/destination, createWeightedAddr: opaque ports alone, or all where transport-header is on."""
+    scene, tunnelled = Scene(WORLD, *manifests), Scene(WORLD, *manifests, tunnels=True)
+    assert scene.ask("meshed", port).carried == (4143 if opaque else 0)
+    assert tunnelled.ask("meshed", port).carried == 4143
+    assert tunnelled.ask("plain", port).carried == scene.ask("plain", port).carried == 0
+    web = scene.mesh.target_of[0]
+    assert scene.mesh.tunnels(web)
+    assert tunnelled.mesh.tunnels(web)
+    assert not scene.mesh.tunnels(scene.mesh.target_of[3])  # a pod without a proxy
+
+
+@pytest.mark.parametrize("port", [4143, 4191])
+def test_the_proxys_own_ports_are_in_no_tunnel(port):
+    assert Scene(WORLD, tunnels=True).ask("meshed", port).carried == 0
+
+
+def test_a_tunnel_reaches_what_the_servers_default_skips():
+    """And whoever comes without a proxy still reaches it past all policy."""
+    text = annotated("meshed", "config.linkerd.io/skip-outbound-ports", "25")
+    scene = Scene(text, default="deny", tunnels=True)
+    assert scene.told("meshed", 4567) == ("mtls-opportunistic", "denied", "yes")
+    assert scene.told("plain", 4567) == PLAIN
+    told = annotated("web", "config.linkerd.io/skip-inbound-ports", "4567")
+    assert Scene(told, default="deny", tunnels=True).ask("meshed", 4567).carried == 0
+
+
+@pytest.mark.parametrize(("version", "carried"), [
+    ("edge-25.3.2", 4143), ("edge-25.8.5", 4143), ("edge-25.3.1", 0), ("edge-24.11.8", 0),
+    ("stable-2.14.10", 0), ("enterprise-2.18.0", 4143), ("", 4143), ("custom", 4143),
+])  # fmt: skip
+def test_where_settings_are_not_seen_the_proxies_tell_their_version(version, carried):
+    told = WORLD.replace(
+        "labels: {app: web}", f"labels: {{app: web}}, annotations: {{linkerd.io/proxy-version: '{version}'}}"
+    )
+    scene = Scene(told if version else WORLD, default="")
+    assert scene.ask("meshed", 80).carried == carried
+
+
+def test_clients_that_are_alike_to_a_server_get_the_same_channels():
+    manifests = (
+        server(),
+        policy("Server srv", "MeshTLSAuthentication one"),
+        meshtls("one", f"{FOO}cluster.example.com"),
+    )
+    scene = Scene(WORLD, *manifests, default="cluster-unauthenticated")
+    mesh, many = scene.mesh, 0
+    for target in range(len(mesh.targets)):
+        alike = mesh.alike(target)
+        many += len(alike) - len(set(alike))
+        first: dict[int, int] = {}
+        for source, number in enumerate(alike):
+            same = first.setdefault(number, source)
+            for at in {point("TCP", 1), point("UDP", 1), *mesh.cuts(target)} - {3 * 65536}:
+                assert mesh.channel(source, target, at) == mesh.channel(same, target, at)
+    assert many > 0
 
 
 def test_tap_is_for_an_identity_that_is_not_seen():
@@ -252,9 +304,6 @@ def test_policies_that_may_not_be_listed_leave_the_answer_open():
     scene = Scene(WORLD, gaps=[Gap("Server", "forbidden")])
     assert scene.told("meshed", 80) == UNKNOWN
     assert scene.told("meshed", 80, server="plain") == PLAIN
-
-
-FOO = "foo.ns-0.serviceaccount.identity.linkerd."
 
 
 @pytest.mark.parametrize(("identity", "authz"), [

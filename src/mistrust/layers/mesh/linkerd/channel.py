@@ -14,8 +14,11 @@ from mistrust.layers.mesh.linkerd.decide import Entry, Passage, entry
 from mistrust.layers.mesh.linkerd.match import Match
 from mistrust.layers.mesh.linkerd.policies import Inbound
 
-DIRECT, CONTROL = 4143, 4190
-"""The proxy's own ports: connections of other proxies with a header, and tap."""
+DIRECT, CONTROL, ADMIN = 4143, 4190, 4191
+"""The proxy's own ports: connections of other proxies with a header, tap, and metrics."""
+
+PAST = Entry(Passage.ALL)
+"""Whoever comes past the proxy is checked by nobody."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -28,6 +31,8 @@ class Target(msgspec.Struct, frozen=True):
     """The same on the ports that require an identity."""
     require_identity: Ports = NO_PORT
     opaque: Ports = NO_PORT
+    tunnels: bool = False
+    """Does everything between proxies travel to the proxy's own port, opaque or not?"""
     servers: Mapping[int, Inbound] = {}
     """What decides on the port of a Server, by number."""
     skip_inbound: Ports = NO_PORT
@@ -37,6 +42,12 @@ class Target(msgspec.Struct, frozen=True):
     probe_networks: Networks = ()
     dialed: Mapping[int, tuple[int, ...]] = {}
     """The ports of the Services before a port, where they matter; a port that is not here is dialed by its number."""
+
+    def carries(self, port: int) -> bool:
+        """Is a connection between proxies sent to the proxy's own port, in place of this one?"""
+        if port in (DIRECT, CONTROL, ADMIN):
+            return False
+        return self.tunnels or point("TCP", port) in self.opaque or self.inbound(port).protocol == "opaque"
 
     def inbound(self, port: int) -> Inbound:
         """What decides on a TCP port."""
@@ -59,20 +70,22 @@ def channel(client: Client, target: Target, at: int) -> Channel:
     if port == CONTROL:
         return _unknown("the identity that may tap is not known")
     sends = _sends(client, target, port)
-    if at in target.skip_inbound:
-        if sends is True and at not in target.skip_told:
-            because = "the port skips the server's proxy, and the client's proxy is not told so"
-            return Channel(Transport.BROKEN, Authn.NONE, Authz.NONE, plaintext=True, because=because)
+    skipped = at in target.skip_inbound
+    inbound = target.inbound(port)
+    if skipped and (sends is not True or at in target.skip_told):
         return _raw("the port skips the server's proxy")
+    if skipped and not target.carries(port):
+        because = "the port skips the server's proxy, and the client's proxy is not told so"
+        return Channel(Transport.BROKEN, Authn.NONE, Authz.NONE, plaintext=True, because=because)
     if port == DIRECT:
         return _direct(sends)
     if isinstance(sends, str):
         return _unknown(sends)
-    inbound = target.inbound(port)
-    plain = entry(inbound, client, tls=False)
+    plain = PAST if skipped else entry(inbound, client, tls=False)
     found = _mutual(inbound, client, plain) if sends else _plain(inbound, client, plain)
-    if sends and (at in target.opaque or inbound.protocol == "opaque"):
-        found = structs.replace(found, because=f"{found.because}; its bytes are opaque and travel to port {DIRECT}")
+    if sends and target.carries(port):
+        because = f"{found.because}; between proxies it travels to port {DIRECT}"
+        found = structs.replace(found, because=because, carried=DIRECT)
     if plain.passes is Passage.NONE and _probed(target, inbound, client, port):
         probed = f"{found.because}; only the paths of its probes answer to whoever comes in plaintext"
         authz = Authz.REQUESTS if not sends else found.authz
@@ -113,10 +126,7 @@ def _plain(inbound: Inbound, client: Client, plain: Entry) -> Channel:
         why = f"the client sends without a proxy, and {inbound.name} lets it; {_who(plain)}"
     else:
         why = f"the client sends without a proxy, and {inbound.name} refuses it"
-    wants_tls = plain.passes is Passage.NONE and any(
-        a.proof is not Proof.NOTHING
-        for a in (*inbound.authorizations, *(a for r in inbound.routes for a in r.authorizations))
-    )
+    wants_tls = plain.passes is Passage.NONE and any(a.proof is not Proof.NOTHING for a in inbound.every())
     return Channel(
         transport=Transport.BROKEN if wants_tls else Transport.PLAINTEXT,
         authn=Authn.NONE,

@@ -89,8 +89,7 @@ def _open_servers(mesh: Linkerd) -> Iterator[Fact]:
     """Authorizations that let everybody in from everywhere, each with the Servers where it does."""
     where: dict[Evidence, list[str]] = {}
     for inbound in mesh.policies.inbound.values():
-        every = (*inbound.authorizations, *(a for r in inbound.routes for a in r.authorizations))
-        for a in every:
+        for a in inbound.every():
             if a.proof is Proof.NOTHING and (not a.networks or any(_whole(b.cidr) for b in a.networks)):
                 for e in a.evidence:
                     where.setdefault(e, []).append(inbound.name)

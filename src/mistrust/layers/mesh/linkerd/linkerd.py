@@ -15,8 +15,8 @@ from mistrust.kube.endpoints import Endpoint
 from mistrust.kube.linkerd import GROUP
 from mistrust.kube.snapshot import Scope, Snapshot
 from mistrust.layers.mesh.channel import Channel
-from mistrust.layers.mesh.linkerd.authorization import Client
-from mistrust.layers.mesh.linkerd.channel import CONTROL, DIRECT, Target, channel
+from mistrust.layers.mesh.linkerd.authorization import Client, Networks
+from mistrust.layers.mesh.linkerd.channel import ADMIN, CONTROL, DIRECT, Target, channel
 from mistrust.layers.mesh.linkerd.clients import Clients
 from mistrust.layers.mesh.linkerd.match import Match
 from mistrust.layers.mesh.linkerd.membership import INJECT, Member, has_proxy, member, spec_of
@@ -61,7 +61,7 @@ class Linkerd:
         targets = Targets(snapshot, self.settings, self.policies, self._skipped)
         self.target_of, self.targets = interned([targets.of(e, m) for e, m in pairs], _target_key)
         self._cuts: dict[int, tuple[int, ...]] = {}
-        self._everybody = tuple(range(len(self.clients)))
+        self._alike: dict[tuple[frozenset[str], frozenset[Networks]], Sequence[int]] = {}
         self._found: dict[tuple[int, int, int], Channel] = {}
 
     @property
@@ -78,19 +78,31 @@ class Linkerd:
         return self.targets[target].meshed
 
     def tunnels(self, target: int) -> bool:
-        """Connections arrive at the port that is dialled."""
-        return False
+        """May a connection to this server travel to its proxy's own port (`Channel.carried`)?"""
+        t = self.targets[target]
+        opaque = bool(t.opaque) or any(i.protocol == "opaque" for i in t.servers.values())
+        return t.meshed is not False and (t.tunnels or opaque)
 
     def alike(self, target: int) -> Sequence[int]:
-        """Every class of clients is told apart."""
-        return self._everybody
+        """What this server asks about clients: whether they have a proxy, and what its own authorizations name."""
+        t = self.targets[target]
+        every = [a for i in (t.default, t.authenticated, *t.servers.values()) for a in i.every()]
+        identities = frozenset(i for a in every for i in a.identities)
+        networks = frozenset(a.networks for a in every if a.networks) | ({t.probe_networks} if t.probes else set())
+        key = (identities, networks)
+        if key not in self._alike:
+            numbers: dict[Hashable, int] = {}
+            self._alike[key] = tuple(
+                numbers.setdefault(_asked(c, identities, networks), len(numbers)) for c in self.clients
+            )
+        return self._alike[key]
 
     def cuts(self, target: int) -> tuple[int, ...]:
         """The points where the answer for this server may change, in order."""
         if target not in self._cuts:
             t = self.targets[target]
             edges = {point("TCP", 0) + SPAN}
-            for port in (DIRECT, CONTROL, *t.servers, *t.dialed):
+            for port in (DIRECT, CONTROL, ADMIN, *t.servers, *t.dialed):
                 edges |= {point("TCP", port), point("TCP", port) + 1}
             for ports in (t.skip_inbound, t.skip_told, t.require_identity, t.opaque, t.probes, self._skipped):
                 edges.update(edge for span in ports.ranges for edge in span)
@@ -130,6 +142,13 @@ def _members(
     endpoints: Sequence[Endpoint], namespaces: Mapping[str, Namespace | str], settings: Settings
 ) -> Sequence[Member]:
     return [member(e, spec_of(e), namespaces[e.namespace], settings) for e in endpoints]
+
+
+def _asked(client: Client, identities: frozenset[str], networks: frozenset[Networks]) -> Hashable:
+    """What is known of a client in these matters."""
+    known = [(i, m) for i, m in client.identities.items() if i in identities]
+    inside = [(n, m) for n, m in client.networks.items() if n in networks]
+    return client.meshed, client.skips, tuple(known), tuple(inside)
 
 
 def _client_key(c: Client) -> Hashable:

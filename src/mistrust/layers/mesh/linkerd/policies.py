@@ -49,6 +49,12 @@ class Inbound(msgspec.Struct, frozen=True):
     protocol: str = "unknown"
     evidence: tuple[Evidence, ...] = ()
 
+    def every(self) -> Iterator[Authorization]:
+        """The authorizations of the Server and of its routes."""
+        yield from self.authorizations
+        for route in self.routes:
+            yield from route.authorizations
+
     @property
     def speaks_http(self) -> bool:
         """Are requests looked at, or only connections?"""
@@ -77,9 +83,7 @@ class Policies(msgspec.Struct, frozen=True):
     def every(self) -> Iterator[Authorization]:
         """The authorizations of all Servers and their routes."""
         for inbound in self.inbound.values():
-            yield from inbound.authorizations
-            for route in inbound.routes:
-                yield from route.authorizations
+            yield from inbound.every()
 
 
 def policies(snapshot: Snapshot, settings: Settings) -> Policies:

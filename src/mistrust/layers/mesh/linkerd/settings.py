@@ -5,6 +5,7 @@ Source: linkerd2 charts/linkerd-control-plane/values.yaml and templates/config.y
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -21,6 +22,8 @@ from mistrust.kube.yaml import documents
 CONFIG = "linkerd-config"
 CONTROL_PLANE = "linkerd.io/control-plane-ns"
 """The label of every injected pod."""
+VERSION = "linkerd.io/proxy-version"
+TUNNEL, TRANSPARENT = "transport-header", "transparent"
 PRIVATE = "10.0.0.0/8,100.64.0.0/10,172.16.0.0/12,192.168.0.0/16,fd00::/8"
 POLICIES = (
     "all-unauthenticated", "all-authenticated", "cluster-unauthenticated", "cluster-authenticated", "deny", "audit",
@@ -34,6 +37,8 @@ class ProxyValues(Value, frozen=True):
     default_inbound_policy: str = "all-unauthenticated"
     require_identity_on_inbound_ports: str | int = ""
     opaque_ports: str | int = "25,587,3306,4444,5432,6379,9300,11211"
+    outbound_transport_mode: str = ""
+    """`transport-header`, which the chart sets since edge-25.3.2 (2.18), or `transparent`, which it was before."""
 
 
 class InitValues(Value, frozen=True):
@@ -75,6 +80,8 @@ class Settings(msgspec.Struct, frozen=True):
     skip_inbound: Ports = NO_PORT
     skip_outbound: Ports = NO_PORT
     skip_subnets: bool = False
+    tunnels: bool = True
+    """Does everything between two proxies travel to one port of the server's proxy, or opaque bytes alone?"""
     assumed: str = ""
     """Empty where the ConfigMap was read; else the words that say that defaults were taken."""
     evidence: tuple[Evidence, ...] = ()
@@ -87,10 +94,22 @@ def settings(snapshot: Snapshot, endpoints: Sequence[Endpoint]) -> Settings:
             read = _values(text)
             if isinstance(read, Values):
                 return _settings(read, config.namespace, "", (at(config, "data", "values"),))
-            return _settings(Values(), config.namespace, f"{config.ref} was not understood ({read})", (at(config),))
+            taken = Values(proxy=ProxyValues(outbound_transport_mode=TUNNEL))
+            return _settings(taken, config.namespace, f"{config.ref} was not understood ({read})", (at(config),))
+    versions = {e.annotations[VERSION] for e in endpoints if VERSION in e.annotations}
+    mode = TRANSPARENT if versions and not any(map(_tunnels, versions)) else TUNNEL
     named = {e.labels[CONTROL_PLANE] for e in endpoints if CONTROL_PLANE in e.labels}
     assumed = f"ConfigMap {CONFIG} was not seen: the defaults of Linkerd's chart are taken for the cluster's"
-    return _settings(Values(), min(named, default="linkerd"), assumed, ())
+    values = Values(proxy=ProxyValues(outbound_transport_mode=mode))
+    return _settings(values, min(named, default="linkerd"), assumed, ())
+
+
+def _tunnels(version: str) -> bool:
+    """Does a proxy of this version come with a chart whose default is the transport header?"""
+    edge, stable = re.match(r"edge-(\d+)\.(\d+)\.(\d+)", version), re.match(r"[a-z]+-2\.(\d+)", version)
+    if edge:
+        return tuple(map(int, edge.groups())) >= (25, 3, 2)
+    return int(stable[1]) >= 18 if stable else True
 
 
 def _values(text: str) -> Values | str:
@@ -119,6 +138,7 @@ def _settings(v: Values, control_plane: str, assumed: str, evidence: tuple[Evide
         skip_inbound=ports_in(str(v.proxy_init.ignore_inbound_ports)) or NO_PORT,
         skip_outbound=ports_in(str(v.proxy_init.ignore_outbound_ports)) or NO_PORT,
         skip_subnets=bool(v.proxy_init.skip_subnets),
+        tunnels=v.proxy.outbound_transport_mode == TUNNEL,
         assumed=assumed,
         evidence=evidence,
     )

@@ -67,6 +67,7 @@ class Targets:
             self._default(AUTHENTICATED.get(policy, policy), annotated=member.annotated),
             require_identity=member.require_identity,
             opaque=member.opaque,
+            tunnels=self._settings.tunnels,
             servers=servers,
             skip_inbound=member.skip_inbound,
             skip_told=member.skip_told,
