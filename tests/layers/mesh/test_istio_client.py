@@ -296,6 +296,33 @@ def test_a_target_port_is_found_by_number_and_by_name() -> None:
     assert Scene(namespace("shop"), workload("a"), workload("b"), named).transport("a", "b") == OPPORTUNISTIC
 
 
+@pytest.mark.parametrize(
+    "backend",
+    [{"addresses": ["10.0.0.7"]}, {"addresses": ["192.0.2.1"], "targetRef": {"kind": "Pod", "name": "b"}}],
+)
+def test_a_service_without_a_selector_leads_where_its_slices_say(backend: Plain) -> None:
+    bare = {"apiVersion": "v1", "kind": "Service", "metadata": meta("db", "shop"), "spec": {"ports": [{"port": 5432}]}}
+    piece = {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": meta("db-1", "shop", labels={"kubernetes.io/service-name": "db"}),
+        "ports": [{"port": 80}],
+        "endpoints": [backend],
+    }
+    pods = [
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": meta(name, "shop", uid=name, labels={"security.istio.io/tlsMode": "istio"}),
+            "spec": {"containers": [{"name": "app"}, {"name": "istio-proxy"}]},
+            "status": {"podIP": address},
+        }
+        for name, address in (("a", "10.0.0.6"), ("b", "10.0.0.7"))
+    ]
+    assert Scene(namespace("shop"), *pods, bare, piece).transport("a", "b") == OPPORTUNISTIC
+    assert Scene(namespace("shop"), *pods, bare).transport("a", "b") == "plaintext"
+
+
 def entry(location: str) -> Plain:
     return {
         "apiVersion": "networking.istio.io/v1",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 from mistrust.access.evidence import Evidence, at
 from mistrust.access.fact import Fact
@@ -10,9 +11,11 @@ from mistrust.kube.istio import ClientTLS, DestinationRule, ServiceEntry
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.mesh.channel import Transport
 from mistrust.layers.mesh.istio import client
+from mistrust.layers.mesh.istio.hosts import Via
 from mistrust.layers.mesh.istio.istio import Istio
 from mistrust.layers.mesh.istio.meet import transport
 from mistrust.layers.mesh.istio.rules import matches_host, qualified
+from mistrust.layers.mesh.istio.server import Mode
 from mistrust.layers.mesh.istio.view import View
 from mistrust.layers.mesh.member import ISTIO, Kind
 from mistrust.layers.mesh.told import listed
@@ -37,29 +40,38 @@ def _met(mesh: Istio) -> Found:
     """What comes of each way that a rule or a namespace's DISABLE decides, for every kind of client."""
     out: Found = {}
     view = mesh.view
-    clients = _clients(mesh)
+    clients = [i for i in mesh.senders() if view.members[i].kind in SENDS]
+    concerned = {v for vias in view.hosts.vias for v in vias if _decided(view, v)}
     seen: set[tuple[int, int]] = set()
     for target, e in enumerate(view.endpoints):
-        kind = view.members[target].kind
+        kind, vias = view.members[target].kind, concerned.intersection(view.hosts.vias[target])
         if kind is Kind.UNKNOWN or (e.workload, mesh.target_of[target]) in seen:
             continue
         seen.add((e.workload, mesh.target_of[target]))
-        for port in sorted({v.target for v in view.hosts.vias[target]}):
-            accepts = view.accepts(target, kind, port)
-            for source in clients:
-                who = view.client(source, view.members[source].kind)
-                for dialled in view.dialled(who, target, port):
-                    what = view.server(target, kind)
-                    for way in client.sends(who, what, accepts.mode, (dialled,), auto=view.config.auto):
-                        if not way.decided_by or way.decided_by == who.told:
-                            continue
-                        name = _name(transport(way, accepts), meshed=kind in ISTIO)
-                        if name:
-                            why = way.because if name != "mesh.broken" else f"{way.because}, and {accepts.because}"
-                            found = out.setdefault((name, way.decided_by[0], why), [])
-                            if e.workload not in found:
-                                found.append(e.workload)
+        for port, source in product(sorted({v.target for v in vias}), clients):
+            for name, evidence, why in _ways(view, source, target, port):
+                found = out.setdefault((name, evidence, why), [])
+                if e.workload not in found:
+                    found.append(e.workload)
     return out
+
+
+def _decided(view: View, via: Via) -> bool:
+    """May a rule, or the mode of its namespace, decide how this host is dialled?"""
+    return view.rules.concern(via.host) or view.policies.hint(via.namespace) is Mode.DISABLE
+
+
+def _ways(view: View, source: int, target: int, port: int) -> Iterator[tuple[str, Evidence, str]]:
+    """Fact, field and reason for each way of one client to one port that is worth telling."""
+    kind = view.members[target].kind
+    accepts, what = view.accepts(target, kind, port), view.server(target, kind)
+    who = view.client(source, view.members[source].kind)
+    for dialled in view.dialled(who, target, port):
+        for way in client.sends(who, what, accepts.mode, (dialled,), auto=view.config.auto):
+            name = _name(transport(way, accepts), meshed=kind in ISTIO)
+            if name and way.decided_by and way.decided_by != who.told:
+                why = way.because if name != "mesh.broken" else f"{way.because}, and {accepts.because}"
+                yield name, way.decided_by[0], why
 
 
 def _name(found: Transport, *, meshed: bool) -> str:
@@ -72,15 +84,6 @@ def _name(found: Transport, *, meshed: bool) -> str:
             return "mesh.rule-foreign-tls"
         case _:
             return ""
-
-
-def _clients(mesh: Istio) -> list[int]:
-    """One client of each class that sends through a proxy which follows rules."""
-    first: dict[int, int] = {}
-    for i, of in enumerate(mesh.source_of):
-        if mesh.view.members[i].kind in SENDS:
-            first.setdefault(of, i)
-    return [*first.values()]
 
 
 def _tls(rule: DestinationRule) -> Iterator[tuple[str, ClientTLS]]:

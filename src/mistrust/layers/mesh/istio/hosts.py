@@ -23,7 +23,7 @@ SLICE_OF = "kubernetes.io/service-name"
 PUBLIC: Final = frozenset({"*"})
 
 
-class Via(msgspec.Struct, frozen=True, gc=False):
+class Via(msgspec.Struct, frozen=True, eq=False):
     """One port of one host that leads to a port of an endpoint."""
 
     host: str

@@ -85,6 +85,14 @@ class Istio:
             self._alike[key] = tuple(found)
         return self._alike[key]
 
+    def senders(self) -> Sequence[int]:
+        """One endpoint of each kind that sends alike, whatever policies say of it."""
+        first: dict[Hashable, int] = {}
+        for c, (sends, ruled, _) in enumerate(self._clients.keys):
+            if c != self.outside:
+                first.setdefault((sends, ruled), self._a_client[c])
+        return [*first.values()]
+
     def _mentioned(self, mentions: Mentions, source: int) -> Hashable:
         return mentions.client(self.view.authorization.principal(source), self.view.endpoints[source].addresses)
 

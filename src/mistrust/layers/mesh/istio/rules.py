@@ -82,6 +82,10 @@ class Rules:
         )
         """The labels of servers that some subset with settings of its own asks for."""
 
+    def concern(self, host: str) -> bool:
+        """Does any rule speak of this host?"""
+        return any(most_specific(host, rules) is not None for rules in self._local.values())
+
     def client_key(self, namespace: str, labels: Mapping[str, str]) -> Hashable:
         """All that a rule may ask about a client."""
         chosen = tuple(
