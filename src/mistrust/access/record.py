@@ -1,0 +1,51 @@
+"""What was seen to be used: each distinct use once, how often, when, and how much of the truth that can be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Generic, TypeVar
+
+import msgspec
+
+from mistrust.kube.problem import Problem
+
+U = TypeVar("U")
+
+
+class Tally(msgspec.Struct, frozen=True, gc=False):
+    """How often something was used, and when. Times are seconds since 1970, UTC."""
+
+    count: int
+    first: int
+    last: int
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(self.count + other.count, min(self.first, other.first), max(self.last, other.last))
+
+
+class Coverage(msgspec.Struct, frozen=True):
+    """How much of what happened the evidence can show: where it is thin, *not seen* is not *not used*."""
+
+    first: int = 0
+    """Time of the first event read; 0 where there is none."""
+    last: int = 0
+    events: int = 0
+    """Events that were understood, uses or not."""
+    bad: int = 0
+    """Lines that were not understood."""
+    problems: tuple[Problem, ...] = ()
+    """The first of the lines that were not understood, quoted, and everything else that takes from the evidence."""
+    holes: tuple[tuple[int, int], ...] = ()
+    """Longer silences than the evidence explains: from, to."""
+
+    @property
+    def days(self) -> float:
+        """Length of the window in days."""
+        return (self.last - self.first) / 86_400
+
+
+class Record(msgspec.Struct, frozen=True, Generic[U]):
+    """Uses of one kind, from one or several sources."""
+
+    uses: Mapping[U, Tally]
+    coverage: Coverage = Coverage()

@@ -1,0 +1,1 @@
+"""Everything that arrives beside the objects: audit logs, flows and traces, as evidence of use."""
