@@ -96,6 +96,20 @@ class Space:
         pieces = range(low // WIDTH, -(-high // WIDTH)) if low < high else ()
         return Sparse({k: _run(max(low - k * WIDTH, 0), min(high - k * WIDTH, WIDTH)) for k in pieces})
 
+    def union(self, sets: Iterable[Bits]) -> Bits:
+        """All of them together."""
+        if self.dense:
+            out = self.none
+            for bits in sets:
+                out = out | bits
+            return out
+        pieces: dict[int, int] = {}
+        for bits in sets:
+            assert isinstance(bits, Sparse)
+            for k, x in bits.pieces.items():
+                pieces[k] = pieces.get(k, 0) | x
+        return Sparse(pieces)
+
     def shifted(self, bits: int, by: int) -> Bits:
         """A set given as an integer, every number moved up."""
         return bits << by if self.dense else self.of(n + by for n in members(bits))

@@ -12,7 +12,7 @@ from mistrust.access.ports import EVERY_PORT, PROTOCOLS, SPAN, Ports, point
 from mistrust.kube.core import Node
 from mistrust.kube.endpoints import Endpoint, Port
 from mistrust.kube.selectors import matches
-from mistrust.layers.network.addresses import FAMILIES, cidr
+from mistrust.layers.network.addresses import FAMILIES, blocks, cidr
 from mistrust.layers.network.bits import Space
 from mistrust.layers.network.classes import SPARE, Key, Keys, group, mentions
 from mistrust.layers.network.legs import Legs
@@ -64,6 +64,7 @@ class Cluster:
         said = question.statements()
         asked = mentions(said)
         self.addresses = Line.of(FAMILIES, _address_sets(said, question))
+        self.blocks = blocks(self.addresses)
         live = question.spare > 0
         self.keys_of = Keys(asked, question.namespaces, question.seen, question.profile, self.addresses, whole=live)
         self.class_of, self.keys = group(question.endpoints, self.keys_of, question.apart)
@@ -137,7 +138,10 @@ class Cluster:
 
     def settle(self, may: Legs) -> None:
         """Take other rows."""
-        self.may, self._sure, self.addresses = may, None, may.selection.addresses
+        if may.selection.addresses is not self.addresses:
+            self.addresses = may.selection.addresses
+            self.blocks = blocks(self.addresses)
+        self.may, self._sure = may, None
 
 
 def _sound(port: Port) -> bool:

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from copy import copy
 
+import msgspec
+
 from mistrust.kube.endpoints import Endpoint
 from mistrust.kube.network import NetworkPolicy
 from mistrust.layers.network.addresses import place
@@ -20,12 +22,23 @@ from mistrust.layers.network.cluster import Cluster, Question
 from mistrust.layers.network.legs import Bundle, Home, Legs, Numbers, Ruling
 from mistrust.layers.network.lines import Line, Split
 from mistrust.layers.network.policies import ClusterWide
-from mistrust.layers.network.rules import Chosen, Service, Statement, Tier, statements
+from mistrust.layers.network.rules import Chosen, Peer, Service, Statement, Tier, statements
 from mistrust.layers.network.selectors import Pair
-from mistrust.layers.network.solve import Row, crossed, patched, union
+from mistrust.layers.network.solve import Row, crossed, joined, patched, union
 
 VOID = Statement(False, Tier.NETWORK, Chosen(namespace="\0"), ())
 """In place of a statement that was taken away."""
+
+
+class Change(msgspec.Struct):
+    """What an event touches."""
+
+    afresh: set[int]
+    """Destinations whose row is not carried over."""
+    whom: Bits
+    """Sources that the event is about,"""
+    towards: set[int]
+    """in the rows of these destinations."""
 
 
 def with_policy(cluster: Cluster, question: Question, policy: NetworkPolicy | ClusterWide) -> Cluster:
@@ -36,23 +49,23 @@ def with_policy(cluster: Cluster, question: Question, policy: NetworkPolicy | Cl
     legs = _cut(cluster, said)
     if legs is None:
         return Cluster(question)
-    known = legs.known
     more = _branch(legs)
-    touched: set[int] = set()
-    whom = legs.none
+    change = Change(set(), legs.none, set())
     for s in said:
         number, about = len(more.said), more.about(s)
         more.said.append(s)
         more.subjects.append(about)
         if s.egress:
-            whom = whom | about.may
+            change.whom = about.may
             for (addressed, to), service in more.ways(s):
-                more.bundle([more.made(to, addressed, service, (number,))])
+                bundle = more.made(to, addressed, service, (number,))
+                more.bundle([bundle])
+                change.towards.update(more.reached(bundle))
             continue
         for c in members(about.may):
             more.ingress[c] += (number,)
-            touched.add(c)
-    return _made(cluster, question, more, known, touched, whom)
+            change.afresh.add(c)
+    return _made(cluster, question, legs, more, change)
 
 
 def without_policy(cluster: Cluster, question: Question, policy: NetworkPolicy | ClusterWide) -> Cluster:
@@ -61,22 +74,22 @@ def without_policy(cluster: Cluster, question: Question, policy: NetworkPolicy |
         return Cluster(question)
     legs = cluster.may
     more = _branch(legs)
-    touched: set[int] = set()
-    whom = legs.none
+    change = Change(set(), legs.none, set())
     for s in statements(policy) if question.profile.enforces else ():
         number = more.said.index(s)
         about = more.subjects[number]
         more.said[number], more.subjects[number] = VOID, Pair(legs.none, legs.none)
         if s.egress:
-            whom = whom | about.may
+            change.whom = about.may
             for b, bundle in enumerate(legs.bundles):
                 if number in bundle.by:
-                    _replace(more, b, tuple(n for n in more.bundles[b].by if n != number))
+                    _replace(more, b, tuple(n for n in bundle.by if n != number))
+                    change.towards.update(more.reached(bundle))
             continue
         for c in members(about.may):
             more.ingress[c] = tuple(n for n in more.ingress[c] if n != number)
-            touched.add(c)
-    return _made(cluster, question, more, legs.known, touched, whom)
+            change.afresh.add(c)
+    return _made(cluster, question, legs, more, change)
 
 
 def with_pod(cluster: Cluster, question: Question, pod: Endpoint, apart: int) -> Cluster:
@@ -109,42 +122,55 @@ def _with_class(cluster: Cluster, question: Question, key: Key) -> Cluster:
     if splits:
         legs = _finer(legs, ports, splits, legs.selection.addresses, [])
     more = _branch(legs)
-    more.selection, choosing = legs.selection.with_class(number, key)
+    more.selection, choosing, naming = legs.selection.with_class(number, key)
     more.keys[number] = key
-    for n, s in enumerate(more.said):
-        if s.subject in choosing:
-            more.subjects[n] = more.about(s)
-    mine = {n for n, s in enumerate(more.said) if s.subject in choosing}
     one = more.selection.space.of((number,))
-    _as_destination(more, number, mine)
-    for n in sorted(mine):
+    homes = ("", key.home)
+    mine = [n for n, s in enumerate(more.said) if s.subject.namespace in homes and s.subject in choosing]
+    for n in mine:
+        more.subjects[n] = more.about(more.said[n])
+    named = _named(more, naming, homes)
+    _as_destination(more, number, mine, {n: rules for n, rules in named.items() if more.said[n].egress})
+    change = Change({number}, one, _as_source(more, one, {n: r for n, r in named.items() if not more.said[n].egress}))
+    for n in mine:
         if more.said[n].egress and more.said[n].tier is Tier.NETWORK:
             for (addressed, to), service in more.ways(more.said[n]):
                 more.bundle([Bundle(to, addressed, service, one, (n,))])
-    _as_source(more, legs, number, one)
-    changed = _made(cluster, question, more, legs.known, {number}, one)
+    changed = _made(cluster, question, legs, more, change)
     changed.grown(key, more)
     return changed
 
 
-def _as_destination(more: Legs, number: int, mine: Container[int]) -> None:
-    services: dict[Service, list[int]] = {}
+def _named(more: Legs, naming: Container[Peer], homes: Container[str]) -> dict[int, list[Service]]:
+    """The statements of NetworkPolicies that name one of some peers, and the services of those rules."""
+    found: dict[int, list[Service]] = {}
+    for n, s in enumerate(more.said):
+        for rule in s.rules if s.tier is Tier.NETWORK else ():
+            for p in rule.peers:
+                if (p.chosen is None or p.chosen.namespace in homes) and p in naming:
+                    found.setdefault(n, []).append(rule.service)
+    return found
+
+
+def _as_destination(more: Legs, number: int, mine: Sequence[int], named: Mapping[int, Sequence[Service]]) -> None:
+    """Note what applies to a new class as a destination."""
+    services: dict[Service, dict[int, None]] = {}
+    for n, held in named.items():
+        for service in held:
+            services.setdefault(service, {})[n] = None
     wide: list[Ruling] = []
     for n, s in enumerate(more.said):
-        for r, rule in enumerate(s.rules if s.egress else ()):
-            if s.tier is not Tier.NETWORK:
-                peers = more.peers(rule)
-                if has(peers.may, number):
-                    wide.append((n, r, has(peers.must, number)))
-            elif any(p.addresses is None and has(more.pick(more.selection.peer(p)), number) for p in rule.peers):
-                services.setdefault(rule.service, []).append(n)
-    coming = [n for n, s in enumerate(more.said) if n in mine and not s.egress]
+        for r, rule in enumerate(s.rules if s.egress and s.tier is not Tier.NETWORK else ()):
+            peers = more.peers(rule)
+            if has(peers.may, number):
+                wide.append((n, r, has(peers.must, number)))
+    coming = [n for n in mine if not more.said[n].egress]
     more.ingress[number] = tuple(n for n in coming if more.said[n].tier is Tier.NETWORK)
     more.wide_ingress[number] = tuple(n for n in coming if more.said[n].tier is not Tier.NETWORK)
     more.wide_egress[number] = tuple(wide)
     one = more.selection.space.of((number,))
     if services:
-        more.bundle([more.made(one, False, service, dict.fromkeys(by)) for service, by in services.items()])
+        more.bundle([more.made(one, False, service, by) for service, by in services.items()])
     home = more.home(number)
     if home not in more.homes:
         more.homes[home] = tuple(
@@ -152,23 +178,17 @@ def _as_destination(more: Legs, number: int, mine: Container[int]) -> None:
         )
 
 
-def _as_source(more: Legs, legs: Legs, number: int, one: Bits) -> None:
-    """Put a new class into the rows of what may come in."""
-    matched: dict[int, list[Service]] = {}
-    for n, s in enumerate(more.said):
-        if not s.egress and s.tier is Tier.NETWORK:
-            found = [r.service for r in s.rules if any(has(more.selection.peer(p).may, number) for p in r.peers)]
-            if found:
-                matched[n] = found
-    more.rows_in = {}
-    for key, row in legs.rows_in.items():
-        about, wide, named, *_ = key
+def _as_source(more: Legs, one: Bits, named: Mapping[int, Sequence[Service]]) -> set[int]:
+    """Put a new class into the rows of what may come in; the destinations that it may newly reach."""
+    for key, row in list(more.rows_in.items()):
+        about, wide, ports, *_ = key
+        items = [(more.mask(service, ports), one) for n in about if n in named for service in named[n]]
         if wide:
-            continue
-        services = [service for n in about if n in matched for service in matched[n]]
-        items = [(more.mask(service, named), one) for service in services]
-        now = union(items, more.every, more.none) if items else {}
-        more.rows_in[key] = patched(row, one, now, more.every)
+            del more.rows_in[key]
+        elif items:
+            more.rows_in[key] = joined(row, union(items, more.every, more.none))
+    reached = {c for c, wide in enumerate(more.wide_ingress) if wide}
+    return reached | {c for c, about in enumerate(more.ingress) if not named.keys().isdisjoint(about)}
 
 
 def _replace(more: Legs, old: int, by: Numbers) -> None:
@@ -200,38 +220,43 @@ def _branch(legs: Legs) -> Legs:
     return more
 
 
-def _made(
-    cluster: Cluster, question: Question, more: Legs, known: Mapping[int, Row], touched: Container[int], whom: Bits
-) -> Cluster:
+def _made(cluster: Cluster, question: Question, old: Legs, more: Legs, change: Change) -> Cluster:
     more.isolate()
-    carried = ((c, row) for c, row in known.items() if c not in touched)
-    more.known = _carried(more, carried, whom) if whom else dict(carried)
+    turned = change.whom & (old.unlimited ^ more.unlimited)
+    """Sources that no policy limited before, or none limits now."""
+    for c, row in old.known.items():
+        if c not in change.afresh:
+            more.known[c] = row
+    rulings = {c for c, wide in enumerate(more.wide_egress) if wide} if change.whom else set()
+    near = (change.towards | rulings) & more.known.keys()
+    if change.whom:
+        _carry(more, near, change.whom)
+    if turned:
+        _carry(more, more.known.keys() - near, turned)
     changed = cluster.changed(question)
     changed.settle(more)
     return changed
 
 
-def _carried(legs: Legs, known: Iterable[tuple[int, Row]], whom: Bits) -> dict[int, Row]:
-    """The rows with a new answer for some sources."""
-    free = legs.selection.free if legs.said else legs.none
-    pods: Row = {legs.selection.pods: legs.every}
+def _carry(legs: Legs, destinations: Iterable[int], whom: Bits) -> None:
+    """Give some sources a new answer in the rows of some destinations."""
+    free = legs.selection.free
+    pods: Row = ((legs.selection.pods, legs.every),)
     going = _ways_of(legs, whom)
-    done: dict[tuple[int, int, int], tuple[Row, Row, Row, Row]] = {}
-    out: dict[int, Row] = {}
-    nothing: Row = {}
-    for c, row in known:
-        if has(free, c):
-            out[c] = row
+    met: dict[tuple[int, int], tuple[Row, Row, Row]] = {}
+    done: dict[tuple[int, int], tuple[Row, Row, Row]] = {}
+    for c in destinations:
+        if free and has(free, c):
             continue
-        go = going(c)
-        come = nothing if not go else pods if legs.external(c) else legs.coming(c, free)
-        key = id(row), id(come), id(go)
-        found = done.get(key)
+        row, go = legs.known[c], going(c)
+        come = () if not go else pods if legs.external(c) else legs.coming(c, free)
+        both = met.get((id(come), id(go)))
+        if both is None:
+            both = met[id(come), id(go)] = crossed(come, go), come, go
+        found = done.get((id(row), id(both[0])))
         if found is None:
-            now = crossed(come, go) if go else nothing
-            found = done[key] = patched(row, whom, now, legs.every), row, come, go
-        out[c] = found[0]
-    return out
+            found = done[id(row), id(both[0])] = patched(row, whom, both[0], legs.every), row, both[0]
+        legs.known[c] = found[0]
 
 
 def _ways_of(legs: Legs, whom: Bits) -> Callable[[int], Row]:
@@ -249,10 +274,15 @@ def _ways_of(legs: Legs, whom: Bits) -> Callable[[int], Row]:
     }
     base = whom & legs.unlimited
     isolated = Pair(legs.isolated[1].must & whom, legs.isolated[1].may & whom)
+    nothing = not base
     known: dict[tuple[object, ...], Row] = {}
 
     def going(c: int) -> Row:
-        numbers, wide = (*by_class.get(c, ()), *by_home.get(legs.home(c), ())), legs.wide_egress[c]
+        numbers, wide = by_class.get(c, ()), legs.wide_egress[c]
+        if by_home:
+            numbers += by_home[legs.home(c)]
+        if nothing and not numbers and not wide:
+            return ()
         named = legs.named(c) if numbers or wide else ()
         key = numbers, named, wide and (wide, c)
         row = known.get(key)
@@ -261,7 +291,7 @@ def _ways_of(legs: Legs, whom: Bits) -> Callable[[int], Row]:
             row = union(items, legs.every, legs.none if wide else base)
             if wide:
                 row = legs.decide(legs.rulings(c), row, isolated, whom)
-            row = known[key] = {sources: ports for sources, ports in row.items() if sources}
+            row = known[key] = tuple((sources, ports) for sources, ports in row if sources)
         return row
 
     return going
@@ -319,14 +349,14 @@ def _finer(
             more.egress.append(more.egress[base + old])
             more.wide_egress.append(more.wide_egress[base + old])
         more.isolate()
-    more.open = {more.everyone: more.every}
+    more.open = ((more.everyone, more.every),)
     masks: dict[int, int] = {}
     rows: dict[int, tuple[Row, Row]] = {}
 
     def refined(row: Row) -> Row:
         found = rows.get(id(row))
         if found is None:
-            made = {lift(sources): _mask(mask, port_splits, masks) for sources, mask in row.items()}
+            made = tuple((lift(sources), _mask(mask, port_splits, masks)) for sources, mask in row)
             found = rows[id(row)] = made, row
         return found[0]
 

@@ -7,6 +7,7 @@ addresses are looked up by the block of the destination, all others by its class
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import msgspec
 
@@ -72,7 +73,7 @@ class Legs:
     def forget(self) -> None:
         """Know no row yet."""
         self.every = (1 << self.ports.count) - 1
-        self.open: Row = {self.everyone: self.every}
+        self.open: Row = ((self.everyone, self.every),)
         self.masks: dict[Service, int] = {}
         self.rows_in: dict[Entry, Row] = {}
         self.rows_out: dict[tuple[object, ...], Row] = {}
@@ -88,17 +89,15 @@ class Legs:
 
     def isolate(self) -> None:
         """Note for whom NetworkPolicies decide, in and out."""
-        must, may = [self.none, self.none], [self.none, self.none]
-        network = {
-            (s.egress, s.subject, bool(s.malformed)): about
-            for s, about in zip(self.said, self.subjects, strict=True)
-            if s.tier is Tier.NETWORK
-        }
-        for (egress, _, _), about in network.items():
-            must[egress], may[egress] = must[egress] | about.must, may[egress] | about.may
-        self.isolated = Pair(must[0], may[0]), Pair(must[1], may[1])
+        union = self.selection.space.union
+        network: tuple[list[Pair], list[Pair]] = ([], [])
+        for s, about in zip(self.said, self.subjects, strict=True):
+            if s.tier is Tier.NETWORK:
+                network[s.egress].append(about)
+        coming, going = (Pair(union(p.must for p in pairs), union(p.may for p in pairs)) for pairs in network)
+        self.isolated = coming, going
         self.doubtful = any(p.must is not p.may and p.must != p.may for p in self.subjects)
-        self.unlimited = self.everyone ^ (self.isolated[1].may if self.sure else self.isolated[1].must)
+        self.unlimited = self.everyone ^ (going.may if self.sure else going.must)
 
     def settled(self) -> bool:
         """Is it known of everything whether it matches?"""
@@ -165,9 +164,10 @@ class Legs:
     def made(self, to: Bits | int, addressed: bool, service: Service, by: Iterable[int]) -> Bundle:
         """A bundle of what some statements say."""
         numbers = tuple(by)
-        who = self.none
-        for n in numbers:
-            who = who | self.pick(self.subjects[n])
+        if len(numbers) == 1:
+            who = self.pick(self.subjects[numbers[0]])
+        else:
+            who = self.selection.space.union(self.pick(self.subjects[n]) for n in numbers)
         return Bundle(to, addressed, service, who, numbers)
 
     def bundle(self, made: Sequence[Bundle]) -> None:
@@ -183,6 +183,17 @@ class Legs:
             if self.at_home(home, made[0]):
                 self.homes[home] += added
 
+    def reached(self, bundle: Bundle) -> Iterable[int]:
+        """The destinations of a bundle."""
+        if not bundle.addressed:
+            return members(bundle.to)
+        homes = {home for home in self.homes if self.at_home(home, bundle)}
+        base = self.selection.base
+        return [
+            *(c for c, k in enumerate(self.keys) if k.blocks in homes),
+            *(base + home[0] for home in homes if home and len(home) == 1),
+        ]
+
     def at_home(self, home: Home, bundle: Bundle) -> bool:
         """Does a bundle that names addresses name those of these blocks?"""
         assert isinstance(bundle.to, int)
@@ -194,10 +205,8 @@ class Legs:
         pairs = [self.selection.peer(p) for p in rule.peers]
         if len(pairs) == 1:
             return pairs[0]
-        must = may = self.none
-        for pair in pairs:
-            must, may = must | pair.must, may | pair.may
-        return Pair(must, may)
+        union = self.selection.space.union
+        return Pair(union(p.must for p in pairs), union(p.may for p in pairs))
 
     def mask(self, service: Service, named: Named) -> int:
         """The ports that a service is at a destination."""
@@ -244,18 +253,18 @@ class Legs:
         key = id(into), id(out), external
         found = self.rows.get(key)
         if found is None:
-            row = crossed({self.selection.pods: self.every} if external else into, out)
+            row = crossed(((self.selection.pods, self.every),) if external else into, out)
             found = self.rows[key] = row, into, out
         return found[0]
 
     def coming(self, destination: int, free: Bits) -> Row:
         """Who may come in as far as the destination's policies say."""
         about, wide = self.ingress[destination], self.wide_ingress[destination]
-        surely, maybe = (has(b, destination) for b in (self.isolated[0].must, self.isolated[0].may))
-        if not wide and not (maybe if self.sure else surely):
+        isolated = self.isolated[0]
+        if not wide and not has(isolated.may if self.sure else isolated.must, destination):
             return self.open
         named = self.named(destination)
-        key = about, wide, named, free, self._doubts(destination, (*about, *wide))
+        key = about, wide, named, free, self._doubts(destination, about, wide) if self.doubtful else ()
         row = self.rows_in.get(key)
         if row is None:
             rules = [rule for n in about if self._counts(n, destination) for rule in self.said[n].rules]
@@ -272,16 +281,16 @@ class Legs:
                     for s in (self.said[n],)
                     for rule in s.rules
                 ]
-                isolated = Pair(self.everyone if surely else self.none, self.everyone if maybe else self.none)
-                row = self.decide(matches, row, isolated, self.everyone)
+                must, may = (self.everyone if has(b, destination) else self.none for b in (isolated.must, isolated.may))
+                row = self.decide(matches, row, Pair(must, may), self.everyone)
             if free:
-                row = joined(row, {free: self.every})
+                row = joined(row, ((free, self.every),))
             self.rows_in[key] = row
         return row
 
-    def _doubts(self, destination: int, numbers: Numbers) -> tuple[bool, ...]:
-        """Which of some statements are surely about a destination; nothing where all are that may be."""
-        return tuple(has(self.subjects[n].must, destination) for n in numbers) if self.doubtful else ()
+    def _doubts(self, destination: int, *numbers: Numbers) -> tuple[bool, ...]:
+        """Which of some statements are surely about a destination."""
+        return tuple(has(self.subjects[n].must, destination) for n in chain(*numbers))
 
     def _counts(self, statement: int, destination: int) -> bool:
         return not self.sure or has(self.subjects[statement].must, destination)

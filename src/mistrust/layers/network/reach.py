@@ -17,7 +17,7 @@ from mistrust.access.ports import EVERY_PORT, NO_PORT, Ports
 from mistrust.kube.core import Node
 from mistrust.kube.endpoints import Endpoint
 from mistrust.kube.network import NetworkPolicy
-from mistrust.layers.network.addresses import Block, blocks, place
+from mistrust.layers.network.addresses import Block, place
 from mistrust.layers.network.bits import Classes, has
 from mistrust.layers.network.cluster import Cluster, Question, Ties
 from mistrust.layers.network.events import with_pod, with_policy, without_pod, without_policy
@@ -87,7 +87,7 @@ class Reach:
         """Endpoint -> class."""
         self.classes: int = cluster.may.selection.base
         """How many classes of pods there are; the class of block b is `classes + b`."""
-        self.blocks: tuple[Block, ...] = blocks(cluster.addresses)
+        self.blocks: tuple[Block, ...] = cluster.blocks
         self._members: list[list[int]] = []
         rows = cluster.may.known.values() if parts else ()
         self._parts = {id(row): parts[id(row)] for row in rows if id(row) in parts}
@@ -133,7 +133,7 @@ class Reach:
     def _told(self, row: Row) -> tuple[Part, ...]:
         found = self._parts.get(id(row))
         if found is None:
-            parts = [Part(piece, Classes(bits)) for bits, mask in row.items() if bits for piece in self._pieces(mask)]
+            parts = [Part(piece, Classes(bits)) for bits, mask in row if bits for piece in self._pieces(mask)]
             found = self._parts[id(row)] = row, tuple(sorted(parts, key=lambda p: p.ports.ranges))
         return found[1]
 
@@ -182,7 +182,7 @@ class Reach:
     def _apart(self, source: int, destination: int) -> Ports:
         """The ports from class to class between different nodes."""
         row = self._cluster.may.row_between(destination, self._cluster.selection.space.none)
-        return _union(self._cluster.told(mask) for bits, mask in row.items() if has(bits, source))
+        return _union(self._cluster.told(mask) for bits, mask in row if has(bits, source))
 
     def block_of(self, address: str) -> int:
         """The class of an external address. Raises `ValueError` for what is no address."""

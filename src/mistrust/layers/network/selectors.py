@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 
 import msgspec
@@ -36,7 +36,7 @@ class Index:
             for key, value in pairs:
                 held.setdefault(key, {}).setdefault(value, []).append(c)
         self._with = {k: {v: space.of(ids) for v, ids in values.items()} for k, values in held.items()}
-        self._having = {k: _union(space, values.values()) for k, values in self._with.items()}
+        self._having = {k: space.union(values.values()) for k, values in self._with.items()}
         self._known: dict[Selector, Bits] = {}
 
     def __getitem__(self, selector: Selector) -> Bits:
@@ -53,7 +53,7 @@ class Index:
     def with_class(self, one: Bits, labels: Labels, every: Bits) -> Index:
         """The same with one more class; `every` are all that count now."""
         more = copy(self)
-        more._every, more._known = every, {}
+        more._every, more._known = every, dict(self._known)
         more._with, more._having = dict(self._with), dict(self._having)
         for key, value in labels:
             values = more._with[key] = dict(more._with.get(key, {}))
@@ -61,29 +61,23 @@ class Index:
             more._having[key] = more._having.get(key, self._space.none) | one
         held = dict(labels)
         for selector, bits in self._known.items():
-            more._known[selector] = bits | one if matches(plain(selector), held) else bits
+            if _accepts(selector, held):
+                more._known[selector] = bits | one
         return more
 
     def _meeting(self, bits: Bits, key: str, operator: str, values: Sequence[str]) -> Bits:
         held = self._with.get(key, {})
         match operator:
             case "In":
-                return bits & _union(self._space, (held[v] for v in values if v in held))
+                return bits & self._space.union(held[v] for v in values if v in held)
             case "NotIn":
-                return bits ^ (bits & _union(self._space, (held[v] for v in values if v in held)))
+                return bits ^ (bits & self._space.union(held[v] for v in values if v in held))
             case "Exists":
                 return bits & self._having.get(key, self._space.none)
             case "DoesNotExist":
                 return bits ^ (bits & self._having.get(key, self._space.none))
             case _:
                 return self._space.none
-
-
-def _union(space: Space, sets: Iterable[Bits]) -> Bits:
-    out = space.none
-    for bits in sets:
-        out = out | bits
-    return out
 
 
 class Selection:
@@ -164,8 +158,8 @@ class Selection:
             return self._on(peer.machines.labels)
         return Pair(self.space.none, self.blocks if peer.names else self.everyone)
 
-    def with_class(self, number: int, key: Key) -> tuple[Selection, dict[Chosen, Pair]]:
-        """The same with one more class, and the selectors that choose it."""
+    def with_class(self, number: int, key: Key) -> tuple[Selection, dict[Chosen, Pair], set[Peer]]:
+        """The same with one more class, the selectors that choose it, and the peers that now name it."""
         more, one = copy(self), self.space.of((number,))
         if key.host:
             more.hosts, more.free = self.hosts | one, self.free | one
@@ -177,16 +171,22 @@ class Selection:
         more._unseen = self._unseen if key.seen else self._unseen | one
         if key.blocks != ():
             more._held = {**self._held, key.blocks: self._held.get(key.blocks, self.space.none) | one}
-        homes = ("", key.home)
-        near = {c for c in self._chosen if c.namespace in homes} if not key.host else set()
-        again = {c: more._choose(c) for c in near}
-        choosing = {c: pair for c, pair in again.items() if has(pair.may, number)}
-        more._chosen = {**self._chosen, **choosing}
-        more._peers = {p: choosing.get(p.chosen, pair) if p.chosen else pair for p, pair in self._peers.items()}
-        for p in self._peers:
-            if p.addresses is not None or p.machines is not None:
-                more._peers[p] = more._peer(p)
-        return more, choosing
+        homes = () if key.host else ("", key.home)
+        again = ((c, more._choose(c)) for c in self._chosen if c.namespace in homes)
+        choosing = {c: pair for c, pair in again if has(pair.may, number)}
+        more._chosen, more._peers = {**self._chosen, **choosing}, dict(self._peers)
+        naming = set()
+        for p, pair in self._peers.items():
+            if p.chosen is None:
+                if p.addresses is None and p.machines is None:
+                    continue
+                pair = more._peers[p] = more._peer(p)
+                if has(pair.may, number):
+                    naming.add(p)
+            elif p.chosen.namespace in homes and p.chosen in choosing:
+                more._peers[p] = choosing[p.chosen]
+                naming.add(p)
+        return more, choosing, naming
 
     def cut(self, addresses: Line, lift: Callable[[Bits], Bits]) -> Selection:
         """The same where blocks were cut smaller: `lift` adds the new ones to the sets of those they were cut from."""
@@ -223,6 +223,13 @@ class Selection:
         places = machines(n for n in self._nodes if matches(wanted, n.metadata.labels))
         found = self.space.shifted(self.addresses.mask(places), self.base)
         return Pair(found, found | self.hosts)
+
+
+def _accepts(s: Selector, labels: Mapping[str, str]) -> bool:
+    for key, value in s.labels:
+        if labels.get(key) != value:
+            return False
+    return not s.needs or matches(plain(s), labels)
 
 
 def machines(nodes: Iterable[Node]) -> Ranges:

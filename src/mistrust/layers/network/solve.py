@@ -17,8 +17,8 @@ from mistrust.layers.network.bits import Bits, members
 from mistrust.layers.network.rules import Action, Tier
 from mistrust.layers.network.selectors import Pair
 
-Row = dict[Bits, int]
-"""Sources -> ports."""
+Row = tuple[tuple[Bits, int], ...]
+"""Sources, and the ports that they may open; port sets do not overlap."""
 
 
 class Match(msgspec.Struct, frozen=True, gc=False):
@@ -42,76 +42,76 @@ def union(items: Iterable[tuple[int, Bits]], every: int, base: Bits) -> Row:
     for ports, sources in by_ports.items():
         for part in members(ports):
             by_part[part] = by_part.get(part, base) | sources
-    row: Row = {}
+    row: dict[Bits, int] = {}
     rest = every
     for part, sources in by_part.items():
         row[sources] = row.get(sources, 0) | 1 << part
         rest ^= 1 << part
     if rest:
         row[base] = row.get(base, 0) | rest
-    return row
+    return tuple(row.items())
 
 
 def joined(a: Row, b: Row) -> Row:
     """What either allows; both speak of the same ports."""
-    row: Row = {}
-    for sources, ports in a.items():
-        for others, more in b.items():
+    row: dict[Bits, int] = {}
+    for sources, ports in a:
+        for others, more in b:
             if both := ports & more:
                 left = sources | others if sources and others else sources or others
                 row[left] = row.get(left, 0) | both
-    return row
+    return tuple(row.items())
 
 
 def crossed(a: Row, b: Row) -> Row:
     """What both allow; parts without sources are left out."""
-    row: Row = {}
-    for sources, ports in a.items():
-        for others, more in b.items():
+    row: dict[Bits, int] = {}
+    for sources, ports in a:
+        for others, more in b:
             if (both := ports & more) and (left := sources & others):
                 row[left] = row.get(left, 0) | both
-    return row
+    return tuple(row.items())
 
 
 def patched(row: Row, sources: Bits, now: Row, every: int) -> Row:
-    """The row with another answer for some sources; the row itself where that changes nothing."""
-    kept: Row = {}
-    same = True
-    for held, ports in row.items():
-        out = held & sources
-        same = same and not out
-        left = held ^ out if out else held
-        kept[left] = kept.get(left, 0) | ports
+    """The row with another answer for some sources; the row itself where they had none and get none."""
+    kept = row
+    for held, _ in row:
+        if held & sources:
+            kept = tuple([(held ^ (held & sources), ports) for held, ports in row])
+            break
     if not now:
-        return row if same else kept
+        return kept
+    if len(now) == 1 and now[0][1] == every:
+        more = now[0][0]
+        return tuple([(held | more, ports) for held, ports in _whole(kept, sources, every)])
     return joined(_whole(kept, sources, every), _whole(now, sources, every))
 
 
 def _whole(row: Row, like: Bits, every: int) -> Row:
     """The row with the ports that nobody may open."""
     rest = every
-    for ports in row.values():
+    for _, ports in row:
         rest &= ~ports
-    none = like ^ like
-    return {**row, none: row.get(none, 0) | rest} if rest else row
+    return (*row, (like ^ like, rest)) if rest else row
 
 
 def possible(matches: Sequence[Match], network: Row, isolated: Pair, everyone: Bits) -> Row:
     """Sources that may be allowed; `network` is what NetworkPolicy may allow, `isolated` for whom it decides."""
-    out: Row = {}
+    out: dict[Bits, int] = {}
     for part, (open_, allowed, passed) in _tiers(matches, network, isolated, everyone, Action.ALLOW):
         sources = open_ | allowed | passed
         out[sources] = out.get(sources, 0) | part
-    return out
+    return tuple(out.items())
 
 
 def certain(matches: Sequence[Match], network: Row, isolated: Pair, everyone: Bits) -> Row:
     """Sources that are surely allowed; `network` is what NetworkPolicy surely allows."""
-    out: Row = {}
+    out: dict[Bits, int] = {}
     for part, (_, denied, _) in _tiers(matches, network, isolated, everyone, Action.DENY):
         sources = everyone ^ denied
         out[sources] = out.get(sources, 0) | part
-    return out
+    return tuple(out.items())
 
 
 State = tuple[Bits, Bits, Bits]
@@ -122,7 +122,7 @@ def _tiers(
     matches: Sequence[Match], network: Row, isolated: Pair, everyone: Bits, follow: Action
 ) -> Iterable[tuple[int, State]]:
     none = everyone ^ everyone
-    for sources, ports in network.items():
+    for sources, ports in network:
         for part, (undecided, reached, passed) in _walk(
             matches, Tier.ADMIN, {ports: (everyone, none, none)}, follow
         ).items():
