@@ -44,7 +44,7 @@ class Coverage(msgspec.Struct, frozen=True):
         return (self.last - self.first) / 86_400
 
 
-class Record(msgspec.Struct, frozen=True, Generic[U]):
+class Record(msgspec.Struct, Generic[U], frozen=True):
     """Uses of one kind, from one or several sources."""
 
     uses: Mapping[U, Tally]
