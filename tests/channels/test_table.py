@@ -129,6 +129,36 @@ def test_of_a_tunnel_the_network_sees_its_own_port_whatever_port_is_dialled(seed
                 assert found == wanted, (s, d, at)
 
 
+class Perhaps(Tunnels):
+    """The same, but nobody knows whether there is a tunnel."""
+
+    def channel(self, source: int, target: int, at: int, /) -> Channel:
+        found = super().channel(source, target, at)
+        return msgspec.structs.replace(found, perhaps=bool(found.carried))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_where_a_tunnel_is_not_known_what_one_port_alone_lets_through_is_in_doubt(seed: int) -> None:
+    dice = random.Random(seed)
+    pods, policies = cluster(dice)
+    mesh = Perhaps([dice.randrange(4) for _ in pods], [dice.randrange(4) for _ in pods])
+    alone = reach(pods, {"a": {}, "b": {}}, policies, UPSTREAM)
+    table = join(alone, mesh)
+    for s in range(len(pods)):
+        for d in range(len(pods)):
+            open_to = alone.ports(alone.class_of[s], alone.class_of[d])
+            for at in PROBES:
+                channel = mesh.channel(mesh.source_of[s], mesh.target_of[d], at)
+                dialled, tunnel = at in open_to, channel.carried and point("TCP", channel.carried) in open_to
+                if not channel.carried:
+                    wanted = [(channel.plaintext, False)] if dialled else []
+                else:
+                    wanted = [(dialled, not (dialled and tunnel))] if dialled or tunnel else []
+                own, row = table.reach.class_of[s], table.rows[table.reach.class_of[d]]
+                found = [(t.channel.plaintext, t.unsure) for t in row if at in t.ports and own in t.sources]
+                assert found == wanted, (s, d, at)
+
+
 def test_ports_are_cut_where_the_answer_may_change() -> None:
     assert list(pieces_of(Ports.span("TCP", 1, 100), (80, 81))) == [(1, 80), (80, 81), (81, 101)]
 

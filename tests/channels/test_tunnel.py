@@ -91,3 +91,44 @@ def test_it_is_said_why() -> None:
     a, b = side(s, "client").pods[0], side(s, "web").pods[0]
     (told,) = [c for ports, c in join(network, s.mesh).between(a, b) if 8080 in ports]
     assert told.because == ("the network lets this port through, but not 15008, on which the tunnel of the mesh comes")
+
+
+LINKERD: Plain = {"linkerd.io/inject": "enabled"}
+
+
+def linkerd(*given: Plain, settings: str = "") -> Scene:
+    """The same two workloads in Linkerd; `settings` are the chart's, not seen where they are empty."""
+    space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "annotations": LINKERD}}
+    config = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": meta("linkerd-config", "linkerd"),
+        "data": {"values": settings},
+    }
+    pods = (workload("web", ports=(8080, 9090)), workload("client"))
+    return Scene(snapshot(read(space, *pods, *given, *([config] if settings else []))), UPSTREAM)
+
+
+HEADER, TRANSPARENT = (f"proxy: {{outboundTransportMode: {m}}}" for m in ("transport-header", "transparent"))
+
+
+@pytest.mark.parametrize(
+    ("ports", "settings", "allowed", "unknown"),
+    [
+        ([8080], TRANSPARENT, [8080], []),
+        ([8080], HEADER, [], []),
+        ([4143], HEADER, [8080, 9090], []),
+        ([8080], "", [], [8080]),
+        ([4143], "", [], [8080, 9090]),
+        ([8080, 4143], "", [8080], [9090]),
+    ],
+)
+def test_between_linkerds_proxies_the_network_sees_their_own_port(
+    ports: Sequence[int], settings: str, allowed: list[int], unknown: list[int]
+) -> None:
+    """github.com/linkerd/linkerd2/issues/15246: a policy that allows 4143 allows every port."""
+    s = linkerd(allows(*ports), settings=settings)
+    wanted = Ports.span("TCP", 8080, 8080) | Ports.span("TCP", 9090, 9090)
+    found = ask(s, side(s, "client"), side(s, "web"), lambda _: wanted)
+    told = {answer: sorted(p for f in found if f.verdict.answer is answer for p in f.ports) for answer in Answer}
+    assert (told[Answer.ALLOWED], told[Answer.UNKNOWN]) == (allowed, unknown)

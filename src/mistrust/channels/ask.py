@@ -169,7 +169,14 @@ def _decided(scene: Scene, a: One, b: One, at: int) -> Verdict:
         return decide(scene.ground, a.party, b.party, at)
     verdict = decide(scene.ground, a.party, b.party, point("TCP", channel.carried))
     because = f"{verdict.because}; the mesh carries it in a tunnel, on port {channel.carried}, whatever port is dialled"
-    return structs.replace(verdict, because=because)
+    if not channel.perhaps:
+        return structs.replace(verdict, because=because)
+    dialled = decide(scene.ground, a.party, b.party, at)
+    if dialled.answer is verdict.answer:
+        return dialled
+    doubt = f"it is not known whether the mesh carries it in a tunnel, on port {channel.carried}"
+    evidence = tuple(dict.fromkeys((*dialled.decided_by, *verdict.decided_by)))
+    return Verdict(Answer.UNKNOWN, f"{dialled.because}; {doubt}", evidence, (*dialled.failed, *verdict.failed, doubt))
 
 
 def _parts(scene: Scene, a: One, b: One, wanted: Ports) -> list[Ports]:

@@ -156,6 +156,7 @@ def carried(
 
     Where the network lets the tunnel's port through, every port of the target is open to the tunnel; where it does not,
     none is, because the client's proxy does not fall back to plaintext. Policies about other ports limit plaintext.
+    Where it is not known whether there is a tunnel, what only one of the two ports lets through is in doubt.
     """
     ranges: dict[tuple[Channel, bool, Classes], list[tuple[int, int]]] = {}
     for source, members in groups.items():
@@ -168,12 +169,21 @@ def carried(
             hidden = structs.replace(channel, plaintext=False)
             for ports, dialled in _dialled(Ports.of([(low, high)]), (*sure, *unsure)):
                 opened = dialled & members
+                both = through & _open(sure, ports.ranges[0][0]) & opened
                 for kind, doubt, who in (
-                    (channel, False, through & opened),
-                    (hidden, False, through - opened),
-                    (channel, True, maybe & opened),
-                    (hidden, True, maybe - opened),
-                    (_stopped(channel), False, opened - through - maybe),
+                    (
+                        (channel, False, both),
+                        (channel, True, opened - both),
+                        (hidden, True, (through | maybe) - opened),
+                    )
+                    if channel.perhaps
+                    else (
+                        (channel, False, through & opened),
+                        (hidden, False, through - opened),
+                        (channel, True, maybe & opened),
+                        (hidden, True, maybe - opened),
+                        (_stopped(channel), False, opened - through - maybe),
+                    )
                 ):
                     if who:
                         ranges.setdefault((kind, doubt, who), []).extend(ports.ranges)

@@ -66,3 +66,5 @@ class Channel(msgspec.Struct, frozen=True, gc=False):
     """What is missing to be sure."""
     carried: int = 0
     """The TCP port that the network sees in place of the one that is dialled, where a tunnel carries the connection."""
+    perhaps: bool = False
+    """Is it not known whether a tunnel carries it?"""

@@ -31,7 +31,7 @@ class Target(msgspec.Struct, frozen=True):
     """The same on the ports that require an identity."""
     require_identity: Ports = NO_PORT
     opaque: Ports = NO_PORT
-    tunnels: bool = False
+    tunnels: Match = False
     """Does everything between proxies travel to the proxy's own port, opaque or not?"""
     servers: Mapping[int, Inbound] = {}
     """What decides on the port of a Server, by number."""
@@ -43,11 +43,12 @@ class Target(msgspec.Struct, frozen=True):
     dialed: Mapping[int, tuple[int, ...]] = {}
     """The ports of the Services before a port, where they matter; a port that is not here is dialed by its number."""
 
-    def carries(self, port: int) -> bool:
+    def carries(self, port: int) -> Match:
         """Is a connection between proxies sent to the proxy's own port, in place of this one?"""
         if port in (DIRECT, CONTROL, ADMIN):
             return False
-        return self.tunnels or point("TCP", port) in self.opaque or self.inbound(port).protocol == "opaque"
+        opaque = point("TCP", port) in self.opaque or self.inbound(port).protocol == "opaque"
+        return opaque or self.tunnels
 
     def inbound(self, port: int) -> Inbound:
         """What decides on a TCP port."""
@@ -74,7 +75,10 @@ def channel(client: Client, target: Target, at: int) -> Channel:
     inbound = target.inbound(port)
     if skipped and (sends is not True or at in target.skip_told):
         return _raw("the port skips the server's proxy")
-    if skipped and not target.carries(port):
+    carries = target.carries(port)
+    if skipped and isinstance(carries, str):
+        return _unknown(carries)
+    if skipped and not carries:
         because = "the port skips the server's proxy, and the client's proxy is not told so"
         return Channel(Transport.BROKEN, Authn.NONE, Authz.NONE, plaintext=True, because=because)
     if port == DIRECT:
@@ -83,9 +87,11 @@ def channel(client: Client, target: Target, at: int) -> Channel:
         return _unknown(sends)
     plain = PAST if skipped else entry(inbound, client, tls=False)
     found = _mutual(inbound, client, plain) if sends else _plain(inbound, client, plain)
-    if sends and target.carries(port):
-        because = f"{found.because}; between proxies it travels to port {DIRECT}"
-        found = structs.replace(found, because=because, carried=DIRECT)
+    if sends and carries is not False:
+        because = (
+            f"{found.because}; between proxies it {'travels' if carries is True else 'may travel'} to port {DIRECT}"
+        )
+        found = structs.replace(found, because=because, carried=DIRECT, perhaps=carries is not True)
     if plain.passes is Passage.NONE and _probed(target, inbound, client, port):
         probed = f"{found.because}; only the paths of its probes answer to whoever comes in plaintext"
         authz = Authz.REQUESTS if not sends else found.authz

@@ -81,7 +81,7 @@ class Linkerd:
         """May a connection to this server travel to its proxy's own port (`Channel.carried`)?"""
         t = self.targets[target]
         opaque = bool(t.opaque) or any(i.protocol == "opaque" for i in t.servers.values())
-        return t.meshed is not False and (t.tunnels or opaque)
+        return t.meshed is not False and (t.tunnels is not False or opaque)
 
     def alike(self, target: int) -> Sequence[int]:
         """What this server asks about clients: whether they have a proxy, and what its own authorizations name."""

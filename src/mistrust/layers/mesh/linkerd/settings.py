@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 
 import msgspec
+from msgspec import structs
 
 from mistrust.access.evidence import Evidence, at
 from mistrust.access.ports import NO_PORT, Ports
@@ -18,12 +19,13 @@ from mistrust.kube.meta import Value
 from mistrust.kube.network import IPBlock
 from mistrust.kube.snapshot import Snapshot
 from mistrust.kube.yaml import documents
+from mistrust.layers.mesh.linkerd.match import Match
 
 CONFIG = "linkerd-config"
 CONTROL_PLANE = "linkerd.io/control-plane-ns"
 """The label of every injected pod."""
 VERSION = "linkerd.io/proxy-version"
-TUNNEL, TRANSPARENT = "transport-header", "transparent"
+TUNNEL = "transport-header"
 PRIVATE = "10.0.0.0/8,100.64.0.0/10,172.16.0.0/12,192.168.0.0/16,fd00::/8"
 POLICIES = (
     "all-unauthenticated", "all-authenticated", "cluster-unauthenticated", "cluster-authenticated", "deny", "audit",
@@ -80,7 +82,7 @@ class Settings(msgspec.Struct, frozen=True):
     skip_inbound: Ports = NO_PORT
     skip_outbound: Ports = NO_PORT
     skip_subnets: bool = False
-    tunnels: bool = True
+    tunnels: Match = True
     """Does everything between two proxies travel to one port of the server's proxy, or opaque bytes alone?"""
     assumed: str = ""
     """Empty where the ConfigMap was read; else the words that say that defaults were taken."""
@@ -94,22 +96,22 @@ def settings(snapshot: Snapshot, endpoints: Sequence[Endpoint]) -> Settings:
             read = _values(text)
             if isinstance(read, Values):
                 return _settings(read, config.namespace, "", (at(config, "data", "values"),))
-            taken = Values(proxy=ProxyValues(outbound_transport_mode=TUNNEL))
-            return _settings(taken, config.namespace, f"{config.ref} was not understood ({read})", (at(config),))
+            assumed = f"{config.ref} was not understood ({read})"
+            return structs.replace(_settings(Values(), config.namespace, assumed, (at(config),)), tunnels=assumed)
     versions = {e.annotations[VERSION] for e in endpoints if VERSION in e.annotations}
-    mode = TRANSPARENT if versions and not any(map(_tunnels, versions)) else TUNNEL
+    modes = {m for m in map(_tunnels, versions) if m is not None}
     named = {e.labels[CONTROL_PLANE] for e in endpoints if CONTROL_PLANE in e.labels}
     assumed = f"ConfigMap {CONFIG} was not seen: the defaults of Linkerd's chart are taken for the cluster's"
-    values = Values(proxy=ProxyValues(outbound_transport_mode=mode))
-    return _settings(values, min(named, default="linkerd"), assumed, ())
+    tunnels: Match = modes.pop() if len(modes) == 1 else assumed
+    return structs.replace(_settings(Values(), min(named, default="linkerd"), assumed, ()), tunnels=tunnels)
 
 
-def _tunnels(version: str) -> bool:
+def _tunnels(version: str) -> bool | None:
     """Does a proxy of this version come with a chart whose default is the transport header?"""
     edge, stable = re.match(r"edge-(\d+)\.(\d+)\.(\d+)", version), re.match(r"[a-z]+-2\.(\d+)", version)
     if edge:
         return tuple(map(int, edge.groups())) >= (25, 3, 2)
-    return int(stable[1]) >= 18 if stable else True
+    return int(stable[1]) >= 18 if stable else None
 
 
 def _values(text: str) -> Values | str:
