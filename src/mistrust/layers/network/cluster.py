@@ -88,16 +88,17 @@ class Cluster:
         )
         self.may = Legs(said, selection, ports, self.keys, sure=False)
         self._sure: Legs | None = None
+        self._settled = False
         self._ids: dict[Key, int] = {}
 
     @property
     def sure(self) -> Legs | None:
         """What is surely allowed, worked out when it is first asked for; None where that is all that may be."""
-        if self._sure is None:
+        if self._sure is None and not self._settled:
             legs = self.may
-            if legs.settled():
-                return None
-            self._sure = Legs(legs.said, legs.selection, legs.ports, self.keys, sure=True)
+            self._settled = legs.settled()
+            if not self._settled:
+                self._sure = Legs(legs.said, legs.selection, legs.ports, self.keys, sure=True)
         return self._sure
 
     def row(self, destination: int, *, sure: bool = False) -> Row:
@@ -141,7 +142,7 @@ class Cluster:
         if may.selection.addresses is not self.addresses:
             self.addresses = may.selection.addresses
             self.blocks = blocks(self.addresses)
-        self.may, self._sure = may, None
+        self.may, self._sure, self._settled = may, None, False
 
 
 def _sound(port: Port) -> bool:
