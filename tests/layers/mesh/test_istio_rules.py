@@ -21,9 +21,9 @@ def rules(*plain: Plain) -> Rules:
 
 
 def follows(*plain: Plain, client: str = "front", labels: dict[str, str] = NO_LABELS) -> str:
-    """The rule that a client follows for the Service web of shop; empty where it follows none."""
+    """The rule that a client follows for the Service web of shop, `-` for none; two where releases of Istio differ."""
     found = rules(*plain).followed(HOST, "shop", client, labels)
-    return found.rule.name if found is not None else ""
+    return " or ".join(m.rule.name if m is not None else "-" for m in found)
 
 
 def named(name: str, namespace: str, host: str = HOST, **spec: object) -> Plain:
@@ -36,19 +36,19 @@ CLIENT, SERVICE, MESH = named("client", "front"), named("service", "shop"), name
 @pytest.mark.parametrize(
     ("given", "wanted"),
     [
-        ([], ""),
+        ([], "-"),
         ([MESH], "mesh"),
         ([MESH, SERVICE], "service"),
         ([MESH, SERVICE, CLIENT], "client"),
-        ([named("elsewhere", "other")], ""),
+        ([named("elsewhere", "other")], "-"),
         # a general rule of a nearer namespace beats a specific one of a farther
         ([SERVICE, named("general", "front", "*.svc.cluster.local")], "general"),
         ([named("general", "shop", "*"), named("longer", "shop", "*.shop.svc.cluster.local")], "longer"),
         ([named("longer", "shop", "*.shop.svc.cluster.local"), SERVICE], "service"),
         # short names are of the rule's own namespace; with one dot they are nobody's
         ([named("short", "shop", "web")], "short"),
-        ([named("short", "front", "web")], ""),
-        ([named("dotted", "front", "web.shop")], ""),
+        ([named("short", "front", "web")], "-"),
+        ([named("dotted", "front", "web.shop")], "-"),
     ],
 )
 def test_where_it_is_found(given: list[Plain], wanted: str) -> None:
@@ -59,14 +59,15 @@ def test_where_it_is_found(given: list[Plain], wanted: str) -> None:
 @pytest.mark.parametrize(
     ("given", "wanted"),
     [
-        ([named("private", "shop", exportTo=["."])], ""),
-        ([named("private", "shop", exportTo=["shop"])], ""),
+        ([named("private", "shop", exportTo=["."])], "-"),
+        ([named("private", "shop", exportTo=["shop"])], "-"),
         ([named("shown", "shop", exportTo=["front"])], "shown"),
         ([named("public", "shop", exportTo=["*"])], "public"),
         ([named("other", "shop", exportTo=["other"]), MESH], "mesh"),
-        # within its own namespace a rule holds, whomever it is exported to
-        ([named("own", "front", exportTo=["other"])], "own"),
-        ([named("private", ROOT, exportTo=["."])], ""),
+        # even within its own namespace a rule holds only where it is exported to
+        ([named("own", "front", exportTo=["other"])], "-"),
+        ([named("own", "front", exportTo=["other", "front"])], "own"),
+        ([named("private", ROOT, exportTo=["."])], "-"),
     ],
 )
 def test_to_whom_it_is_exported(given: list[Plain], wanted: str) -> None:
@@ -80,12 +81,37 @@ def test_a_client_in_the_root_namespace_follows_the_private_rules_there_first() 
     assert follows(MESH, client=ROOT) == "mesh"
 
 
+CHOSEN = named("chosen", "front", workloadSelector={"matchLabels": {"app": "a"}})
+THERE = named("there", "shop", workloadSelector={"matchLabels": {"app": "a"}})
+
+
 def test_a_rule_for_chosen_workloads_holds_in_its_own_namespace_alone() -> None:
-    chosen = named("chosen", "front", workloadSelector={"matchLabels": {"app": "a"}})
-    assert follows(chosen, CLIENT, labels={"app": "a"}) == "chosen"
-    assert follows(chosen, CLIENT, labels={"app": "b"}) == "client"
-    assert follows(chosen, SERVICE, labels={"app": "b"}) == "", "a host that is found ends the search"
-    assert follows(named("chosen", "shop", workloadSelector={"matchLabels": {"app": "a"}}), labels={"app": "a"}) == ""
+    assert follows(CHOSEN, CLIENT, labels={"app": "a"}) == "chosen"
+    assert follows(CHOSEN, CLIENT, labels={"app": "b"}) == "client"
+    assert follows(THERE, labels={"app": "a"}) == "-"
+
+
+def test_releases_differ_in_whether_a_rule_for_others_ends_the_search() -> None:
+    """istio's TestSetDestinationRuleWithWorkloadSelector, its three cases about falling back; istio#57719."""
+    others = {"app": "b"}
+    assert follows(CHOSEN, SERVICE, MESH, labels=others) == "service or -"
+    assert follows(CHOSEN, MESH, labels=others) == "mesh or -"
+    assert follows(CHOSEN, THERE, MESH, labels=others) == "mesh or -"
+    assert follows(CHOSEN, labels=others) == "-"
+
+
+def test_a_rule_for_chosen_workloads_takes_what_it_lacks_from_the_general_one() -> None:
+    bare = rule("front", HOST, name="bare", workloadSelector={"matchLabels": {"app": "a"}})
+    (found,) = rules(CLIENT, bare).followed(HOST, "shop", "front", {"app": "a"})
+    assert found is not None
+    assert (found.rule.name, found.policy_of.name) == ("bare", "client")
+
+
+def test_rules_with_different_exports_are_kept_apart() -> None:
+    first = rule("shop", HOST, tls("DISABLE"), name="first", exportTo=["front"])
+    second = rule("shop", HOST, tls("SIMPLE"), name="second", exportTo=["other"])
+    assert follows(first, second) == "first"
+    assert follows(first, second, client="other") == "second"
 
 
 def test_rules_for_one_host_are_put_together_the_oldest_first() -> None:
@@ -93,7 +119,7 @@ def test_rules_for_one_host_are_put_together_the_oldest_first() -> None:
     old["metadata"] = {"name": "old", "namespace": "shop", "creationTimestamp": "2026-01-01T00:00:00Z"}
     new = dict(rule("shop", HOST, tls("DISABLE"), name="a-new", subsets=[{"name": "v2", "labels": {"v": "2"}}]))
     new["metadata"] = {"name": "a-new", "namespace": "shop", "creationTimestamp": "2026-02-01T00:00:00Z"}
-    found = rules(new, old).followed(HOST, "shop", "front", {})
+    (found,) = rules(new, old).followed(HOST, "shop", "front", {})
     assert found is not None
     assert found.rule.name == "old"
     assert [s.name for _, _, s in found.subsets] == ["v1", "v2"]

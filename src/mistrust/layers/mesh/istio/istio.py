@@ -80,7 +80,7 @@ class Istio:
             for c, (sends, ruled, _) in enumerate(self._clients.keys):
                 who = self._a_client[c]
                 if ruled not in followed:
-                    followed[ruled] = tuple(id(view.followed(h, n, who)) for h, n in hosts)
+                    followed[ruled] = tuple(tuple(map(id, view.followed(h, n, who))) for h, n in hosts)
                 found.append(numbers.of((sends, followed[ruled], who == OUTSIDE or self._mentioned(mentions, who))))
             self._alike[key] = tuple(found)
         return self._alike[key]

@@ -67,7 +67,8 @@ class Rules:
         for rule in self.everything:
             exported = frozenset(rule.namespace if w == "." else w for w in rule.spec.export_to)
             host = qualified(rule.spec.host, rule.namespace)
-            _merge(self._local.setdefault(rule.namespace, {}), host, rule, exported)
+            if not exported or exported & {"*", rule.namespace}:
+                _merge(self._local.setdefault(rule.namespace, {}), host, rule, exported)
             if exported != {rule.namespace}:
                 _merge(self._exported.setdefault(rule.namespace, {}), host, rule, exported)
             elif rule.namespace == root:
@@ -84,7 +85,8 @@ class Rules:
 
     def concern(self, host: str) -> bool:
         """Does any rule speak of this host?"""
-        return any(most_specific(host, rules) is not None for rules in self._local.values())
+        indexes = (*self._local.values(), *self._exported.values())
+        return any(most_specific(host, rules) is not None for rules in indexes)
 
     def client_key(self, namespace: str, labels: Mapping[str, str]) -> Hashable:
         """All that a rule may ask about a client."""
@@ -108,26 +110,37 @@ class Rules:
             self._hosts[key] = (tuple(local), id(mine or ()), id(common or ()), id(own or ()))
         return self._hosts[key]
 
-    def followed(self, host: str, namespace: str, client: str, labels: Mapping[str, str]) -> Merged | None:
-        """The rule that a client in the namespace `client` follows for a host of `namespace`."""
-        for found in self._candidates(host, namespace, client):
-            general = None
-            for merged in found:
-                if merged.selector is None:
-                    general = merged
-                elif merged.rule.namespace == client and merged.selector.items() <= labels.items():
-                    return merged
-            return general
-        return None
+    def followed(self, host: str, namespace: str, client: str, labels: Mapping[str, str]) -> tuple[Merged | None, ...]:
+        """The rule that a client in the namespace `client` follows for a host of `namespace`.
 
-    def _candidates(self, host: str, namespace: str, client: str) -> Iterator[list[Merged]]:
+        Two where releases of Istio differ: the older stop at the first namespace that has a rule for the host, the
+        newer go on where all of its rules are for chosen clients (istio#57719).
+        """
         own = self._root_local if client == self.root else self._local.get(client, {})
-        if (found := most_specific(host, own)) is not None:
-            yield found
-        for owner in (namespace, self.root):
-            for_all = most_specific(host, self._exported.get(owner, {})) or []
-            if shown := [m for m in for_all if not m.exported or m.exported & {"*", client}]:
-                yield shown
+        local = most_specific(host, own) or []
+        farther = [self._shown(host, owner, client) for owner in (namespace, self.root)]
+        common = [[m for m in found if m.selector is None] for found in farther]
+        older = next((found for found in (local, *farther) if found), [])
+        newer = local
+        if all(m.selector is not None for m in local):
+            newer = [*local, *next((found for found in common if found), [])]
+        return tuple(dict.fromkeys(_chosen(found, client, labels) for found in (newer, older)))
+
+    def _shown(self, host: str, owner: str, client: str) -> list[Merged]:
+        """What a namespace exports to the client's."""
+        found = most_specific(host, self._exported.get(owner, {})) or []
+        return [m for m in found if not m.exported or m.exported & {"*", client}]
+
+
+def _chosen(found: Iterable[Merged], client: str, labels: Mapping[str, str]) -> Merged | None:
+    """The one for this client by its labels, else the last for every client."""
+    general = None
+    for merged in found:
+        if merged.selector is None:
+            general = merged
+        elif merged.rule.namespace == client and merged.selector.items() <= labels.items():
+            return merged
+    return general
 
 
 def settings(merged: Merged | None, port: int, labels: Mapping[str, str]) -> tuple[Setting, ...]:
@@ -193,21 +206,26 @@ def most_specific(host: str, rules: Mapping[str, list[Merged]]) -> list[Merged] 
 
 
 def _merge(index: dict[str, list[Merged]], host: str, rule: DestinationRule, exported: frozenset[str]) -> None:
+    """Put a rule to those for the same host: what they lack they take from it, and it may stand by itself as well."""
+    new = Merged(
+        rule, rule.spec.traffic_policy, rule, tuple((rule, i, s) for i, s in enumerate(rule.spec.subsets)), exported
+    )
     held = index.setdefault(host, [])
-    subsets = tuple((rule, i, s) for i, s in enumerate(rule.spec.subsets))
-    policy = rule.spec.traffic_policy
+    apart = True
     for i, old in enumerate(held):
-        if old.rule.spec.workload_selector == rule.spec.workload_selector:
-            known = {s.name for _, _, s in old.subsets}
-            held[i] = Merged(
-                old.rule,
-                old.policy or policy,
-                old.policy_of if old.policy is not None else rule,
-                (*old.subsets, *(s for s in subsets if s[2].name not in known)),
-                old.exported or exported,
-            )
-            return
-    held.append(Merged(rule, policy, rule, subsets, exported))
+        apart = exported != old.exported
+        if apart and not (old.exported and exported >= old.exported):
+            continue
+        if old.selector is not None and new.selector is not None and old.selector != new.selector:
+            apart = True
+            continue
+        apart = old.selector != new.selector
+        known = {s.name for _, _, s in old.subsets}
+        subsets = (*old.subsets, *(s for s in new.subsets if s[2].name not in known))
+        policy, policy_of = (old.policy, old.policy_of) if old.policy is not None else (new.policy, rule)
+        held[i] = Merged(old.rule, policy, policy_of, subsets, old.exported)
+    if apart:
+        held.append(new)
 
 
 def _policies(rule: DestinationRule) -> Iterator[TrafficPolicy]:
@@ -216,5 +234,7 @@ def _policies(rule: DestinationRule) -> Iterator[TrafficPolicy]:
     yield from (s.traffic_policy for s in rule.spec.subsets if s.traffic_policy is not None)
 
 
-def _age(rule: DestinationRule) -> tuple[str, str]:
-    return rule.metadata.creation_timestamp, f"{rule.name}.{rule.namespace}"
+def _age(rule: DestinationRule) -> tuple[bool, str, str, str]:
+    """Rules for chosen clients first, then the oldest (`sortConfigBySelectorAndCreationTime`)."""
+    chosen = rule.spec.workload_selector is not None
+    return not chosen, rule.metadata.creation_timestamp, rule.name, rule.namespace

@@ -130,12 +130,13 @@ class View:
         return tuple(
             Dialled(
                 via,
-                self.rules.followed(via.host, via.namespace, who.namespace, who.labels),
+                merged,
                 client.Namespace(self.policies.hint(via.namespace), self.hinting(via.namespace)),
                 self.whole(via),
             )
             for via in self.hosts.vias[target]
             if via.target == port
+            for merged in self.rules.followed(via.host, via.namespace, who.namespace, who.labels)
         )
 
     def hinting(self, namespace: str) -> PeerAuthentication | None:
@@ -169,10 +170,10 @@ class View:
         """Does a waypoint stand before some way to it?"""
         return any(True for _ in self.authorization.waypoints.every(target))
 
-    def followed(self, host: str, namespace: str, source: int) -> Merged | None:
-        """The rule that a client follows for a host; one without a proxy follows none."""
+    def followed(self, host: str, namespace: str, source: int) -> tuple[Merged | None, ...]:
+        """The rule that a client follows for a host, or may; one without a proxy follows none."""
         if source == OUTSIDE or self.members[source].kind is Kind.NONE:
-            return None
+            return ()
         e = self.endpoints[source]
         return self.rules.followed(host, namespace, e.namespace, e.labels)
 
