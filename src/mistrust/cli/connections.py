@@ -14,6 +14,7 @@ from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.mesh.certificates.facts import facts as certificate_facts
 from mistrust.layers.mesh.layer import Meshes
 from mistrust.layers.mesh.mesh import Mesh, mesh
+from mistrust.layers.network.doubt import doubtful as unsettled
 from mistrust.layers.network.exposure.facts import exposure_facts
 from mistrust.layers.network.grants import Connections
 from mistrust.layers.network.layer import Network
@@ -48,8 +49,15 @@ class Joined(msgspec.Struct, frozen=True):
         note = f"{spaces} no policy that limits anything" if open_spaces else ""
         carried, workloads = sum(m is True for m in self.whole.meshed), len(self.whole.meshed)
         meshed = f"{carried:,} of {workloads:,} workloads in a mesh" if self.mesh.fabrics else "no mesh"
+        unsure = unsettled(self.connections).count()
         return (
-            Row("connections", granted=every, note=note, layer="network"),
+            Row(
+                "connections",
+                granted=every,
+                unknown=unsure / every if unsure and every else None,
+                note=note,
+                layer="network",
+            ),
             Row(
                 "plaintext ok",
                 granted=plain,
