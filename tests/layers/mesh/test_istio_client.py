@@ -155,6 +155,42 @@ def test_a_sidecar_object_narrows_what_the_client_knows(given: list[Plain], want
     assert between(*given) == wanted
 
 
+def test_a_sidecar_object_means_nothing_to_a_gateway() -> None:
+    gateway = workload("g", annotations={"inject.istio.io/templates": "gateway"})
+    scene = Scene(*TWO, gateway, sidecar("shop", "~/*"))
+    assert (scene.transport("g", "b"), scene.transport("a", "b")) == (OPPORTUNISTIC, "plaintext")
+
+
+def test_a_gateway_sends_nowhere_but_along_its_routes() -> None:
+    gateway = workload("g", annotations={"inject.istio.io/templates": "gateway"})
+    assert Scene(namespace("shop"), gateway, workload("b")).transport("g", "b") == BROKEN
+
+
+@pytest.mark.parametrize(
+    ("listener", "from_outside", "plaintext"),
+    [
+        ({"port": {"number": 80, "protocol": "HTTP"}}, "plaintext", True),
+        ({"port": {"number": 80, "protocol": "HTTPS"}, "tls": {"mode": "SIMPLE"}}, "tls", False),
+        ({"port": {"number": 80, "protocol": "HTTPS"}, "tls": {"mode": "MUTUAL"}}, "tls", False),
+        ({"port": {"number": 80, "protocol": "TLS"}, "tls": {"mode": "ISTIO_MUTUAL"}}, BROKEN, False),
+        ({"port": {"number": 81, "protocol": "HTTP"}}, "plaintext", True),  # nobody listens: nothing is promised
+    ],
+)
+def test_what_a_gateway_listens_for(listener: Plain, from_outside: str, plaintext: bool) -> None:
+    """PeerAuthentication means nothing to it: its own listeners decide. The Service maps its port to the pod's."""
+    gateway = workload("g", ports=(8080,), annotations={"inject.istio.io/templates": "gateway"})
+    mapped = {**service("g")}
+    mapped["spec"] = {"selector": {"app": "g"}, "ports": [{"port": 80, "targetPort": 8080}]}
+    resource = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "Gateway",
+        "metadata": meta("g", "shop"),
+        "spec": {"selector": {"app": "g"}, "servers": [{**listener, "hosts": ["*"]}]},
+    }
+    found = Scene(namespace("shop"), gateway, mapped, resource, peers("shop", "STRICT")).channel("", "g", 8080)
+    assert (found.transport, found.plaintext) == (from_outside, plaintext)
+
+
 OUT, IN = "traffic.sidecar.istio.io/excludeOutbound", "traffic.sidecar.istio.io/excludeInboundPorts"
 
 

@@ -21,7 +21,7 @@ from mistrust.layers.mesh.istio.hosts import Hosts, Via
 from mistrust.layers.mesh.istio.meet import agreed, meet, raw
 from mistrust.layers.mesh.istio.membership import members
 from mistrust.layers.mesh.istio.rules import Merged, Rules
-from mistrust.layers.mesh.istio.scopes import Scopes
+from mistrust.layers.mesh.istio.scopes import Known, Scopes
 from mistrust.layers.mesh.istio.server import Policies
 from mistrust.layers.mesh.member import ISTIO, Kind, Member
 
@@ -115,7 +115,7 @@ class View:
             capture.outbound(e, kind),
             ranges,
             self.config.hbone if kind is Kind.GATEWAY else self._hbone(e),
-            self.scopes.known(e.namespace, e.labels),
+            self.scopes.known(e.namespace, e.labels) if kind is Kind.SIDECAR else Known(),
             capture.told(e, "Outbound"),
         )
 
