@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import reduce
-from operator import or_
 from typing import Self
 
 import msgspec
@@ -128,17 +127,14 @@ class Grants(msgspec.Struct, frozen=True):
         return sum(self._count(shard) for shard in self.shards.values())
 
     def _count(self, shard: Shard) -> int:
-        everywhere = self._places(shard.everywhere)
+        everywhere = self.universe.union(shard.everywhere)
         inside = self.universe.in_namespaces
         special = [space for space in shard.within if space in self.universe.namespaces]
         return (
             (everywhere & ~inside).bit_count()
             + (everywhere & inside).bit_count() * (len(self.universe.namespaces) - len(special))
-            + sum((self._places(shard.within[space]) & inside).bit_count() for space in special)
+            + sum((self.universe.union(shard.within[space]) & inside).bit_count() for space in special)
         )
-
-    def _places(self, bundles: Bundles) -> int:
-        return reduce(or_, map(self.universe.places, bundles), 0)
 
     def decide(self, access: Access) -> Verdict:
         """Is this access in the set? The evidence is the grant that lets it, of the sets it was made from."""

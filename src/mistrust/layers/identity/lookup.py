@@ -92,6 +92,14 @@ class Lookup:
         contents = self._contents
         return any(contents[i] in always or contents[i] in named for ids in self._candidates(request) for i in ids)
 
+    def allowing(self, request: Request) -> Iterator[tuple[int, int]]:
+        """Every grant that allows the request, by index, with every rule of its role that does."""
+        always, named = self._allowing(request)
+        for i in sorted({i for ids in self._candidates(request) for i in ids}):
+            if self._contents[i] in always or self._contents[i] in named:
+                rules = self.rbac.grants[i].role.rules
+                yield from ((i, r) for r, rule in enumerate(rules) if deciding_rule((rule,), request) == 0)
+
     def who(self, request: Request) -> dict[Principal, Grant]:
         """Everybody who may do this, whoever the request says it is from, with a grant that lets them."""
         always, named = self._allowing(request)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import reduce
-from operator import or_
+from operator import and_, or_
 
 from mistrust.layers.identity.boxes import Box, Bundle
 from mistrust.layers.identity.resources import Resource
@@ -40,6 +40,20 @@ class Universe:
             found = self._known[bundle] = reduce(or_, map(self._places, bundle.boxes), 0)
         return found
 
+    def union(self, bundles: Iterable[Bundle]) -> int:
+        """The places of several bundles together."""
+        return reduce(or_, map(self.places, bundles), 0)
+
+    def place(self, point: tuple[str, ...]) -> int:
+        """The bit of one access (`Access.point`), whatever its name; 0 for what does not exist."""
+        sides = self._urls if len(point) == 2 else self._sides
+        found = reduce(and_, (side.exactly(value) for side, value in zip(sides, point, strict=False)))
+        return found << self._resources if len(point) == 2 else found
+
+    def of_verbs(self, verbs: Iterable[str]) -> int:
+        """The places of resources with one of these verbs."""
+        return reduce(or_, (self._sides[0].exactly(verb) for verb in verbs), 0)
+
     def witness(self, bundle: Bundle, *, inside: bool) -> tuple[str, ...] | None:
         """A point of the bundle that exists; with `inside` only among what is in namespaces."""
         places = self.places(bundle) & (self.in_namespaces if inside else -1)
@@ -69,6 +83,10 @@ class _Side:
         for i, value in enumerate(values):
             self._exact[value] = self._exact.get(value, 0) | 1 << i
         self._wide: dict[Wide, int] = {}
+
+    def exactly(self, value: str) -> int:
+        """The places of one value."""
+        return self._exact.get(value, 0)
 
     def __getitem__(self, wanted: Strings) -> int:
         places = 0
