@@ -44,6 +44,10 @@ def test_a_good_certificate_is_nothing_to_talk_about():
     (-90, 29.5, {"expiring": "CN=web, a door from outside, ends on 2027-02-13, in 29 days"}),
     (-90, 1.5, {"expiring": "CN=web, a door from outside, ends on 2027-01-16, in 1 day"}),
     (-90, 31, {}),
+    (-65, 25, {}),  # ninety days, of which cert-manager renews at sixty
+    (-70, 20, {"expiring": "CN=web, a door from outside, ends on 2027-02-04, in 20 days"}),
+    (-5, 2, {}),  # a week
+    (-6, 1, {"expiring": "CN=web, a door from outside, ends on 2027-01-16, in 1 day"}),
     (2, 90, {"expired": "CN=web, a door from outside, is not valid yet"}),
 ])  # fmt: skip
 def test_the_end_of_a_leaf(start, end, expected):
@@ -355,7 +359,7 @@ def test_the_kubeconfig_in_use():
         "kind": "Kubeconfig",
         "metadata": {"name": "prod"},
         "certificateAuthority": ROOT.pem,
-        "clientCertificate": made("jane", by=ROOT, end=10).pem,
+        "clientCertificate": made("jane", by=ROOT, start=-300, end=10).pem,
     }
     (fact,) = every(used)
     assert (fact.subject, fact.detail) == (

@@ -13,7 +13,8 @@ from mistrust.layers.mesh.certificates.seen import Seen
 
 DAY = 86_400
 SOON = 30 * DAY
-"""A certificate that ends within this time should have been replaced; its renewal has failed, or there is none."""
+"""A certificate that ends within this time, or within the last quarter of its life where that is shorter, should have
+been replaced: renewal, which comes at two thirds, has failed, or there is none."""
 SOON_ROOT = 365 * DAY
 """A root takes long to replace: it must be everywhere before the first certificate under it is shown."""
 LONGEST = 398 * DAY
@@ -37,18 +38,24 @@ def expired(seen: Seen, now: int) -> str:
 def expiring(seen: Seen, now: int) -> str:
     """Does it end soon?"""
     left = seen.x509.ends - now
-    root = seen.use is Use.MESH_ROOT or (seen.use is Use.MESH_ISSUER and seen.x509.self_signed)
-    if seen.spare or not 0 <= left < (SOON_ROOT if root else SOON):
+    if seen.spare or not 0 <= left < margin(seen):
         return ""
     days = left // DAY
     return f"ends on {seen.x509.until}, in {days} {'day' if days == 1 else 'days'}"
+
+
+def margin(seen: Seen) -> int:
+    """How long before its end a certificate should have been replaced."""
+    x = seen.x509
+    root = seen.use is Use.MESH_ROOT or (seen.use is Use.MESH_ISSUER and x.self_signed)
+    return SOON_ROOT if root else min(SOON, (x.ends - x.starts) // 4)
 
 
 def overdue(seen: Seen, now: int) -> str:
     """Is the issuer of a mesh in the last third of its life, with nothing that follows it?"""
     x = seen.x509
     issues = seen.use is Use.MESH_ISSUER and seen.leaf and not x.self_signed
-    if not issues or x.ends <= x.starts or x.ends - now < SOON:
+    if not issues or x.ends <= x.starts or x.ends - now < margin(seen):
         return ""
     lived = (now - x.starts) / (x.ends - x.starts)
     return f"has lived {lived:.0%} of its time, which ends on {x.until}" if lived > OVERDUE else ""
