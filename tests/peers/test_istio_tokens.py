@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.layers.mesh.authorization_scene import NAMED, policy
 from tests.layers.mesh.istio_scene import Plain, Scene, config, meta, namespace, workload
-from tests.layers.mesh.test_authorization import NAMED, policy
 from tests.peers.envoy import envoy
 from tests.peers.istio_translator import translate
 from tests.peers.rbac import Outcome

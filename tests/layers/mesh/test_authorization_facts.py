@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
-from tests.layers.mesh.istio_scene import Plain, Scene, config, meta, namespace, peers, service, workload
-from tests.layers.mesh.test_authorization import (
+from tests.layers.mesh.authorization_scene import (
     AMBIENT,
     BY_WAYPOINT,
-    IN_AMBIENT,
     NAMED,
     SHOP,
     TO_SERVICE,
@@ -17,10 +16,13 @@ from tests.layers.mesh.test_authorization import (
     with_operation,
     with_source,
 )
+from tests.layers.mesh.istio_scene import IN_AMBIENT, Plain, Scene, config, meta, namespace, peers, service, workload
 
 from mistrust.access.evidence import show_path
 from mistrust.access.fact import Fact
+from mistrust.kube.snapshot import Gap
 from mistrust.layers.mesh.layer import Meshes
+from mistrust.layers.mesh.mesh import mesh
 
 OURS = ("mesh.policy", "mesh.tokens", "mesh.waypoint")
 
@@ -195,3 +197,9 @@ def test_a_rule_by_exclusion_is_not_evaded_where_another_policy_asks_everybody_f
     named = policy("q", "action: DENY\n" + with_source("notPrincipals", "*"))
     assert "mesh.policy-evaded" in names(*SHOP, NAMED, by_exclusion)
     assert "mesh.policy-evaded" not in names(*SHOP, NAMED, by_exclusion, named)
+
+
+def test_a_target_that_could_not_be_seen_is_not_called_missing() -> None:
+    scene = Scene(*GOOD, policy("p", 'targetRefs: [{group: "", kind: Service, name: gone}]'))
+    blind = msgspec.structs.replace(scene.snapshot, gaps=(Gap("Service", "forbidden"),))
+    assert "mesh.policy-target" not in [f.name for f in Meshes().facts(blind, mesh(blind, scene.endpoints))]

@@ -105,7 +105,7 @@ def _merged(passes: Truth, several: Sequence[Ruling]) -> Ruling:
 
 def _spoken(hop: Hop) -> tuple[Request, ...]:
     http = replace(hop.client, http=ANY_HTTP)
-    tcp = replace(hop.client, http=None, remote=hop.client.source, tokens=False)
+    tcp = replace(hop.client, http=None, remote=hop.client.source)
     return {Protocol.HTTP: (http,), Protocol.TCP: (tcp,), Protocol.SNIFFED: (http, tcp)}[hop.protocol]
 
 
