@@ -12,7 +12,8 @@ from tests.layers.network.scene import cluster as taken
 from mistrust.access.ports import EVERY_PORT, NO_PORT, Ports, point
 from mistrust.access.verdict import Answer
 from mistrust.channels.around import around
-from mistrust.channels.ask import Scene, Side, answer_of, ask
+from mistrust.channels.ask import answer_of, ask
+from mistrust.channels.scene import Scene, Side
 from mistrust.layers.network.decide import decide
 from mistrust.layers.network.profile import CILIUM, UPSTREAM
 
@@ -96,3 +97,27 @@ def test_pods_of_a_workload_that_are_treated_apart_are_answered_apart() -> None:
         ("Pod shop/api-1", Answer.DENIED),
     ]
     assert answer_of(found) is Answer.ALLOWED
+
+
+def test_ports_on_which_policies_of_one_priority_contradict_each_other_are_told_apart() -> None:
+    def wide(name: str, action: str, ports: str = "") -> Plain:
+        rule = {"action": action, "from": [{"namespaces": {}}]}
+        told = {"portNumber": {"protocol": "TCP", "port": int(ports)}} if ports else None
+        return {
+            "apiVersion": "policy.networking.k8s.io/v1alpha1", "kind": "AdminNetworkPolicy", "metadata": {"name": name},
+            "spec": {
+                "priority": 50, "subject": {"namespaces": {}}, "ingress": [rule | ({"ports": [told]} if told else {})]
+            },
+        }  # fmt: skip
+
+    three = wide("a", "Allow", "80"), wide("b", "Deny"), wide("c", "Allow", "81")
+    scene = Scene(taken(namespace("shop"), pod("shop/web", "app=web"), pod("shop/db", "app=db"), *three), UPSTREAM)
+    ends = {e.name: i for i, e in enumerate(scene.ends)}
+    web, db = (Side(f"Pod shop/{name}", (ends[name],)) for name in ("web", "db"))
+    found = ask(scene, web, db, lambda _: EVERY_PORT)
+    either = Ports.span("TCP", 80, 81)
+    open_ = dict.fromkeys(Answer, NO_PORT)
+    for f in found:
+        open_[f.verdict.answer] |= f.ports
+    assert open_ == {Answer.ALLOWED: NO_PORT, Answer.UNKNOWN: either, Answer.DENIED: EVERY_PORT - either}
+    assert [n.unsure for n in around(scene, web, outgoing=True) if n.told == "Pod shop/db"] == [either]

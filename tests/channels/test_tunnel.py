@@ -13,7 +13,8 @@ from tests.layers.mesh.istio_scene import IN_AMBIENT, Plain, meta, namespace, re
 
 from mistrust.access.ports import Ports
 from mistrust.access.verdict import Answer
-from mistrust.channels.ask import Scene, Side, ask
+from mistrust.channels.ask import ask
+from mistrust.channels.scene import Scene, Side
 from mistrust.channels.table import join
 from mistrust.kube.endpoints import namespace_labels
 from mistrust.kube.snapshot import snapshot

@@ -284,3 +284,26 @@ def test_an_input_without_pods_is_said(shop: str, capsys: pytest.CaptureFixture[
         "",
         "mistrust: nothing here sends or answers traffic: there is no pod and no pod template\n",
     )
+
+
+def test_policies_of_one_priority_that_contradict_each_other_are_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def wide(name: str, action: str) -> str:
+        rule = f"ingress: [{{action: {action}, from: [{{namespaces: {{}}}}]}}]"
+        spec = f"spec: {{priority: 5, subject: {{namespaces: {{}}}}, {rule}}}"
+        kind = "apiVersion: policy.networking.k8s.io/v1alpha1\nkind: AdminNetworkPolicy"
+        return f"---\n{kind}\nmetadata: {{name: {name}}}\n{spec}\n"
+
+    pods = "".join(
+        f"---\napiVersion: v1\nkind: Pod\nmetadata: {{name: {n}, namespace: shop}}\n"
+        "spec: {containers: [{name: c, image: i}]}\n"
+        for n in ("web", "db")
+    )
+    (tmp_path / "all.yaml").write_text(pods + wide("open", "Allow") + wide("shut", "Deny"))
+    code, _, said = say(capsys, "--all", str(tmp_path))
+    assert code == 3
+    assert "AdminNetworkPolicy open and AdminNetworkPolicy shut contradict each other" in said
+    code, told, _ = say(capsys, "shop/web", "shop/db", str(tmp_path))
+    assert code == 3
+    assert told.startswith("unknown Pod shop/web -> Pod shop/db: every port\n")

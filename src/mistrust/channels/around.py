@@ -8,12 +8,12 @@ from itertools import product
 import msgspec
 
 from mistrust.access.ports import EVERY_PORT, NO_PORT, Ports
-from mistrust.channels.ask import Scene, Side
+from mistrust.channels.scene import Scene, Side
 from mistrust.layers.network.exposure.outside import INTERNET, common, joined, spans_in, told
 from mistrust.layers.network.lines import Span
 from mistrust.layers.network.reach import Reach
 
-UNSURE = "network plugins differ, or it hangs on what is not shown"
+UNSURE = "network plugins differ, or it hangs on what is not shown or not defined"
 
 
 class Neighbour(msgspec.Struct, frozen=True):

@@ -7,7 +7,6 @@ specification, for one port of it and one pair of pods, and that answer counts.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
 
 import msgspec
 from msgspec import structs
@@ -15,37 +14,16 @@ from msgspec import structs
 from mistrust.access.evidence import Evidence
 from mistrust.access.ports import NO_PORT, Ports, point
 from mistrust.access.verdict import Answer, Verdict
-from mistrust.kube.core import Node, Service
-from mistrust.kube.endpoints import endpoints, namespace_labels
-from mistrust.kube.snapshot import Snapshot
+from mistrust.channels.scene import One, Scene, Side, blocks, each
+from mistrust.kube.core import Service
 from mistrust.layers.mesh.channel import Channel
-from mistrust.layers.mesh.mesh import Mesh, mesh
-from mistrust.layers.network.decide import Ground, decide, ground
-from mistrust.layers.network.exposure.door import Door
-from mistrust.layers.network.exposure.doors import doors
-from mistrust.layers.network.exposure.outside import INTERNET, common, spans_in, strangers
-from mistrust.layers.network.lines import Span
-from mistrust.layers.network.party import Party, text
-from mistrust.layers.network.policies import policies
-from mistrust.layers.network.profile import Profile
-from mistrust.layers.network.reach import Reach, reach
+from mistrust.layers.network.decide import decide
+from mistrust.layers.network.rules import Service as RuleService
 
 Wanted = Callable[[int], Ports]
 """The ports that are asked for, of each endpoint; of -1 where the target is no pod."""
 POINTS = 6
 """How many ports of one answer are asked for their reasons."""
-
-
-class Side(msgspec.Struct, frozen=True):
-    """Somebody whom a question is about."""
-
-    told: str
-    """As a person calls it."""
-    pods: tuple[int, ...] = ()
-    """Indexes of endpoints."""
-    parties: tuple[Party, ...] = ()
-    """Nodes, or an address that is no pod's."""
-    internet: bool = False
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -59,54 +37,15 @@ class Finding(msgspec.Struct, frozen=True):
     """What a mesh makes of it, where there is one."""
 
 
-class Scene:
-    """A snapshot that is asked."""
-
-    def __init__(self, snapshot: Snapshot, profile: Profile | None = None) -> None:
-        self.snapshot = snapshot
-        self.ends = endpoints(snapshot)
-        found = ground(snapshot)
-        self.ground: Ground = structs.replace(found, profiles=(profile,)) if profile is not None else found
-
-    @cached_property
-    def reaches(self) -> tuple[Reach, ...]:
-        """The engine's answer for each plausible reading."""
-        labels, nodes = namespace_labels(self.snapshot), self.snapshot.of(Node)
-        rules = policies(self.snapshot)
-        seen = self.ground.seen
-        return tuple(reach(self.ends, labels, rules, p, nodes=nodes, seen=seen) for p in self.ground.profiles)
-
-    @cached_property
-    def mesh(self) -> Mesh:
-        """Every mesh."""
-        return mesh(self.snapshot, self.ends)
-
-    @cached_property
-    def doors(self) -> tuple[Door, ...]:
-        """Every way in from outside that some plausible reading of the policies leaves open."""
-        found = dict.fromkeys(d for r in self.reaches for d in doors(self.snapshot, self.ends, r))
-        return tuple(sorted(found, key=lambda d: (d.workload, d.cost, d.how, d.port, d.assumes)))
-
-
-class One(msgspec.Struct, frozen=True):
-    """Some of a side that every reading treats alike, and one that stands for them."""
-
-    told: str
-    party: Party
-    classes: tuple[int, ...] = ()
-    """In each engine; empty for who is in none."""
-    pod: int = -1
-
-
 def ask(scene: Scene, source: Side, target: Side, wanted: Wanted) -> tuple[Finding, ...]:
     """What of the wanted ports the source may open of the target: what is allowed first, then unknown, then denied."""
     found: list[Finding] = []
-    for b in _each(scene, target):
+    for b in each(scene, target):
         ports = wanted(b.pod)
         if source.internet and b.pod >= 0:
             found += _from_outside(scene, source, target, b, ports)
             continue
-        for a in _each(scene, source):
+        for a in each(scene, source):
             if len(source.parties) == 1 or not _own(scene, a, b):
                 found += _between(scene, a, b, ports)
     order = (Answer.ALLOWED, Answer.UNKNOWN, Answer.DENIED)
@@ -116,36 +55,6 @@ def ask(scene: Scene, source: Side, target: Side, wanted: Wanted) -> tuple[Findi
 def _own(scene: Scene, a: One, b: One) -> bool:
     """Is it the node that runs the pod? It always reaches it; where there are others, the question is about them."""
     return a.party.node is not None and a.pod < 0 and b.pod >= 0 and scene.ends[b.pod].node == a.party.node.name
-
-
-def _each(scene: Scene, side: Side) -> Iterator[One]:
-    if side.internet:
-        yield from _blocks(scene)
-        return
-    for party in side.parties:
-        told = side.told if len(side.parties) == 1 else str(party)
-        known = [str(a) for a in party.addresses]
-        classes = tuple(r.block_of(known[0]) for r in scene.reaches) if known else ()
-        yield One(told, party, classes)
-    alike: dict[tuple[int, ...], list[int]] = {}
-    for i in side.pods:
-        alike.setdefault(tuple(r.class_of[i] for r in scene.reaches), []).append(i)
-    for classes, pods in alike.items():
-        first = scene.ends[pods[0]]
-        some = f"{first.source.ref}" + (f" and {len(pods) - 1} more" if len(pods) > 1 else "")
-        yield One(side.told if len(alike) == 1 else some, scene.ground.pod(first), classes, pods[0])
-
-
-def _blocks(scene: Scene) -> Iterator[One]:
-    """The Internet, as far as every reading treats its addresses alike."""
-    alike: dict[tuple[int, ...], list[Span]] = {}
-    first, *others = scene.reaches
-    for b, block in enumerate(first.blocks, first.classes):
-        for low, high in common(spans_in(block), INTERNET):
-            alike.setdefault((b, *(r.block_of(text(low)) for r in others)), []).append((low, high))
-    for classes, spans in alike.items():
-        who = strangers(spans)
-        yield One(f"the Internet ({who})" if who else "the Internet", scene.ground.at(text(spans[0][0])), classes)
 
 
 def _between(scene: Scene, a: One, b: One, wanted: Ports) -> Iterator[Finding]:
@@ -185,9 +94,25 @@ def _parts(scene: Scene, a: One, b: One, wanted: Ports) -> list[Ports]:
     if a.classes and b.classes and (a.pod >= 0 or b.pod >= 0):
         for r, s, d in zip(scene.reaches, a.classes, b.classes, strict=True):
             allowed = r.between(a.pod, b.pod) if a.pod >= 0 and b.pod >= 0 else r.ports(s, d)
-            for edge in (allowed, r.unsure_ports(s, d)):
-                parts = [piece for part in parts for piece in (part & edge, part - edge) if piece]
+            parts = _apart(parts, (allowed, r.unsure_ports(s, d)))
+        parts = _apart(parts, (_meant(scene, b, service) for service in scene.tied))
     return [part for part in parts if part]
+
+
+def _apart(parts: list[Ports], edges: Iterable[Ports]) -> list[Ports]:
+    for edge in edges:
+        parts = [piece for part in parts for piece in (part & edge, part - edge) if piece]
+    return parts
+
+
+def _meant(scene: Scene, b: One, service: RuleService) -> Ports:
+    """The ports that a rule is about; names are the declared ports that have them."""
+    declared = scene.ends[b.pod].ports if b.pod >= 0 else ()
+    named = (p for p in declared if {("", p.name), (p.protocol, p.name)} & set(service.names))
+    ports = service.ports
+    for p in named:
+        ports = ports | Ports.span(p.protocol, p.number, p.number)
+    return ports
 
 
 def _points(scene: Scene, b: One, part: Ports) -> list[int]:
@@ -211,7 +136,7 @@ def _channel(scene: Scene, a: One, b: One, at: int, answer: Answer) -> Channel |
 def _from_outside(scene: Scene, source: Side, target: Side, b: One, wanted: Ports) -> Iterator[Finding]:
     """Through the doors that lead there; without one, nobody from outside arrives, whatever the policies say."""
     left = wanted
-    everybody = list(_blocks(scene))
+    everybody = list(blocks(scene))
     for door in scene.doors:
         if door.at in wanted and not set(door.endpoints).isdisjoint(target.pods):
             here = Ports.of([(door.at, door.at + 1)])

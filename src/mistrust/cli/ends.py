@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from mistrust.access.ports import EVERY_PORT, NO_PORT, PROTOCOLS, SPAN, Ports
-from mistrust.channels.ask import Scene, Side, Wanted, by_pod
+from mistrust.channels.ask import Wanted, by_pod
+from mistrust.channels.scene import Scene, Side
 from mistrust.kube.core import Node, Service
 from mistrust.kube.errors import UsageError
 from mistrust.kube.meta import Metadata

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mistrust.access.ports import Ports
-    from mistrust.channels.ask import Finding, Scene
+    from mistrust.channels.ask import Finding
+    from mistrust.channels.scene import Scene
     from mistrust.cli.can import Place
     from mistrust.cli.ends import End
     from mistrust.cluster.files import Source
@@ -52,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         from mistrust.kube.errors import UsageError
 
         raise UsageError("no such output format here", got=args.output, wanted="text or json", do="or ask with --all")
-    from mistrust.channels.ask import Scene
+    from mistrust.channels.scene import Scene
     from mistrust.cli.ends import end
     from mistrust.cli.source import open_source
 

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from mistrust.channels.around import Neighbour, around
-from mistrust.channels.ask import Scene
+from mistrust.channels.scene import Scene
 from mistrust.cli.can import print_json, print_lines
 from mistrust.cli.ends import End
 from mistrust.cli.reach import focus_of, told_ports
 from mistrust.cli.source import open_source
 from mistrust.kube.meta import Other
+from mistrust.layers.network.ambiguity import ambiguities
 from mistrust.layers.network.plugin import profiles
 from mistrust.layers.network.policies import policies
 from mistrust.layers.network.profile import PROFILES, Profile
@@ -53,7 +54,7 @@ def run_all(args: argparse.Namespace, words: list[str]) -> int:
         remarks.append(f"{doubtful} of the connections may be denied as well; mistrust can reach FROM TO says why")
     if not connections.peers and focus == Focus():
         remarks.append("nothing here sends or answers traffic: there is no pod and no pod template")
-    missing = tuple(hidden(source.snapshot))
+    missing = (*hidden(source.snapshot), *_contradictions(source.snapshot, profile))
     for line in (*remarks, *missing):
         sys.stderr.write(f"mistrust: {clean(line)}\n")
     return 3 if missing else 0
@@ -90,6 +91,13 @@ def hidden(snapshot: Snapshot) -> Iterator[str]:
             counts[other.kind] = counts.get(other.kind, 0) + 1
     for kind, n in sorted(counts.items()):
         yield f"{n} {kind} ({STRANGERS[kind]}): not among the connections"
+
+
+def _contradictions(snapshot: Snapshot, profile: Profile) -> Iterator[str]:
+    """Policies of one priority whose order decides; the connections are those of one order."""
+    for found in ambiguities(snapshot, profile):
+        case = f"{found.source} to {found.destination} on {found.protocol} {found.port}"
+        yield f"{found.first.ref} and {found.second.ref} contradict each other, and their order is not defined ({case})"
 
 
 def _write(pieces: Iterable[str]) -> None:
