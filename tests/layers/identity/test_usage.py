@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from tests.layers.identity.hostile import SPACES, asked
 from tests.layers.identity.objects import Plain, binding, index, role, rule
 
-from mistrust.access.record import Record, Tally
+from mistrust.access.record import Coverage, Record, Tally
 from mistrust.layers.identity.grants import Access, Grants, granted
 from mistrust.layers.identity.lookup import Request
 from mistrust.layers.identity.resources import Resource
 from mistrust.layers.identity.subjects import Principal, group, user
 from mistrust.layers.identity.universe import Universe
+from mistrust.layers.identity.unused import unused
 from mistrust.layers.identity.usage import UNRECORDED, Usage, used
 
 ONCE = Tally(1, 100, 100)
@@ -131,3 +133,44 @@ def test_the_count_is_that_of_the_definition(drawn: tuple[list[Plain], list[Requ
     found = used(grants, Record(dict.fromkeys(requests, ONCE)))
     assert found.count() == slow_count(grants, list(dict.fromkeys(requests)))
     assert found.count() <= grants.count()
+
+
+MONTH = Coverage(first=0, last=30 * 86_400)
+
+
+def idle(coverage: Coverage, world: list[Plain], *requests: Request) -> list[tuple[str, str]]:
+    record = Record(dict.fromkeys(requests, ONCE), coverage)
+    return [(f.name, f.subject) for f in unused(used(granted(index(*world), UNIVERSE), record))]
+
+
+def test_a_binding_that_nothing_needed_in_a_month_is_told() -> None:
+    world = [*pods_of(A), *pods_of(B)]
+    assert idle(MONTH, world, get("ann", "pods", A)) == [("identity.unused-binding", f"RoleBinding {B}/b")]
+
+
+def test_a_rule_that_nobody_used_is_told_with_the_edit_that_takes_it_out() -> None:
+    world = [role("r", rule("get", "pods"), rule("get", "secrets"), namespace=A), *pods_of(A)[1:]]
+    record = Record({get("ann", "pods", A): ONCE}, MONTH)
+    (fact,) = unused(used(granted(index(*world), UNIVERSE), record))
+    assert (fact.name, fact.detail) == ("identity.unused-rule", "used by nobody in 30 days: get secrets")
+    assert [e.path for e in fact.edits] == [("rules", 1)]
+
+
+def test_a_rule_in_use_by_one_of_two_holders_is_in_use() -> None:
+    world = [*pods_of(A), binding("c", "Role/r", "User/bob", namespace=A)]
+    assert idle(MONTH, world, get("bob", "pods", A)) == [("identity.unused-binding", f"RoleBinding {A}/b")]
+
+
+@pytest.mark.parametrize(
+    "coverage",
+    [Coverage(), Coverage(first=0, last=5 * 86_400), Coverage(first=0, last=30 * 86_400, holes=((10, 20),))],
+    ids=["no evidence", "five days", "a hole"],
+)
+def test_with_too_little_evidence_nothing_is_unused(coverage: Coverage) -> None:
+    assert idle(coverage, pods_of(A)) == []
+
+
+def test_a_role_of_verbs_that_no_log_shows_is_never_unused() -> None:
+    rules = rule("bind,escalate", "roles", "rbac.authorization.k8s.io")
+    world = [role("r", rules, namespace=A), binding("b", "Role/r", "User/ann", namespace=A)]
+    assert idle(MONTH, world) == []
