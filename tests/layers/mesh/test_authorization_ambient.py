@@ -85,6 +85,14 @@ def test_waypoints(kind: str, policies: tuple[str, ...], web: str, probe: str) -
     assert [scene.channel(who, "cart").authz.value for who in ("web", "probe")] == [web, probe]
 
 
+def test_what_is_not_limited_is_not_told_beside_what_is() -> None:
+    used = namespace("shop", {**IN_AMBIENT, "istio.io/use-waypoint": "way"})
+    rules = policy("p", TO_WAYPOINT + with_source("principals", WEB))
+    channel = Scene(used, *AMBIENT[1:], service("cart"), waypoint("all"), rules).channel("web", "cart")
+    assert "rule 0 of AuthorizationPolicy shop/p allows it" in channel.because
+    assert "no AuthorizationPolicy" not in channel.because
+
+
 def test_a_waypoint_that_does_not_exist_stands_before_nothing() -> None:
     used = namespace("shop", {**IN_AMBIENT, "istio.io/use-waypoint": "way"})
     scene = Scene(used, *AMBIENT[1:], service("cart"), policy("p", TO_SERVICE))

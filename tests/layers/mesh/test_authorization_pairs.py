@@ -89,7 +89,7 @@ def test_bytes_may_be_refused_where_every_http_request_passes() -> None:
 
 @pytest.mark.parametrize(
     ("names", "authz"),
-    [(("http", "http-b"), "requests"), (("http", "tcp-b"), "requests"), (("tcp", "tcp-b"), "denied")],
+    [(("http", "http-b"), "none"), (("http", "tcp-b"), "requests"), (("tcp", "tcp-b"), "denied")],
 )
 def test_services_that_disagree_about_a_port(names: tuple[str, str], authz: str) -> None:
     """Either may be what the proxy goes by, so the weaker is assumed."""
