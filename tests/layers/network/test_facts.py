@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.layers.network import dice
-from tests.layers.network.scene import Plain, cluster, made, namespace, node, pod, policy
+from tests.layers.network.scene import Plain, cluster, made, namespace, node, other, pod, policy
 from tests.layers.network.test_plugin import agent
 
 from mistrust.access.fact import Fact
@@ -176,6 +176,25 @@ def test_nothing_is_said_of_selectors_where_pods_were_not_seen() -> None:
     )
 
     assert [f.name for f in found if f.name == "network.selects-nothing"] == []
+
+
+GONE = policy("shop/p", "{podSelector: {matchLabels: {app: gone}}, ingress: [{ports: [{port: 80}]}]}")
+OPERATED = other("monitoring.coreos.com/v1", "Prometheus", "p", "shop")
+
+
+@pytest.mark.parametrize(
+    ("objects", "said"),
+    [
+        ([GONE], True),
+        ([GONE, OPERATED], False),  # an operator makes pods of what nobody here reads
+        ([GONE, OPERATED | {"metadata": {"name": "p", "namespace": "shop", "uid": "1"}}], True),  # in a cluster it has
+        ([policy("empty/p", "{}")], False),
+    ],
+)
+def test_pods_that_manifests_do_not_show_may_be_made_by_others(objects: list[Plain], said: bool) -> None:
+    found = {f.name for f in facts(*SHOP, DEFAULT_DENY, *objects)}
+
+    assert ("network.selects-nothing" in found) is said
 
 
 def test_many_policies_of_a_namespace_are_one_fact() -> None:

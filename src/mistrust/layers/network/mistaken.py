@@ -9,16 +9,18 @@ import msgspec
 from mistrust.access.evidence import at
 from mistrust.access.fact import Edit, Fact
 from mistrust.kube.endpoints import Endpoint
+from mistrust.kube.meta import Other
 from mistrust.kube.network import NetworkPolicy
 from mistrust.kube.pods import Pod
 from mistrust.kube.selectors import LabelSelector, matches
-from mistrust.kube.snapshot import Snapshot
+from mistrust.kube.snapshot import Scope, Snapshot
+from mistrust.kube.workloads import Workload
 from mistrust.layers.network.policies import ClusterWide, Policies
 from mistrust.layers.network.reach import Reach
 from mistrust.layers.network.rules import Chosen, Peer, Rule, Statement, statements
 from mistrust.layers.network.segments import opens_all
 from mistrust.layers.network.telling import listed
-from mistrust.layers.network.tomorrow import future, meant
+from mistrust.layers.network.tomorrow import chooses, future, meant
 from mistrust.layers.network.unused import Unused
 
 Policy = NetworkPolicy | ClusterWide
@@ -31,8 +33,12 @@ class Scene(msgspec.Struct, frozen=True):
     spaces: Mapping[str, Mapping[str, str]]
     kinds: Mapping[str, Sequence[Endpoint]]
     """By namespace one pod of each set of labels."""
+    owners: Sequence[Workload]
+    """What pods belong to, by their number."""
     blind: bool
     """Are there pods that were not seen?"""
+    waiting: frozenset[str]
+    """Namespaces whose pods may be made by somebody who is not shown: nothing is to be said of who is not there."""
 
     def near(self, chosen: Chosen) -> Iterable[Endpoint]:
         """Pods that a selector might be meant for."""
@@ -47,7 +53,11 @@ def scene(snapshot: Snapshot, reach: Reach, spaces: Mapping[str, Mapping[str, st
     for end in sorted(reach.endpoints, key=lambda e: e.source.ref):
         kinds.setdefault(end.namespace, {}).setdefault(tuple(sorted(end.labels.items())), end)
     shown = {name: tuple(each.values()) for name, each in kinds.items()}
-    return Scene(reach, spaces, shown, bool(snapshot.blind(Pod)))
+    waiting: set[str] = set()
+    if snapshot.scope is Scope.MANIFESTS:
+        custom = {o.namespace for o in snapshot.of(Other)}
+        waiting = {"", *(n for n in spaces if n in custom or n not in shown)}
+    return Scene(reach, spaces, shown, snapshot.workloads, bool(snapshot.blind(Pod)), frozenset(waiting))
 
 
 def mistaken(given: Policies, held: Scene) -> Iterator[Fact]:
@@ -66,16 +76,21 @@ def mistaken(given: Policies, held: Scene) -> Iterator[Fact]:
         if said and not held.blind:
             subject = said[0].subject
             if not held.reach.chosen(subject):
-                yield _nobody(policy, subject, held)
+                yield from _nobody(policy, subject, held)
             else:
                 yield from _rules(policy, said, held)
 
 
-def _nobody(policy: Policy, subject: Chosen, held: Scene) -> Fact:
+def _nobody(policy: Policy, subject: Chosen, held: Scene) -> Iterator[Fact]:
+    """A policy for pods that are not there, unless somebody else may bring them or they are on the node's network."""
     hint = meant(subject, held.near(subject), held.spaces)
+    if hint is None and subject.namespace in held.waiting:
+        return
+    if any(e.host_network and chooses(subject, e, held.spaces) for e in held.near(subject)):
+        return
     so = f": {hint}" if hint is not None else f"; it will select {future(subject)}"
     field = "spec.podSelector" if isinstance(policy, NetworkPolicy) else "spec.subject"
-    return Fact("network.selects-nothing", str(policy.ref), policy.ref, f"selects no pod{so}", (at(policy, field),))
+    yield Fact("network.selects-nothing", str(policy.ref), policy.ref, f"selects no pod{so}", (at(policy, field),))
 
 
 def _rules(policy: Policy, said: Sequence[Statement], held: Scene) -> Iterator[Fact]:
@@ -91,7 +106,7 @@ def _rules(policy: Policy, said: Sequence[Statement], held: Scene) -> Iterator[F
                         lost.append((at(policy, field, i), str(hint)))
             for protocol, name in rule.service.names:
                 if not any(_has(end, protocol, name) for end in _destinations(s, rule, held)):
-                    nameless.append((at(policy, field, i), f"{protocol or 'port'} {name}".strip()))
+                    nameless.append((at(policy, field, i), f"{protocol} {name}".strip()))
     if lost:
         detail = f"a rule lets in, or out to, nobody: {listed(list(dict.fromkeys(h for _, h in lost)))}"
         yield Fact("network.peer-selects-nothing", str(policy.ref), policy.ref, detail, tuple(e for e, _ in lost))
@@ -125,15 +140,17 @@ def on_the_node(given: Policies, held: Scene) -> Iterator[Fact]:
     for policy in given.network:
         if policy.spec.pod_selector != LabelSelector():
             homes.setdefault(policy.namespace, []).append(policy)
-    for ends in held.kinds.values():
-        for end in ends:
-            if end.host_network:
-                asked = [p for p in homes.get(end.namespace, ()) if matches(p.spec.pod_selector, end.labels)]
-                if asked:
-                    names = listed(sorted(p.name for p in asked))
-                    detail = f"{names} selects it by label, and it is on the network of its node"
-                    evidence = (at(end.source), *(at(p, "spec.podSelector") for p in asked))
-                    yield Fact("network.on-node-network", str(end.source.ref), end.source.ref, detail, evidence)
+    found: dict[int, list[NetworkPolicy]] = {}
+    for end in (e for ends in held.kinds.values() for e in ends if e.host_network):
+        asked = [p for p in homes.get(end.namespace, ()) if matches(p.spec.pod_selector, end.labels)]
+        if asked:
+            found.setdefault(end.workload, []).extend(asked)
+    for workload in sorted(found, key=lambda n: held.owners[n].ref):
+        owner, policies = held.owners[workload], {p.ref: p for p in found[workload]}
+        names = listed(sorted(p.name for p in policies.values()))
+        detail = f"{names} selects it by label, and it is on the network of its node"
+        evidence = (at(owner.source), *(at(p, "spec.podSelector") for p in policies.values()))
+        yield Fact("network.on-node-network", str(owner.ref), owner.ref, detail, evidence)
 
 
 def superfluous(found: Iterable[Unused], name: str) -> Iterator[Fact]:

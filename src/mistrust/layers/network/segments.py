@@ -134,7 +134,10 @@ def _nothing(s: Segment, policy: NetworkPolicy | None) -> str:
 
 
 def _of(some: Sequence[Workload], s: Segment) -> str:
-    return f"{len(some)} of {len(s.workloads)} workloads ({listed([w.source.name for w in some])})"
+    names = listed([w.source.name for w in some])
+    return (
+        f"its workload {names}" if len(s.workloads) == 1 else f"{len(some)} of {len(s.workloads)} workloads ({names})"
+    )
 
 
 def _fact(

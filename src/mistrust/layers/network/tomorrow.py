@@ -72,12 +72,19 @@ def meant(chosen: Chosen, pods: Iterable[Endpoint], spaces: Spaces) -> Meant | N
 
 
 def _pod(chosen: Chosen, end: Endpoint, spaces: Spaces) -> Iterator[Meant]:
-    if chosen.namespace:
-        home = end.namespace == chosen.namespace
-    else:
-        home = matches(plain(chosen.namespaces), spaces.get(end.namespace, {NAMESPACE_NAME: end.namespace}))
-    if home and not end.host_network:
+    if not end.host_network and _at_home(chosen, end, spaces):
         yield from _near(chosen.pods, end.labels, str(end.source.ref))
+
+
+def _at_home(chosen: Chosen, end: Endpoint, spaces: Spaces) -> bool:
+    if chosen.namespace:
+        return end.namespace == chosen.namespace
+    return matches(plain(chosen.namespaces), spaces.get(end.namespace, {NAMESPACE_NAME: end.namespace}))
+
+
+def chooses(chosen: Chosen, end: Endpoint, spaces: Spaces) -> bool:
+    """Do the selectors fit this pod, whatever network it is on?"""
+    return _at_home(chosen, end, spaces) and matches(plain(chosen.pods), end.labels)
 
 
 def _near(selector: Selector, labels: Mapping[str, str], where: str) -> Iterator[Meant]:
