@@ -8,7 +8,7 @@ from pathlib import Path
 import mistrust.catalog
 from mistrust.catalog.load import steps, structure
 
-ROWS = {"R": 11, "I": 7, "C": 12, "W": 17, "S": 5, "A": 11, "N": 6, "M": 7, "V": 4, "X": 4, "D": 6, "O": 4, "E": 19}
+ROWS = {"R": 11, "I": 7, "C": 12, "W": 17, "S": 5, "A": 11, "N": 6, "M": 8, "V": 4, "X": 4, "D": 6, "O": 4, "E": 19}
 
 README = Path(mistrust.catalog.__file__).parent / "steps" / "README.md"
 

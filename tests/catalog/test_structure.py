@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from mistrust.catalog.load import explain, steps, structure
 from mistrust.kube.decode import from_plain
@@ -24,6 +25,7 @@ BETWEEN = {
     "kubelet-identity": (Foothold("node-identity", "worker-1"), Foothold("identity", "ServiceAccount ops/agent")),
     "control-plane-keys": (Foothold("pod", "Pod shop/attacker"), CLUSTER_ADMIN),
     "neighbour-over-network": (Foothold("pod", "Pod shop/attacker"), Foothold("pod", "Pod ops/db")),
+    "intercept-plaintext": (Foothold("pod", "Pod ops/attacker"), Foothold("mitm", "shop")),
     "exposed-workload": (INTERNET, Foothold("identity", "ServiceAccount shop/default")),
 }
 """For what the attack graph draws: where the attacker is, and what the entry leads to."""
@@ -51,7 +53,9 @@ def follows(entry: Step, example: Example) -> bool:
     cluster = surroundings(example)
     if entry.id in BETWEEN:
         start, target = BETWEEN[entry.id]
-        return attack(cluster, rbac(cluster), (), [start], [target], network=network_of(cluster)).pairs > 0
+        every = frozenset(range(len(cluster.workloads)))  # without a mesh all is plaintext
+        net = replace(network_of(cluster), plaintext=every)
+        return attack(cluster, rbac(cluster), (), [start], [target], network=net).pairs > 0
     attacker = next(w for w in cluster.workloads if w.ref.name == "attacker")
     return any(
         e.code == entry.code and (e.power is Power.NODE or entry.gains is not Gain.NODE)

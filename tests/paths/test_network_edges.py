@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from itertools import product
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from tests.paths.cluster import Plain, cluster, named
 from tests.paths.edited import edited
@@ -23,6 +24,7 @@ from mistrust.layers.identity.subjects import group, user
 from mistrust.layers.network.decide import decide, ground
 from mistrust.layers.network.profile import UPSTREAM
 from mistrust.paths.attack import ANY_NODE, ANY_POD, CLUSTER_ADMIN, INTERNET, attack
+from mistrust.paths.costs import Costs
 from mistrust.paths.network import network_of
 from mistrust.paths.path import Foothold, Paths
 
@@ -127,11 +129,10 @@ def networks(draw: st.DrawFn, *, doors: bool = False) -> list[Plain]:
     return found
 
 
-def answered(snapshot: Snapshot, *starts: Foothold) -> Paths:
+def answered(snapshot: Snapshot, *starts: Foothold, costs: Costs | None = None) -> Paths:
     every = tuple(Foothold("pod", str(w.ref)) for w in snapshot.workloads)
-    return attack(
-        snapshot, rbac(snapshot), STEPS, starts or (*every, GROUP), tuple(TARGETS), network=network_of(snapshot)
-    )
+    net, index = network_of(snapshot), rbac(snapshot)
+    return attack(snapshot, index, STEPS, starts or (*every, GROUP), tuple(TARGETS), costs=costs, network=net)
 
 
 def pairs(found: Paths) -> set[tuple[str, Foothold]]:
@@ -173,11 +174,14 @@ def test_the_order_of_the_objects_does_not_matter(objects: list[Plain], seed: in
 @law
 @given(networks(doors=True))
 def test_the_changes_really_cut(objects: list[Plain]) -> None:
-    """Made in the files and read again, policies that are new included, they leave only what no change can cut."""
-    for starts in ((), (INTERNET,)):
-        before = answered(cluster(*objects), *starts)
+    """Made in the files and read again, they leave what no change can cut: also where policies are cheap."""
+    one = Foothold("pod", str(cluster(*objects).workloads[0].ref))
+    for starts, costs in product(((), (INTERNET,), (one,)), (Costs(), Costs(network=0.1))):
+        before = answered(cluster(*objects), *starts, costs=costs)
         fixes = before.fixes
-        after = answered(cluster(*edited(objects, (e for c in fixes.changes for e in c.edits))), *starts)
+        changed = edited(objects, (e for c in fixes.changes for e in c.edits))
+        after = answered(cluster(*changed), *starts, costs=costs)
+        event("network" if any(c.kind == "network" for c in fixes.changes) else "no network")
         assert fixes.optimal
         assert fixes.cut + fixes.remaining == before.pairs
         assert after.pairs == fixes.remaining

@@ -69,7 +69,7 @@ def add_path_arguments(parser: argparse.ArgumentParser) -> None:
         dest="targets",
         action="append",
         metavar="TARGET",
-        help="cluster-admin, node, secrets:NS, sa:NS/NAME, user:NAME, group:NAME; may be repeated",
+        help="cluster-admin, node, secrets:NS, mitm:NS, sa:NS/NAME, user:NAME, group:NAME; may be repeated",
     )
 
 

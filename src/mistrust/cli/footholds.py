@@ -13,7 +13,7 @@ EVERYBODY = (Foothold("identity", f"Group {UNAUTHENTICATED}"), Foothold("identit
 TARGETS = (CLUSTER_ADMIN, ANY_NODE, Foothold("secrets", "kube-system"))
 
 START_FORMS = "internet, pod, a workload (Deployment shop/web), sa:NS/NAME, user:NAME or group:NAME"
-TARGET_FORMS = "cluster-admin, node, node:NAME, secrets:NS, sa:NS/NAME, user:NAME or group:NAME"
+TARGET_FORMS = "cluster-admin, node, node:NAME, secrets:NS, mitm:NS, sa:NS/NAME, user:NAME or group:NAME"
 
 
 def starts(given: Iterable[str]) -> tuple[tuple[Foothold, ...], tuple[Foothold, ...]]:
@@ -48,7 +48,7 @@ def _target(text: str) -> Foothold:
     form, colon, name = text.partition(":")
     if text == "cluster-admin":
         return CLUSTER_ADMIN
-    if form in ("node", "secrets") and (name or not colon):
+    if form in ("node", "secrets", "mitm") and (name or not colon):
         return Foothold(form, name)
     return _identity(text, "not a target", TARGET_FORMS)
 

@@ -23,6 +23,7 @@ from mistrust.paths.route import Proof
 from mistrust.paths.sent import let_in, named
 from mistrust.paths.step import Gain, Need
 from mistrust.paths.terrain import Terrain
+from mistrust.paths.wire import INTERCEPT
 
 SILENT = frozenset({HOLDS, structure.MEMBER, SENDS})
 """Edges that only say whose right it is."""
@@ -36,6 +37,7 @@ SAYS = {
     structure.RUN_AS: "starts a pod that runs as it",
     structure.MOUNT: "starts a pod that mounts them",
     structure.PLACE: "starts a privileged pod on it",
+    INTERCEPT: "reads and changes what travels there in plaintext",
     structure.RELABEL: "takes Pod Security off the namespace and starts a privileged pod",
 }
 
@@ -53,6 +55,8 @@ def foothold(terrain: Terrain, key: Key) -> Foothold:
             return Foothold("identity", f"{_principal(kind, name)} with {more}")
         case ("node" | "node-pods" | "node-identity" as kind, str(name)):
             return Foothold(str(kind), name or "any")
+        case ("wire", str(name)):
+            return Foothold("wire", name)
         case ("some-node" | "some-node-identity" as kind,):
             return Foothold(str(kind).removeprefix("some-"), "any")
         case ("gain", str(gain), str(space)):

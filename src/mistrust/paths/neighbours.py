@@ -46,6 +46,8 @@ class Neighbours(msgspec.Struct, frozen=True):
     """The points at which a workload is known to answer, workloads in their order."""
     nodes: dict[int, frozenset[str]]
     """Where a workload's pods run; the empty name for one of which nobody knows."""
+    plaintext: frozenset[int] | None = None
+    """Those at an end of a connection in plaintext; None: nobody knows."""
 
     def between(self, source: int, target: int) -> tuple[int, ...]:
         """The known points of a workload that another may send to."""
@@ -76,6 +78,7 @@ def neighbours(inv: Inventory, net: Network) -> Neighbours:
         classes_of(inv.snapshot, inv.workloads, net),
         dict(sorted(listening.items())),
         {i: frozenset(names) for i, names in nodes.items() if i >= 0},
+        None if net.plaintext is None else frozenset(at[w] for w in net.plaintext if at[w] >= 0),
     )
 
 

@@ -24,6 +24,8 @@ class Foothold(msgspec.Struct, frozen=True, order=True, gc=False):
             return _SOME[self.kind]
         if self.kind == "secrets":
             return f"Secrets of {self.name}" if self.name else "Secrets"
+        if self.kind == "mitm":
+            return f"traffic of {self.name}" if self.name else "traffic"
         return f"{self.kind} {self.name}".strip()
 
 

@@ -27,6 +27,7 @@ from mistrust.paths.rights import Reading, Rights, rights
 from mistrust.paths.step import Gain, Step
 from mistrust.paths.structure import draw_identities, draw_namespaces, draw_nodes, draw_pods, draw_secrets
 from mistrust.paths.targets import SINKS, Targets
+from mistrust.paths.wire import draw_wire
 
 
 class Terrain(msgspec.Struct, frozen=True):
@@ -58,7 +59,7 @@ def terrain(
     `wanted` are gains that lead no further (a leak, a cloud identity) and are drawn only because somebody asks for
     them; `secrets` are the keys of Secrets, `identities` those that somebody asks for although no binding names them.
     """
-    known = rights(index)
+    known, wanted = rights(index), frozenset(wanted)
     inv = _with_named_accounts(inventory(snapshot, net), known)
     ordered = sorted(steps, key=lambda s: s.id)
     gates = [g for s in ordered if (g := gated(s, snapshot.version)) is not None]
@@ -70,6 +71,8 @@ def terrain(
     near = neighbours(inv, net) if net is not None else None
     if near is not None:
         draw_neighbours(sketch, inv, near)
+        if Gain.MITM in wanted:
+            draw_wire(sketch, inv, near)
     draw_nodes(sketch, inv)
     draw_secrets(sketch, inv)
     named = sorted({*identities, *(p for p in known.of if p.service_account is None)})
@@ -81,7 +84,7 @@ def terrain(
         Conditions(inv, enforced, index.dangling),
         Targets(inv, frozenset(secrets)),
     )
-    draw_powers(sketch, powers, frozenset(Gain) - SINKS | frozenset(wanted))
+    draw_powers(sketch, powers, frozenset(Gain) - SINKS | wanted)
     return Terrain(inv, powers, sketch.done(), enforced, exposed, near)
 
 
