@@ -1,0 +1,139 @@
+"""What of the allowed connections is used: observed flows, told by workload."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+import msgspec
+from msgspec import structs
+
+from mistrust.access.ports import point
+from mistrust.access.record import Coverage, Record, Tally
+from mistrust.kube.core import Node, Service
+from mistrust.kube.endpoints import endpoints
+from mistrust.kube.meta import Ref
+from mistrust.kube.snapshot import Snapshot
+from mistrust.layers.network.addresses import place
+from mistrust.layers.network.exposure.behind import Behind
+from mistrust.layers.network.flow import Flow, Peer
+from mistrust.layers.network.grants import Connection, Connections
+
+MADE: Final = tuple(
+    re.compile(pattern) for pattern in (r"(.+)-[bcdf0-9][a-z0-9]{4,9}-[a-z0-9]{5}", r"(.+)-[a-z0-9]{5}", r"(.+)-\d+")
+)
+"""How controllers name pods: k8s.io/apiserver/pkg/storage/names (five characters after a dash), the hash of a
+ReplicaSet before it, the ordinal of a StatefulSet."""
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """The used part of the allowed connections."""
+
+    granted: Connections
+    """With every port at which a flow showed that a workload answers."""
+    seen: Mapping[Connection, Tally]
+    """Every observed connection to a workload, allowed or not."""
+    outside: Mapping[tuple[Ref, str, int], Tally]
+    """What workloads opened outside the cluster: protocol and port, by workload."""
+    unresolved: Mapping[Flow, Tally]
+    """Flows of which an end is not in the snapshot."""
+    coverage: Coverage
+
+    def count(self) -> int:
+        """How many granted connections were used, in the units of `Connections.count`."""
+        return sum(connection in self.granted for connection in self.seen)
+
+    def beyond(self) -> Iterator[Connection]:
+        """Connections that were seen although the policies deny them: the policies came later, or do not hold."""
+        return (c for c in self.seen if c not in self.granted)
+
+
+def used(granted: Connections, record: Record[Flow], snapshot: Snapshot) -> Usage:
+    """Tell the flows of a record by the workloads of a snapshot."""
+    known = Names(snapshot)
+    seen: dict[Connection, Tally] = {}
+    outside: dict[tuple[Ref, str, int], Tally] = {}
+    unresolved: dict[Flow, Tally] = {}
+    for flow, tally in record.uses.items():
+        source, targets = known.who(flow.source), tuple(known.targets(flow))
+        if source == () or (not targets and known.who(flow.destination) == ()):
+            unresolved[flow] = tally
+            continue
+        for target, port in targets:
+            if source is None or source[0] != target:
+                connection = Connection(source[0] if source else None, target, flow.protocol, port)
+                seen[connection] = seen[connection] + tally if connection in seen else tally
+        if not targets and source:
+            key = (source[0], flow.protocol, flow.port)
+            outside[key] = outside[key] + tally if key in outside else tally
+    return Usage(_answering(granted, seen), seen, outside, unresolved, record.coverage)
+
+
+def _answering(granted: Connections, seen: Iterable[Connection]) -> Connections:
+    """Where a flow arrived, somebody answers."""
+    answers = {ref: set(points) for ref, points in granted.answers.items()}
+    for c in seen:
+        answers.setdefault(c.destination, set()).add(point(c.protocol, c.port))
+    return structs.replace(granted, answers={ref: tuple(sorted(points)) for ref, points in answers.items()})
+
+
+Who = tuple[Ref, ...] | None
+"""A workload; None for somebody outside; nothing where it is not known."""
+
+
+class Names:
+    """Answers which workload a peer is."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        ends = endpoints(snapshot)
+        self._behind = Behind(snapshot, ends)
+        self._ends = ends
+        self._refs = [w.ref for w in snapshot.workloads]
+        self._pods: dict[tuple[str, str], Ref] = {}
+        self._addresses: dict[str, Ref] = {}
+        for e in ends:
+            self._pods.setdefault((e.namespace, e.name), self._refs[e.workload])
+            if not e.host_network:
+                self._addresses.update(dict.fromkeys(e.addresses, self._refs[e.workload]))
+        self._workloads: dict[tuple[str, str], Ref] = {}
+        for ref in self._refs:
+            self._workloads.setdefault((ref.namespace, ref.name), ref)
+        self._nodes = {a.address for n in snapshot.of(Node) for a in n.status.addresses}
+        self._services = {s.spec.cluster_ip: s for s in snapshot.of(Service) if place(s.spec.cluster_ip) is not None}
+
+    def who(self, peer: Peer) -> Who:
+        """The workload of a peer."""
+        if peer.pod:
+            found = self._pods.get((peer.namespace, peer.pod)) or self._made(peer.namespace, peer.pod)
+            if found is not None:
+                return (found,)
+        if peer.workload and (peer.namespace, peer.workload) in self._workloads:
+            return (self._workloads[peer.namespace, peer.workload],)
+        if peer.address in self._addresses:
+            return (self._addresses[peer.address],)
+        if peer.pod or peer.workload or peer.namespace or peer.address in self._nodes:
+            return ()
+        return None if place(peer.address) is not None else ()
+
+    def targets(self, flow: Flow) -> Iterator[tuple[Ref, int]]:
+        """The workloads behind the destination, each with the port of its container."""
+        service = self._services.get(flow.destination.address)
+        if service is None or flow.destination.pod or flow.destination.workload:
+            for ref in self.who(flow.destination) or ():
+                yield ref, flow.port
+            return
+        found: dict[tuple[Ref, int], None] = {}
+        for port in service.spec.ports:
+            if (port.protocol, port.port) == (flow.protocol, flow.port):
+                for i, number in self._behind.targets(service, port):
+                    found[self._refs[self._ends[i].workload], number] = None
+        yield from found
+
+    def _made(self, namespace: str, pod: str) -> Ref | None:
+        """The workload whose controller gives pods such names."""
+        for pattern in MADE:
+            match = pattern.fullmatch(pod)
+            if match and (namespace, match[1]) in self._workloads:
+                return self._workloads[namespace, match[1]]
+        return None
