@@ -217,6 +217,12 @@ def test_annotations_of_the_client(annotations: dict[str, str], wanted: str) -> 
     assert scene.transport("a", "b") == wanted
 
 
+def test_an_excluded_port_leaves_even_where_the_proxy_refuses_what_it_does_not_know() -> None:
+    given = (namespace("shop"), workload("a", annotations={f"{OUT}Ports": "80"}), workload("b"))
+    scene = Scene(*given, config(outboundTrafficPolicy={"mode": "REGISTRY_ONLY"}))
+    assert (scene.transport("a", "b", 80), scene.transport("a", "b", 81)) == ("plaintext", BROKEN)
+
+
 @pytest.mark.parametrize(("address", "wanted"), [("10.1.2.3", "unknown"), ("192.0.2.1", OPPORTUNISTIC)])
 def test_an_excluded_address_is_compared_with_that_of_the_service(address: str, wanted: str) -> None:
     client = workload("a", annotations={f"{OUT}IPRanges": "10.0.0.0/8"})
@@ -296,6 +302,33 @@ def test_the_network_sees_the_port_of_the_tunnel() -> None:
     assert scene.channel("y", "z").carried == 15008
     assert scene.channel("", "z").carried == 0
     assert scene.channel("a", "b").carried == 0
+
+
+def test_where_it_is_not_known_whether_there_is_a_tunnel_both_ports_are_told() -> None:
+    scene = Scene(*AMBIENT, *TWO)
+    found = scene.channel("a", "z")
+    assert (found.transport, found.carried, found.perhaps) == (Transport.UNKNOWN, 15008, True)
+    switched_on = config(defaultConfig={"proxyMetadata": {"ISTIO_META_ENABLE_HBONE": "true"}})
+    found = Scene(*AMBIENT, *TWO, switched_on).channel("a", "z")
+    assert (found.transport, found.carried, found.perhaps) == (Transport.MTLS_OPPORTUNISTIC, 15008, False)
+
+
+def test_a_waypoint_on_the_way_hides_the_client_from_the_network() -> None:
+    waypoint = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "Gateway",
+        "metadata": meta("w", "amb"),
+        "spec": {
+            "gatewayClassName": "istio-waypoint",
+            "listeners": [{"name": "mesh", "port": 15008, "protocol": "HBONE"}],
+        },
+    }
+    used = service("z", "amb", labels={"istio.io/use-waypoint": "w"})
+    found = Scene(namespace("amb", IN_AMBIENT), workload("y", "amb"), workload("z", "amb"), used, waypoint).channel(
+        "y", "z"
+    )
+    assert (found.transport, found.carried, found.perhaps) == (Transport.MTLS_OPPORTUNISTIC, 15008, True)
+    assert any("waypoint" in u for u in found.unknown)
 
 
 def test_the_nodes_own_network_passes_ztunnel_by() -> None:

@@ -57,7 +57,9 @@ def cluster(dice: Random) -> list[Plain]:
         out.append(_sidecar(dice))
     if dice.random() < 0.5:
         hbone = {"proxyMetadata": {"ISTIO_META_ENABLE_HBONE": "true"}} if dice.random() < 0.5 else {}
-        out.append(config(enableAutoMtls=dice.random() < 0.9, defaultConfig=hbone))
+        outside = {"mode": dice.choice(["ALLOW_ANY", "REGISTRY_ONLY"])}
+        auto = dice.random() < 0.9
+        out.append(config(enableAutoMtls=auto, defaultConfig=hbone, outboundTrafficPolicy=outside))
     return out
 
 

@@ -99,7 +99,9 @@ class Dialled(msgspec.Struct, frozen=True):
     """Have all endpoints of the Service a sidecar?"""
 
 
-def sends(client: Client, server: Server, mode: Mode, dialled: tuple[Dialled, ...], *, auto: bool) -> Iterator[Way]:
+def sends(
+    client: Client, server: Server, port: int, mode: Mode, dialled: tuple[Dialled, ...], *, auto: bool
+) -> Iterator[Way]:
     """What the client may send to one port of the server, where the server's own mode for it is `mode`.
 
     `dialled` are the ways that lead there. Where there is none, the client dials the pod itself.
@@ -112,7 +114,7 @@ def sends(client: Client, server: Server, mode: Mode, dialled: tuple[Dialled, ..
             for d in shown:
                 yield from _through(client, server, mode, d, auto=auto)
             if not shown:
-                yield _direct(client, seen=bool(dialled))
+                yield _direct(client, port, seen=bool(dialled))
         case Kind.LINKERD:
             yield Way(Wire.PLAIN, "the client is in another mesh")
         case _:
@@ -130,10 +132,12 @@ def _ztunnel(server: Server) -> Way:
     return Way(Wire.PLAIN, "the server is in no mesh, so the client's ztunnel sends plaintext")
 
 
-def _direct(client: Client, *, seen: bool) -> Way:
+def _direct(client: Client, port: int, *, seen: bool) -> Way:
     if client.kind is Kind.GATEWAY:
         return Way(Wire.NOTHING, "a gateway sends only where its routes point, and no Service leads here")
     why = "the Services here are not shown to the client" if seen else "no Service leads to this port"
+    if client.known.registry_only and port not in client.outbound:
+        return Way(Wire.PLAIN, f"{why}, and port {port} is excluded from the client's proxy", client.told)
     if client.known.registry_only:
         return Way(Wire.NOTHING, f"{why}, and the client's proxy refuses what the mesh does not know")
     return Way(Wire.PLAIN, f"{why}, so the client's proxy passes it on as it is")
@@ -163,6 +167,8 @@ def _by_rule(client: Client, server: Server, mode: Mode, d: Dialled, s: Setting,
     match client.hbone:
         case True:
             return Way(Wire.HBONE, "the client's proxy sends HBONE", found.decided_by)
+        case None if found.wire is Wire.MUTUAL:
+            return msgspec.structs.replace(found, unknown=(*found.unknown, HBONE_UNKNOWN))
         case None:
             return Way(Wire.UNKNOWN, "the server is in ambient", found.decided_by, (HBONE_UNKNOWN,))
         case _:

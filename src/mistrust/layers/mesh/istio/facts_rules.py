@@ -67,7 +67,7 @@ def _ways(view: View, source: int, target: int, port: int) -> Iterator[tuple[str
     accepts, what = view.accepts(target, kind, port), view.server(target, kind)
     who = view.client(source, view.members[source].kind)
     for dialled in view.dialled(who, target, port):
-        for way in client.sends(who, what, accepts.mode, (dialled,), auto=view.config.auto):
+        for way in client.sends(who, what, port, accepts.mode, (dialled,), auto=view.config.auto):
             name = _name(transport(way, accepts), meshed=kind in ISTIO)
             if name and way.decided_by and way.decided_by != who.told:
                 why = way.because if name != "mesh.broken" else f"{way.because}, and {accepts.because}"

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
+from msgspec import structs
+
 from mistrust.layers.mesh.channel import Authn, Authz, Channel, Transport
 from mistrust.layers.mesh.istio.accept import Accepts, Takes
 from mistrust.layers.mesh.istio.authorize import Decision
-from mistrust.layers.mesh.istio.client import Way, Wire
+from mistrust.layers.mesh.istio.client import HBONE_UNKNOWN, Way, Wire
 from mistrust.layers.mesh.member import Kind
 
 T = TypeVar("T")
@@ -39,6 +41,8 @@ def meet(ways: Sequence[Way], accepts: Accepts, authorize: Callable[[bool], Deci
     if accepts.unknown:
         found, plain = Transport.UNKNOWN, None
     decision = _decision(found, accepts, authorize)
+    tunnels = [_tunnelled(w) for _, w in working]
+    carried = HBONE_PORT if any(t is not False for t in tunnels) else 0
     other = [w.because for t, w in met if w is not way and t is not found]
     told = [way.because, accepts.because, decision.because, *(f"or else {o}" for o in other)]
     return Channel(
@@ -49,8 +53,14 @@ def meet(ways: Sequence[Way], accepts: Accepts, authorize: Callable[[bool], Deci
         because="; ".join(dict.fromkeys(t for t in told if t)),
         decided_by=tuple(dict.fromkeys((*way.decided_by, *accepts.decided_by, *decision.decided_by))),
         unknown=tuple(dict.fromkeys((*way.unknown, *accepts.unknown, *decision.unknown))),
-        carried=HBONE_PORT if way.wire is Wire.HBONE and found in MUTUAL else 0,
+        carried=carried,
+        perhaps=bool(carried) and not all(tunnels),
     )
+
+
+def _tunnelled(way: Way) -> bool | None:
+    """Does it travel in HBONE? None: not known."""
+    return None if HBONE_UNKNOWN in way.unknown else way.wire is Wire.HBONE
 
 
 def transport(way: Way, accepts: Accepts) -> Transport:
@@ -111,8 +121,10 @@ def raw(because: str) -> Channel:
 def agreed(found: Sequence[Channel], unknown: Sequence[str]) -> Channel:
     """What holds whichever of the channels it is; what they differ in is unknown."""
     first = found[0]
+    carried = max(c.carried for c in found)
+    perhaps = any(c.perhaps or c.carried != carried for c in found)
     if all((c.transport, c.authn, c.authz, c.plaintext) == _answer(first) for c in found):
-        return first
+        return structs.replace(first, carried=carried, perhaps=perhaps)
     return Channel(
         _one([c.transport for c in found], Transport.UNKNOWN),
         _one([c.authn for c in found], Authn.UNKNOWN),
@@ -121,7 +133,8 @@ def agreed(found: Sequence[Channel], unknown: Sequence[str]) -> Channel:
         because="; ".join(unknown),
         decided_by=first.decided_by,
         unknown=tuple(dict.fromkeys((*unknown, *(u for c in found for u in c.unknown)))),
-        carried=_one([c.carried for c in found], 0),
+        carried=carried,
+        perhaps=perhaps,
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from msgspec import structs
+
 from mistrust.access.ports import PROTOCOLS, SPAN
 from mistrust.kube.core import Namespace
 from mistrust.kube.endpoints import Endpoint
@@ -29,6 +31,7 @@ OUTSIDE: Final = -1
 """In place of an endpoint: whoever is none."""
 PAST_ZTUNNEL: Final = "what is on the node's own network reaches the pods of its node past ztunnel, as probes do"
 """cni/pkg/iptables/iptables.go: what a socket of the node sends is taken for a health probe, whoever sends it."""
+RELAYED: Final = "whether a waypoint opens the connection to the server: the network then sees its pod, not the client"
 TLS_MODE = "security.istio.io/tlsMode"
 TUNNEL = "networking.istio.io/tunnel"
 
@@ -50,6 +53,7 @@ class View:
         self._accepts: dict[tuple[int, Kind, int], Accepts] = {}
         self._clients: dict[tuple[int, Kind], Client] = {}
         self._whole = self._sidecars()
+        self._refused: frozenset[int] = frozenset().union(*map(self._outgoing, self.endpoints))
 
     def pair(self, source: int, target: int, at: int) -> Channel:
         """The channel of two endpoints (the source may be `OUTSIDE`).
@@ -72,13 +76,16 @@ class View:
         if serving is Kind.AMBIENT and source != OUTSIDE and self.endpoints[source].host_network:
             accepts = Accepts(Takes.ANYTHING, serving, PAST_ZTUNNEL, accepts.mode, captured=False)
         who, what = self.client(source, sending), self.server(target, serving)
-        ways = [*client.sends(who, what, accepts.mode, self.dialled(who, target, port), auto=self.config.auto)]
+        ways = [*client.sends(who, what, port, accepts.mode, self.dialled(who, target, port), auto=self.config.auto)]
         waypoint = accepts.captured and self.waypointed(target) and sending in ISTIO
 
         def authorize(known: bool) -> Decision:
             return self.authorization.authorize(source, target, port, authenticated=known, waypoint=waypoint and known)
 
-        return meet(ways, accepts, authorize)
+        found = meet(ways, accepts, authorize)
+        if waypoint and found.carried:
+            return structs.replace(found, perhaps=True, unknown=(*found.unknown, RELAYED))
+        return found
 
     def accepts(self, target: int, kind: Kind, port: int) -> Accepts:
         """What an endpoint accepts at a TCP port, if this is how it takes part."""
@@ -162,6 +169,13 @@ class View:
                 out[id(via.source)] = out.get(id(via.source), True) and sidecar
         return out
 
+    def _outgoing(self, e: Endpoint) -> frozenset[int]:
+        """The ports that a client treats by themselves where its proxy refuses what the mesh does not know."""
+        side = capture.outbound(e, Kind.SIDECAR)
+        return (
+            side.points() if side.points() and self.scopes.known(e.namespace, e.labels).registry_only else frozenset()
+        )
+
     def whole(self, via: Via) -> bool:
         """Have all endpoints of its Service a sidecar?"""
         return self._whole.get(id(via.source), True)
@@ -189,6 +203,7 @@ class View:
             held = self.scopes.of(e.namespace, e.labels)
             yield from (listener.port.number for listener in held.spec.ingress) if held is not None else ()
         yield from (via.target for via in self.hosts.vias[target])
+        yield from self._refused
 
 
 def kinds(member: Member | None) -> tuple[Kind, ...]:
