@@ -333,6 +333,21 @@ def test_policies_that_were_not_seen_leave_everything_open() -> None:
         assert fabric.channel(of, to, point("TCP", 80)).authz.value == authz
 
 
+@pytest.mark.parametrize(("where", "told"), [("shop", True), ("istio-system", True), ("lab", False)])
+def test_a_filter_that_may_change_the_proxy_is_told(where: str, told: bool) -> None:
+    """It is not read, so the answer stands, with a remark."""
+    rewrites: Plain = {
+        "apiVersion": "networking.istio.io/v1alpha3",
+        "kind": "EnvoyFilter",
+        "metadata": meta("limits", where),
+        "spec": {"configPatches": []},
+    }
+    for rules in ((), (policy("p", with_source("principals", WEB)),)):
+        channel = Scene(*SHOP, NAMED, rewrites, *rules).channel("web", "cart")
+        assert channel.authz.value == ("identity" if rules else "none")
+        assert any("EnvoyFilter" in u for u in channel.unknown) is told
+
+
 @pytest.mark.parametrize(
     ("settings", "authz"),
     [

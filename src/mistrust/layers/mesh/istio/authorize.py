@@ -25,6 +25,7 @@ from mistrust.layers.mesh.istio.protocols import Protocol, named, protocol
 from mistrust.layers.mesh.istio.requests import ANYWHERE, Http, Request
 from mistrust.layers.mesh.istio.scopes import Scopes
 from mistrust.layers.mesh.istio.tokens import BadToken, known
+from mistrust.layers.mesh.istio.unread import Unread
 from mistrust.layers.mesh.istio.waypoints import Waypoints
 from mistrust.layers.mesh.member import Kind, Member
 
@@ -48,7 +49,7 @@ class Authorization:
         self._endpoints, self._members, self._hosts, self._scopes = endpoints, members, hosts, scopes
         self.trust = trust_domains(config)
         self.providers = providers(config)
-        self._root, self._gaps = config.root, snapshot.blind(AuthorizationPolicy)
+        self._unread = Unread(snapshot, config.root)
         every = snapshot.of(AuthorizationPolicy)
         self.proxied = {id(p): read_policy(p, self.trust) for p in every}
         self.tunnelled = {id(p): q for p in every if (q := read_ztunnel_policy(p, self.trust)) is not None}
@@ -68,13 +69,13 @@ class Authorization:
     def target_key(self, target: int) -> Hashable:
         """All that tells one server from another."""
         asking = [*self._asking(target)]
-        unseen = self._unseen(target)
-        if unseen or not any(a.policies for a, _ in asking):
-            return unseen
+        doubts = self._unseen(target), self._unread.doubts(self._endpoints[target].namespace)
+        if doubts[0] or not any(a.policies for a, _ in asking):
+            return doubts
         e = self._endpoints[target]
         where = e.addresses if any(about_destination(a.policies) for a, _ in asking) else ()
         spoken = tuple(sorted({(v.target, self.spoken(target, v.target)) for v in self._hosts.vias[target]}))
-        return tuple((id(a), checks) for a, checks in asking), where, spoken, self.waypoints.key(target)
+        return tuple((id(a), checks) for a, checks in asking), where, spoken, self.waypoints.key(target), doubts
 
     def cuts(self, target: int) -> frozenset[int]:
         """The TCP ports of a server that some rule treats by themselves."""
@@ -98,13 +99,13 @@ class Authorization:
             return Decision(Authz.UNKNOWN, "", (), (UNSEEN,))
         mentions = self._mentioned(target)
         if mentions is None:
-            return UNCHECKED
+            return self._doubted(target, UNCHECKED)
         name = self.principal(source) if authenticated and source >= 0 else None
         where: Sequence[str] = self._endpoints[source].addresses if source >= 0 and mentions.addresses else ()
         key = (target, port, waypoint, name is None, source < 0, mentions.client(name or "", where))
         if key not in self._decided:
             client = Request(port, name, ANYWHERE if source < 0 else None)
-            self._decided[key] = self._decide(target, client, where, waypoint=waypoint)
+            self._decided[key] = self._doubted(target, self._decide(target, client, where, waypoint=waypoint))
         return self._decided[key]
 
     def decide(self, target: int, request: Request) -> Verdict:
@@ -132,6 +133,11 @@ class Authorization:
             for b in self._endpoints[target].addresses or (None,)
         ]
         return found[0] if all(f.authz is found[0].authz for f in found) else _differing(found)
+
+    def _doubted(self, target: int, decision: Decision) -> Decision:
+        """With what was not read and may change it."""
+        doubts = self._unread.doubts(self._endpoints[target].namespace) if self.kind(target) is not Kind.NONE else ()
+        return replace(decision, unknown=(*decision.unknown, *doubts)) if doubts else decision
 
     def _mentioned(self, target: int) -> Mentions | None:
         """What the policies on the ways to a server tell apart; None where there are none."""
@@ -190,8 +196,7 @@ class Authorization:
 
     def _unseen(self, target: int) -> bool:
         """May there be policies for it that were not seen?"""
-        where = ("", self._endpoints[target].namespace, self._root)
-        return self.kind(target) is not Kind.NONE and any(g.namespace in where for g in self._gaps)
+        return self.kind(target) is not Kind.NONE and self._unread.hidden(self._endpoints[target].namespace)
 
     def _named(self, account: Named) -> str:
         return f"{self.trust.names[0]}/ns/{account.namespace}/sa/{account.name}"
