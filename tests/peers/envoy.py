@@ -135,11 +135,15 @@ def _b64(data: bytes) -> str:
 
 @contextmanager
 def envoy(
-    folder: Path, listeners: dict[str, list[dict[str, Any]]], tokens: dict[str, list[dict[str, Any]]] | None = None
+    folder: Path,
+    listeners: dict[str, list[dict[str, Any]]],
+    tokens: dict[str, list[dict[str, Any]]] | None = None,
+    options: dict[str, dict[str, Any]] | None = None,
 ) -> Iterator[Envoy]:
     """Envoy with one listener for each entry: a chain of RBAC filters, for HTTP or for TCP as their types say.
 
     `tokens` are the rules for tokens at a listener (`issuer`, `audiences`); without any every signed token is taken.
+    `options` are further fields of its HTTP connection manager.
     Skips where Envoy is not installed; raises Refused, with Envoy's words, if it does not take the filters.
     """
     program = shutil.which("envoy", path=str(Path(sys.executable).parent))
@@ -149,7 +153,10 @@ def envoy(
     config = {
         "admin": {"address": _any_port()},
         "static_resources": {
-            "listeners": [_listener(n, f, authority, (tokens or {}).get(n, [{}])) for n, f in listeners.items()]
+            "listeners": [
+                _listener(n, f, authority, (tokens or {}).get(n, [{}]), (options or {}).get(n, {}))
+                for n, f in listeners.items()
+            ]
         },
     }
     (folder / "envoy.json").write_text(json.dumps(config))
@@ -189,10 +196,14 @@ def _any_port() -> dict[str, Any]:
 
 
 def _listener(
-    name: str, filters: list[dict[str, Any]], authority: Authority, tokens: list[dict[str, Any]]
+    name: str,
+    filters: list[dict[str, Any]],
+    authority: Authority,
+    tokens: list[dict[str, Any]],
+    options: dict[str, Any],
 ) -> dict[str, Any]:
     http = all("filters.http." in f["name"] for f in filters) if filters else False
-    chain = [_http_manager(filters, tokens)] if http else [*map(_network, filters), _echo()]
+    chain = [_http_manager(filters, tokens, options)] if http else [*map(_network, filters), _echo()]
     certificate = authority.leaf("spiffe://cluster.local/ns/server/sa/server")
     return {
         "name": name,
@@ -233,7 +244,9 @@ def _echo() -> dict[str, Any]:
     return _typed("envoy.filters.network.echo", "filters.network.echo.v3.Echo")
 
 
-def _http_manager(filters: list[dict[str, Any]], tokens: list[dict[str, Any]]) -> dict[str, Any]:
+def _http_manager(
+    filters: list[dict[str, Any]], tokens: list[dict[str, Any]], options: dict[str, Any]
+) -> dict[str, Any]:
     asked = "%DYNAMIC_METADATA(envoy.filters.http.rbac:istio_ext_authz_shadow_effective_policy_id)%"
     route = {
         "match": {"prefix": "/"},
@@ -244,6 +257,7 @@ def _http_manager(filters: list[dict[str, Any]], tokens: list[dict[str, Any]]) -
         "hcm",
         "filters.network.http_connection_manager.v3.HttpConnectionManager",
         stat_prefix="in",
+        **options,
         http_protocol_options={"allow_custom_methods": True},
         route_config={"virtual_hosts": [{"name": "v", "domains": ["*"], "routes": [route]}]},
         http_filters=[

@@ -23,7 +23,7 @@ from mistrust.kube.istio import AuthorizationPolicy
 from mistrust.kube.read import read
 from mistrust.layers.mesh.istio.authorization import Authorizer, authorizer, read_policy
 from mistrust.layers.mesh.istio.principals import TrustDomains
-from mistrust.layers.mesh.istio.requests import Request
+from mistrust.layers.mesh.istio.requests import Http, Request
 
 OURS = {Answer.ALLOWED: Outcome.ALLOWED, Answer.DENIED: Outcome.DENIED, Answer.UNKNOWN: Outcome.ASKED}
 
@@ -154,3 +154,43 @@ def test_we_answer_made_up_policies_as_envoy_does(tmp_path: Path) -> None:
                 denied += outcome is Outcome.DENIED
     assert asked > 6000
     assert 1500 < denied < asked - 1500
+
+
+@pytest.mark.slow
+def test_a_path_that_is_refused_has_other_spellings(tmp_path: Path) -> None:
+    """What Istio's BASE normalization leaves is passed by; MERGE_SLASHES closes it."""
+    refused = {"metadata": {"name": "p", "namespace": "shop"}, "spec": {"action": "DENY", "rules": [PATHS]}}
+    options = {"BASE": {"normalize_path": True}, "MERGE_SLASHES": {"normalize_path": True, "merge_slashes": True}}
+    with envoy(tmp_path, {n: translate([refused], http=True) for n in options}, options=options) as running:
+        for name, passing in (("BASE", {"//admin", "/ADMIN"}), ("MERGE_SLASHES", {"/ADMIN"})):
+            paths = ("/admin", "/admin/", "/x/../admin", "/%61dmin", "//admin", "/ADMIN")
+            several = [Request(80, None, HERE, HERE, HERE, "", Http("GET", p, "web.test"), metadata={}) for p in paths]
+            found = {
+                r.http.path
+                for r, o in running.answers(name, several)
+                if o is Outcome.ALLOWED
+                if isinstance(r.http, Http)
+            }
+            assert found == passing
+
+
+PATHS: Json = {"to": [{"operation": {"paths": ["/admin*"]}}]}
+HERE = "127.200.0.9"
+
+
+@pytest.mark.slow
+def test_whoever_speaks_to_a_sidecar_writes_the_forwarded_address(tmp_path: Path) -> None:
+    """The peer's address is proved by the connection, the client's is what X-Forwarded-For says."""
+    blocks = {"source": "ipBlocks", "remote": "remoteIpBlocks"}
+    written = {n: [_allowing({field: ["127.1.2.3"]})] for n, field in blocks.items()}
+    filters = {n: translate(p, http=True) for n, p in written.items()}
+    with envoy(tmp_path, filters) as running:
+        for name, passes in (("source", Outcome.DENIED), ("remote", Outcome.ALLOWED)):
+            lying = Http("GET", "/", "web.test", {"x-forwarded-for": "127.1.2.3"})
+            r = Request(80, None, HERE, HERE, HERE, "", lying, metadata={})
+            ((_, outcome),) = running.answers(name, [r])
+            assert outcome is passes
+
+
+def _allowing(source: Json) -> Json:
+    return {"metadata": {"name": "p", "namespace": "shop"}, "spec": {"rules": [{"from": [{"source": source}]}]}}
