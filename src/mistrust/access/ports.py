@@ -32,13 +32,7 @@ class Ports(msgspec.Struct, frozen=True, gc=False):
     @classmethod
     def of(cls, ranges: Iterable[Range]) -> Self:
         """The union of ranges in any order; empty ones and what lies outside 1 to 65535 are left out."""
-        out: list[Range] = []
-        for low, high in sorted(_inside(ranges)):
-            if out and low <= out[-1][1]:
-                out[-1] = (out[-1][0], max(high, out[-1][1]))
-            else:
-                out.append((low, high))
-        return cls(tuple(out))
+        return cls(_joined(_inside(ranges)))
 
     @classmethod
     def span(cls, protocol: str, first: int = 1, last: int = SPAN - 1) -> Self:
@@ -61,18 +55,19 @@ class Ports(msgspec.Struct, frozen=True, gc=False):
     def __or__(self, other: Ports, /) -> Ports:
         if not other.ranges or self.ranges == other.ranges:
             return self
-        return Ports.of((*self.ranges, *other.ranges)) if self.ranges else other
+        return Ports(_joined((*self.ranges, *other.ranges))) if self.ranges else other
 
     def __and__(self, other: Ports, /) -> Ports:
-        return Ports.of(
-            (max(a, c), min(b, d)) for a, b in self.ranges for c, d in other.ranges if max(a, c) < min(b, d)
-        )
+        if self.ranges == other.ranges:
+            return self
+        pairs = ((max(a, c), min(b, d)) for a, b in self.ranges for c, d in other.ranges)
+        return Ports(tuple([(low, high) for low, high in pairs if low < high]))
 
     def __sub__(self, other: Ports, /) -> Ports:
         left = list(self.ranges)
         for c, d in other.ranges:
             left = [piece for a, b in left for piece in ((a, min(b, c)), (max(a, d), b)) if piece[0] < piece[1]]
-        return Ports.of(left)
+        return Ports(tuple(left))
 
     def __le__(self, other: Ports, /) -> bool:
         """Is every port of this in the other?"""
@@ -92,6 +87,18 @@ class Ports(msgspec.Struct, frozen=True, gc=False):
             first, last = low % SPAN, (high - 1) % SPAN
             told.setdefault(PROTOCOLS[low // SPAN], []).append(str(first) if first == last else f"{first}-{last}")
         return ",".join(f"{protocol} {','.join(told[protocol])}" for protocol in sorted(told))
+
+
+def _joined(ranges: Iterable[Range]) -> tuple[Range, ...]:
+    """The ranges in order, those that overlap or touch as one; a port's number is never 0, so protocols never touch."""
+    out: list[Range] = []
+    for low, high in sorted(ranges):
+        if out and low <= out[-1][1]:
+            if high > out[-1][1]:
+                out[-1] = (out[-1][0], high)
+        else:
+            out.append((low, high))
+    return tuple(out)
 
 
 def _inside(ranges: Iterable[Range]) -> Iterator[Range]:
