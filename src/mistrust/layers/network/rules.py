@@ -16,6 +16,7 @@ from enum import IntEnum, StrEnum
 import msgspec
 
 from mistrust.access.ports import EVERY_PORT, NO_PORT, PROTOCOLS, SPAN, Ports
+from mistrust.kube.names import is_label_key, is_label_value, is_port_name
 from mistrust.kube.network import (
     AdminNetworkPolicy,
     AdminPeer,
@@ -152,7 +153,7 @@ def statements(policy: Policy) -> Iterator[Statement]:
 
 def _network(policy: NetworkPolicy, wrong: list[str]) -> Iterator[Statement]:
     spec = policy.spec
-    subject = Chosen(selector(spec.pod_selector, wrong), namespace=policy.namespace)
+    subject = Chosen(_selector(spec.pod_selector, wrong), namespace=policy.namespace)
     wrong += [f"policyTypes has {t!r}" for t in spec.policy_types if t not in ("Ingress", "Egress")]
     for direction, rules in (("Ingress", spec.ingress), ("Egress", spec.egress)):
         made = tuple(_rule(r, policy.namespace, wrong) for r in rules)
@@ -178,10 +179,20 @@ def _peer(peer: PolicyPeer, namespace: str, wrong: list[str]) -> Peer:
     if peer.pod_selector is None and peer.namespace_selector is None:
         wrong.append("a peer selects nothing")
         return UNKNOWN
-    pods = selector(peer.pod_selector, wrong)
+    pods = _selector(peer.pod_selector, wrong)
     if peer.namespace_selector is None:
         return Peer(Chosen(pods, namespace=namespace))
-    return Peer(Chosen(pods, selector(peer.namespace_selector, wrong)))
+    return Peer(Chosen(pods, _selector(peer.namespace_selector, wrong)))
+
+
+def _selector(given: LabelSelector | None, wrong: list[str]) -> Selector:
+    """A selector of a NetworkPolicy; in those of custom resources the API server does not look at the labels."""
+    if given is not None:
+        keys = (*given.match_labels, *(n.key for n in given.match_expressions))
+        wrong += [f"no label can have the key {key!r}" for key in keys if not is_label_key(key)]
+        values = given.match_labels.values()
+        wrong += [f"no label can have the value {value!r}" for value in values if not is_label_value(value)]
+    return selector(given, wrong)
 
 
 def _port(port: PolicyPort, wrong: list[str]) -> Service:
@@ -197,6 +208,8 @@ def _port(port: PolicyPort, wrong: list[str]) -> Service:
             wrong.append(f"endPort stands beside the name {port.port!r}")
             return Service(Ports.span(port.protocol))
         case str():
+            if not is_port_name(port.port):
+                wrong.append(f"no port can have the name {port.port!r}")
             return Service(NO_PORT, ((port.protocol, port.port),))
         case int():
             return _span(port.protocol, port.port, port.port if port.end_port is None else port.end_port, wrong)
