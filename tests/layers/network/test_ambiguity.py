@@ -49,6 +49,14 @@ CASES: list[tuple[str, list[Plain], list[str]]] = [
         ],
         ["d before c: Pod a/p -> 8.8.0.0 TCP 1"],
     ),
+    (
+        "to the outside of IPv6",
+        [
+            wide("c", "Deny", ingress=[], egress=[{"action": "Deny", "to": [{"networks": ["2001:db8::/32"]}]}]),
+            wide("d", "Accept", ingress=[], egress=[{"action": "Accept", "to": [{"networks": ["2001:db8::/64"]}]}]),
+        ],
+        ["d before c: Pod a/p -> 2001:db8:: TCP 1"],
+    ),
 ]
 
 

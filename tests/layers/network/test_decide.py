@@ -215,6 +215,53 @@ def test_the_probes_of_the_conformance_suite() -> None:
     assert wrong == []
 
 
+def test_a_pod_on_the_network_of_its_node_has_the_addresses_of_the_node() -> None:
+    asked = scene(
+        pod("pay/quiet", "app=quiet", node="n1", host=True),
+        pod("pay/fresh", "app=fresh", node="n1"),
+        policy("shop/p", "{ingress: [{from: [{ipBlock: {cidr: 192.168.0.1/32}}]}]}"),
+    )
+
+    assert asked.ask("pay/quiet", "shop/db", profile=UPSTREAM).answer is Y
+    assert asked.ask("pay/fresh", "shop/db", profile=UPSTREAM).answer is U
+
+
+def test_many_policies_that_isolate_are_not_all_named() -> None:
+    policies = [policy(f"shop/p{i}", "{}") for i in range(4)]
+
+    assert scene(*policies[:3]).ask("pay/api", "shop/db").because == (
+        "ingress of Pod shop/db: NetworkPolicy shop/p0, NetworkPolicy shop/p1, NetworkPolicy shop/p2 isolate it, "
+        "and no rule allows this"
+    )
+    four = scene(*policies).ask("pay/api", "shop/db")
+    assert "NetworkPolicy shop/p2 and others isolate it" in four.because
+    assert len(four.decided_by) == 4
+
+
+def test_what_policies_do_not_reach_is_said() -> None:
+    assert scene().ask("8.8.8.8", "pay/agent").because == (
+        "egress: 8.8.8.8 is no pod, so no policy limits it; "
+        "ingress: Pod pay/agent is on the node's network, where policies do not reach"
+    )
+
+
+@pytest.mark.parametrize(
+    ("selector", "answer"),
+    [
+        ("{matchExpressions: [{key: kubernetes.io/metadata.name, operator: In, values: [dark]}]}", Y),
+        ("{matchExpressions: [{key: kubernetes.io/metadata.name, operator: NotIn, values: [dark]}]}", N),
+        ("{matchExpressions: [{key: team, operator: DoesNotExist}]}", U),
+        ("{matchLabels: {kubernetes.io/metadata.name: dark, team: a}}", U),
+        ("{matchLabels: {kubernetes.io/metadata.name: light, team: a}}", N),
+        ("{}", Y),
+    ],
+)
+def test_of_a_namespace_that_was_not_seen_the_name_is_known(selector: str, answer: Answer) -> None:
+    asked = scene(pod("dark/x"), policy("shop/p", f"{{ingress: [{{from: [{{namespaceSelector: {selector}}}]}}]}}"))
+
+    assert asked.ask("dark/x", "shop/db").answer is answer
+
+
 def test_an_address_of_a_pod_is_the_pod() -> None:
     asked = scene(policy("shop/p", "{ingress: [{from: [{podSelector: {}}]}]}"))
 

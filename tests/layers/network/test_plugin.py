@@ -6,6 +6,7 @@ import pytest
 from tests.layers.network.scene import Plain, Scene, cluster, node, other, pod, policy
 
 from mistrust.access.verdict import Answer
+from mistrust.kube.snapshot import Gap
 from mistrust.layers.network.plugin import plugins, profiles
 from mistrust.layers.network.unseen import unseen
 
@@ -35,6 +36,7 @@ CASES: list[tuple[str, list[Plain], str]] = [
     ),
     ("old kindnet", [agent("kindnet", OLD)], "-kindnet"),
     ("new kindnet", [agent("kindnet", NEW)], "kindnet"),
+    ("the first that does", [agent("kindnet", "kindnet-cni=kindest/kindnetd:v20240813-c6f155d6")], "kindnet"),
     ("kindnet of unknown age", [agent("kindnet", "kindnet-cni=mirror/kindnetd@sha256:abc")], "kindnet -kindnet"),
     ("aws-node alone", [agent("aws-node", "aws-node")], "-aws-node"),
     ("an argument turns its agent on", [agent("aws-node", "aws-node", "aws-eks-nodeagent")], "aws-node -aws-node"),
@@ -60,6 +62,12 @@ def test_it_is_known_by_a_container() -> None:
     )
 
 
+def test_what_enforces_is_told_first() -> None:
+    found = plugins(cluster(agent("a", "kube-flannel"), agent("b", "calico-node")))
+
+    assert [(p.name, p.enforces) for p in found] == [("calico", True), ("flannel", False)]
+
+
 def test_without_enforcement_everything_is_allowed() -> None:
     asked = Scene(pod("a/x"), pod("a/y"), policy("a/p", "{}"), agent("kube-flannel-ds", "kube-flannel"))
     verdict = asked.flow("a/x -> a/y TCP/80")
@@ -72,6 +80,17 @@ def test_where_enforcement_is_a_setting_a_no_is_unknown() -> None:
     asked = Scene(pod("a/x"), pod("a/y"), policy("a/p", "{}"), agent("aws-node", "aws-node", "aws-eks-nodeagent"))
 
     assert asked.flow("a/x -> a/y TCP/80").answer is Answer.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("gap", "words"),
+    [
+        (Gap("NetworkPolicy", "forbidden"), "NetworkPolicy objects were not seen (forbidden)"),
+        (Gap("NetworkPolicy", "forbidden", "shop"), "NetworkPolicy objects in shop were not seen (forbidden)"),
+    ],
+)
+def test_what_was_not_seen_is_said(gap: Gap, words: str) -> None:
+    assert [(u.words, u.namespace) for u in unseen(cluster(gaps=(gap,)))] == [(words, gap.namespace)]
 
 
 def test_kinds_of_others_are_said_once_and_for_their_namespace() -> None:
