@@ -43,10 +43,14 @@ def cidr(text: str) -> Span | None:
     """
     address, slash, bits = text.partition("/")
     low = place(address)
-    width = 32 if low is not None and low < V6 else 128
-    if low is None or not slash or not (bits.isascii() and bits.isdigit()) or len(bits) > 3 or int(bits) > width:
+    if low is None or not slash or not (bits.isascii() and bits.isdigit()) or len(bits) > 3:
         return None
-    size = 1 << (width - int(bits))
+    width, prefix = 128 if low >= V6 else 32, int(bits)
+    if width == 32 and ":" in address:  # IPv4 written as IPv6
+        prefix -= 96
+    if not 0 <= prefix <= width:
+        return None
+    size = 1 << (width - prefix)
     low -= (low - V6 if width == 128 else low) % size
     return low, low + size
 

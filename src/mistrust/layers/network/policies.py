@@ -14,7 +14,7 @@ from mistrust.kube.network import (
 )
 from mistrust.kube.problem import Problem
 from mistrust.kube.snapshot import Snapshot
-from mistrust.layers.network.rules import Policy, Statement, statements
+from mistrust.layers.network.rules import Policy, Statement, refusals, statements
 
 ClusterWide = AdminNetworkPolicy | BaselineAdminNetworkPolicy | ClusterNetworkPolicy
 
@@ -35,11 +35,7 @@ class Policies(msgspec.Struct, frozen=True):
     @property
     def problems(self) -> tuple[Problem, ...]:
         """What the API server would refuse in them. Such a policy is taken as one that may or may not be there."""
-        found = []
-        for policy in (*self.network, *self.cluster):
-            seen = dict.fromkeys(why for s in statements(policy) for why in s.malformed)
-            found += [_problem(policy, why) for why in seen]
-        return tuple(found)
+        return tuple(_problem(p, why) for p in (*self.network, *self.cluster) for why in refusals(p))
 
 
 def policies(snapshot: Snapshot) -> Policies:

@@ -138,6 +138,16 @@ class Statement(msgspec.Struct, frozen=True, gc=False):
 
 def statements(policy: Policy) -> Iterator[Statement]:
     """What a policy says, direction by direction; of a malformed policy every direction is malformed."""
+    said, wrong = _read(policy)
+    return (msgspec.structs.replace(s, malformed=wrong) for s in said) if wrong else iter(said)
+
+
+def refusals(policy: Policy) -> tuple[str, ...]:
+    """Why the API server would refuse a policy; nothing if it takes it."""
+    return _read(policy)[1]
+
+
+def _read(policy: Policy) -> tuple[list[Statement], tuple[str, ...]]:
     wrong: list[str] = []
     match policy:
         case NetworkPolicy():
@@ -146,9 +156,7 @@ def statements(policy: Policy) -> Iterator[Statement]:
             said = list(_v1alpha1(policy, wrong))
         case ClusterNetworkPolicy():
             said = list(_v1alpha2(policy, wrong))
-    if not wrong:
-        return iter(said)
-    return iter([msgspec.structs.replace(s, malformed=tuple(dict.fromkeys(wrong))) for s in said])
+    return said, tuple(dict.fromkeys(wrong))
 
 
 def _network(policy: NetworkPolicy, wrong: list[str]) -> Iterator[Statement]:
