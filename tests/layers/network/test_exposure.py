@@ -454,3 +454,24 @@ def test_its_gateway_has_to_be_let_in() -> None:
     objects = istio(["*"], ["edge/gw"], "web")
     assert behind(*objects, allow()) == []
     assert behind(*objects, allow({"namespaceSelector": {}})) == OPEN
+
+
+# --- what files may hold ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "ports",
+    [
+        [{"port": 70000}],
+        [{"port": -1}],
+        [{"port": 80, "protocol": "HTTP"}],
+        [{"port": 80, "targetPort": "no such port"}],
+        [{"port": 80, "targetPort": 70000}],
+        [{}],
+        [],
+    ],
+)
+def test_ports_that_cannot_be_open_nothing(ports: list[Plain]) -> None:
+    odd = thing("Service", "shop/web", {"type": "LoadBalancer", "selector": {"app": "web"}, "ports": ports})
+    assert found(WEB, odd, allow(ALL), INGRESS) == ()
+    assert found(with_port(hostPort=80, protocol="HTTP"), with_port(host=True, protocol="HTTP")) == ()

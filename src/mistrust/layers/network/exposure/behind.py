@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from mistrust.access.ports import PROTOCOLS, SPAN
 from mistrust.kube.core import Endpoints, EndpointSlice, EndpointTarget, Service, ServicePort
 from mistrust.kube.endpoints import Endpoint
 from mistrust.kube.selectors import covers
@@ -45,14 +46,13 @@ class Behind:
         """
         if service.spec.type == "ExternalName":
             return
-        if not service.spec.selector:
-            yield from self._by_hand(service, port)
-            return
+        found = self._chosen(service, port) if service.spec.selector else self._by_hand(service, port)
+        yield from ((i, number) for i, number in found if sound(port.protocol, number))
+
+    def _chosen(self, service: Service, port: ServicePort) -> Iterator[Target]:
         for i in self.pods(service):
             wanted = port.target_port or port.port
-            number = wanted if isinstance(wanted, int) else port_named(self.ends[i], wanted, port.protocol)
-            if number:
-                yield i, number
+            yield i, wanted if isinstance(wanted, int) else port_named(self.ends[i], wanted, port.protocol)
 
     def _select(self, service: Service) -> Iterator[int]:
         selector = service.spec.selector
@@ -83,14 +83,14 @@ class Behind:
                 numbers = [p.port for p in s.ports if p.name == port.name and p.protocol == port.protocol]
                 for e in s.endpoints:
                     for i in self._written(s.namespace, e.target_ref, e.addresses):
-                        found.update(dict.fromkeys((i, n) for n in numbers if n))
+                        found.update(dict.fromkeys((i, n) for n in numbers))
         for o in self._snapshot.of(Endpoints):
             if (o.namespace, o.name) == (service.namespace, service.name):
                 for subset in o.subsets:
                     numbers = [p.port for p in subset.ports if p.name == port.name and p.protocol == port.protocol]
                     for a in subset.addresses:
                         for i in self._written(o.namespace, a.target_ref, (a.ip,)):
-                            found.update(dict.fromkeys((i, n) for n in numbers if n))
+                            found.update(dict.fromkeys((i, n) for n in numbers))
         yield from found
 
     def _written(self, namespace: str, target: EndpointTarget | None, addresses: Sequence[str]) -> Iterator[int]:
@@ -103,6 +103,11 @@ class Behind:
                 yield own
                 return
         yield from dict.fromkeys(self._addressed[a] for a in addresses if a in self._addressed)
+
+
+def sound(protocol: str, number: int) -> bool:
+    """Is there such a port? The API server refuses others; files may hold them."""
+    return protocol in PROTOCOLS and 0 < number < SPAN
 
 
 def port_named(pod: Endpoint, name: str, protocol: str) -> int:

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from mistrust.access.evidence import at
-from mistrust.access.ports import PROTOCOLS, point
+from mistrust.access.ports import point
 from mistrust.kube.endpoints import Endpoint
 from mistrust.kube.snapshot import Snapshot
+from mistrust.layers.network.exposure.behind import sound
 from mistrust.layers.network.exposure.door import Door, Kind, Sees, together
 from mistrust.layers.network.exposure.judge import Judge, judged
 
@@ -26,7 +27,7 @@ def host_doors(snapshot: Snapshot, ends: Sequence[Endpoint], judge: Judge) -> It
         spec = workload.spec
         for where, container in spec.every_container():
             for p, port in enumerate(container.ports):
-                if port.protocol not in PROTOCOLS or not port.container_port:
+                if not sound(port.protocol, port.container_port):
                     continue
                 field = f"{workload.path}.{where}.ports[{p}].hostPort"
                 if spec.host_network:

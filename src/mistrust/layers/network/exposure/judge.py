@@ -48,6 +48,7 @@ class Judge:
         self._spans: dict[tuple[int, int, bool], tuple[Span, ...]] = {}
         self._nodes = [a.address for n in snapshot.of(Node) for a in n.status.addresses if place(a.address) is not None]
         self._internet = without(INTERNET, spans_of(f"{a}/{128 if ':' in a else 32}" for a in self._nodes))
+        self._wide = bool(policies(snapshot).cluster)
         self._policies: dict[str, list[NetworkPolicy]] = {}
         for policy in snapshot.of(NetworkPolicy):
             self._policies.setdefault(policy.namespace, []).append(policy)
@@ -119,7 +120,7 @@ class Judge:
             for rule in policy.spec.ingress
         )
         spoken = any(not rule.ports or any(_is(port, own, at) for port in rule.ports) for rule in rules)
-        return spoken or bool(policies(self._snapshot).cluster)
+        return spoken or self._wide
 
     def _at(self, pod: int, at: int, *, sure: bool) -> Classes:
         """The classes that may open a port; surely, or unless something unknown is against it."""

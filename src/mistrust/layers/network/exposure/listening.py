@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mistrust.access.ports import PROTOCOLS, point
+from mistrust.access.ports import point
 from mistrust.kube.endpoints import Endpoint
-from mistrust.layers.network.exposure.behind import Behind
+from mistrust.layers.network.exposure.behind import Behind, sound
 
 
 def listening(ends: Sequence[Endpoint], behind: Behind) -> dict[int, frozenset[int]]:
@@ -18,10 +18,9 @@ def listening(ends: Sequence[Endpoint], behind: Behind) -> dict[int, frozenset[i
     for e in ends:
         if e.ports:
             own = found.setdefault(e.workload, set())
-            own.update(point(p.protocol, p.number) for p in e.ports if p.protocol in PROTOCOLS)
+            own.update(point(p.protocol, p.number) for p in e.ports if sound(p.protocol, p.number))
     for service in behind.services.values():
         for port in service.spec.ports:
-            if port.protocol in PROTOCOLS:
-                for i, number in behind.targets(service, port):
-                    found.setdefault(ends[i].workload, set()).add(point(port.protocol, number))
+            for i, number in behind.targets(service, port):
+                found.setdefault(ends[i].workload, set()).add(point(port.protocol, number))
     return {w: frozenset(ports) for w, ports in sorted(found.items()) if ports}
