@@ -60,9 +60,9 @@ def clusters(draw: st.DrawFn) -> list[Plain]:
     target = draw(st.sampled_from([80, "http", "admin"]))
     front = draw(st.sampled_from(["", " tier=front"]))
     pods = [
-        pod("shop/web", "app=web", PORTS, "10.0.0.1", host=draw(st.integers(0, 5)) == 0),
-        pod("shop/web2", f"app=web{front}", PORTS, "10.0.0.2"),
-        pod("edge/gw", f"app=edge {CLASS}=gw", PORTS, "10.0.7.1", host=draw(st.integers(0, 5)) == 0),
+        pod("shop/web", "app=web", PORTS, "10.0.0.1", "n1", host=draw(st.integers(0, 5)) == 0),
+        pod("shop/web2", f"app=web{front}", PORTS, "10.0.0.2", "n2"),
+        pod("edge/gw", f"app=edge {CLASS}=gw", PORTS, "10.0.7.1", "n3", host=draw(st.integers(0, 5)) == 0),
     ]
     local = {"type": "LoadBalancer", "externalTrafficPolicy": "Local", "allocateLoadBalancerNodePorts": False}
     edge = {**local, "selector": {"app": "edge"}, "ports": [{"port": 80}]}
