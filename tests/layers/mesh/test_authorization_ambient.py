@@ -17,6 +17,7 @@ from tests.layers.mesh.authorization_scene import (
 from tests.layers.mesh.istio_scene import (
     IN_AMBIENT,
     Scene,
+    config,
     namespace,
     read,
     service,
@@ -83,6 +84,17 @@ def test_waypoints(kind: str, policies: tuple[str, ...], web: str, probe: str) -
     several = [policy(f"p{i}", spec) for i, spec in enumerate(policies)]
     scene = Scene(used, *AMBIENT[1:], service("cart"), waypoint(kind), *several)
     assert [scene.channel(who, "cart").authz.value for who in ("web", "probe")] == [web, probe]
+
+
+def test_a_client_with_a_sidecar_is_not_led_through_the_waypoint_of_a_pod() -> None:
+    """ztunnel leads its clients there; a sidecar that dials the pod itself does not."""
+    used = namespace("shop", {**IN_AMBIENT, "istio.io/use-waypoint": "way"})
+    rules = policy("p", TO_WAYPOINT + with_source("principals", WEB))
+    hbone = config(defaultConfig={"proxyMetadata": {"ISTIO_META_ENABLE_HBONE": "true"}})
+    others = (namespace("lab"), workload("web"), workload("cart"), workload("probe", "lab"), hbone)
+    scene = Scene(used, *others, service("cart"), waypoint("all"), rules)
+    assert scene.channel("web", "cart").authz.value == "identity"
+    assert scene.channel("probe", "cart").authz.value == "none"
 
 
 def test_what_is_not_limited_is_not_told_beside_what_is() -> None:

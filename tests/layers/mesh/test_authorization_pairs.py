@@ -246,6 +246,21 @@ def test_a_gateway_ends_tls_itself_so_its_port_named_https_may_speak_http() -> N
     assert scene.channel("", "ingress").authz.value == "requests"
 
 
+@pytest.mark.parametrize(
+    ("mode", "authz"), [("SIMPLE", "denied"), ("MUTUAL", "requests"), ("OPTIONAL_MUTUAL", "requests")]
+)
+def test_a_gateway_that_takes_certificates_of_others_may_know_anybody(mode: str, authz: str) -> None:
+    server = {
+        "port": {"number": 443, "name": "https", "protocol": "HTTPS"},
+        "hosts": ["*"],
+        "tls": {"mode": mode, "credentialName": "front"},
+    }
+    doors = {**CLASSIC, "spec": {"selector": {"istio": "ingress"}, "servers": [server]}}
+    spec = "selector: {matchLabels: {istio: ingress}}\n" + with_source("principals", "partner.test/ns/x/sa/y")
+    scene = Scene(namespace("shop"), gateway("ingress"), doors, config(), policy("p", spec))
+    assert scene.channel("", "ingress", 443).authz.value == authz
+
+
 @pytest.mark.parametrize(("protocol", "authz"), [("HTTP", "requests"), ("TCP", "denied")])
 def test_a_sidecar_resource_says_what_a_port_speaks(protocol: str, authz: str) -> None:
     said: Plain = {

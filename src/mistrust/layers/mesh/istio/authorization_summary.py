@@ -131,6 +131,18 @@ def _passes(ways: Sequence[Way], *, principal: bool, source: bool) -> Truth:
     return either([_way(tuple(map(less, way))) for way in ways]).passes
 
 
+def differing(found: Sequence[Decision]) -> Decision:
+    """What holds when a pod has several addresses and policies treat them differently."""
+    passing = [d for d in found if d.authz is not Authz.DENIED]
+    unknown = any(d.authz is Authz.UNKNOWN for d in found)
+    return Decision(
+        Authz.UNKNOWN if unknown else Authz.REQUESTS,
+        "; ".join(dict.fromkeys(d.because for d in passing)),
+        tuple(dict.fromkeys(e for d in found for e in d.decided_by)),
+        tuple(dict.fromkeys(u for d in found for u in d.unknown)),
+    )
+
+
 def _which(ways: Sequence[Way]) -> str:
     """Hosts, methods and paths of the ALLOW rules that may let the client in."""
     told = [

@@ -10,19 +10,20 @@ from msgspec.structs import replace
 from mistrust.access.evidence import at
 from mistrust.access.verdict import Answer, Verdict
 from mistrust.kube.endpoints import Endpoint
-from mistrust.kube.istio import AuthorizationPolicy, IstioGateway, RequestAuthentication
+from mistrust.kube.istio import AuthorizationPolicy, RequestAuthentication
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.mesh.channel import Authz
 from mistrust.layers.mesh.istio.attachment import GATEWAY_NAME, Attachments, Named, Waypoint
 from mistrust.layers.mesh.istio.authorization import Authorizer, Policy, authorizer, read_policy
 from mistrust.layers.mesh.istio.authorization_classes import Mentions, about_destination, ports
 from mistrust.layers.mesh.istio.authorization_settings import providers, trust_domains
-from mistrust.layers.mesh.istio.authorization_summary import UNCHECKED, Decision, Hop, Way, summary
+from mistrust.layers.mesh.istio.authorization_summary import UNCHECKED, Decision, Hop, Way, differing, summary
 from mistrust.layers.mesh.istio.authorization_ztunnel import read_ztunnel_policy
 from mistrust.layers.mesh.istio.config import Config
+from mistrust.layers.mesh.istio.gateways import Gateways
 from mistrust.layers.mesh.istio.hosts import Hosts
 from mistrust.layers.mesh.istio.protocols import Protocol, named, protocol
-from mistrust.layers.mesh.istio.requests import ANYWHERE, Http, Request
+from mistrust.layers.mesh.istio.requests import ANYBODY, ANYWHERE, Anything, Http, Request
 from mistrust.layers.mesh.istio.scopes import Scopes
 from mistrust.layers.mesh.istio.tokens import BadToken, known
 from mistrust.layers.mesh.istio.unread import Unread
@@ -45,6 +46,7 @@ class Authorization:
         config: Config,
         hosts: Hosts,
         scopes: Scopes,
+        gateways: Gateways,
     ) -> None:
         self._endpoints, self._members, self._hosts, self._scopes = endpoints, members, hosts, scopes
         self.trust = trust_domains(config)
@@ -56,7 +58,7 @@ class Authorization:
         self.attached = Attachments([(p, p.spec) for p in every], config.root)
         self.tokens = Attachments([(p, p.spec) for p in snapshot.of(RequestAuthentication)], config.root)
         self.waypoints = Waypoints(snapshot, endpoints, hosts)
-        self._gateways = snapshot.of(IstioGateway)
+        self._gateways = gateways
         self._mentions = Mentions((*self.proxied.values(), *self.tunnelled.values()))
         self._known: dict[tuple[int, ...], Authorizer] = {}
         self._told_apart: dict[int, Mentions | None] = {}
@@ -102,11 +104,18 @@ class Authorization:
             return self._doubted(target, UNCHECKED)
         name = self.principal(source) if authenticated and source >= 0 else None
         where: Sequence[str] = self._endpoints[source].addresses if source >= 0 and mentions.addresses else ()
-        key = (target, port, waypoint, name is None, source < 0, mentions.client(name or "", where))
+        around = source < 0 or self._members[source].kind is not Kind.AMBIENT
+        key = (target, port, waypoint, around, name is None, source < 0, mentions.client(name or "", where))
         if key not in self._decided:
-            client = Request(port, name, ANYWHERE if source < 0 else None)
-            self._decided[key] = self._doubted(target, self._decide(target, client, where, waypoint=waypoint))
+            client = Request(port, name or self._stranger(target), ANYWHERE if source < 0 else None)
+            found = self._decide(target, client, where, waypoint=waypoint, around=around)
+            self._decided[key] = self._doubted(target, found)
         return self._decided[key]
+
+    def _stranger(self, target: int) -> Anything | None:
+        """Whom the mesh does not vouch for: nobody, or at a gateway that takes others' certificates anybody."""
+        certified = self.kind(target) is Kind.GATEWAY and self._gateways.certified(self._endpoints[target])
+        return ANYBODY if certified else None
 
     def decide(self, target: int, request: Request) -> Verdict:
         """What the server's own proxy answers to one request: its token is checked, then its policies are asked.
@@ -125,14 +134,14 @@ class Authorization:
                 return Verdict(Answer.DENIED, str(bad), tuple(at(r, "spec.jwtRules") for r in rules))
         return self.at(target).decide(request)
 
-    def _decide(self, target: int, client: Request, where: Sequence[str], *, waypoint: bool) -> Decision:
+    def _decide(self, target: int, client: Request, where: Sequence[str], *, waypoint: bool, around: bool) -> Decision:
         """The same for a client at any of these addresses (none: not known), dialling any of the server's."""
         found = [
-            summary([*self._ways(target, replace(client, source=a, destination=b), waypoint=waypoint)])
+            summary([*self._ways(target, replace(client, source=a, destination=b), waypoint=waypoint, around=around)])
             for a in where or (client.source,)
             for b in self._endpoints[target].addresses or (None,)
         ]
-        return found[0] if all(f.authz is found[0].authz for f in found) else _differing(found)
+        return found[0] if all(f.authz is found[0].authz for f in found) else differing(found)
 
     def _doubted(self, target: int, decision: Decision) -> Decision:
         """With what was not read and may change it."""
@@ -178,14 +187,15 @@ class Authorization:
         """Does the server's own proxy check tokens?"""
         return bool(self.tokens_at(target))
 
-    def _ways(self, target: int, client: Request, *, waypoint: bool) -> Iterator[Way]:
+    def _ways(self, target: int, client: Request, *, waypoint: bool, around: bool) -> Iterator[Way]:
+        """The ways to a server; `around`: the client's proxy does not have to lead it through the pod's waypoint."""
         own = self.at(target)
         spoken = self.spoken(target, client.port)
         direct = (Hop(own, replace(client, tokens=self.checks_tokens(target)), spoken),)
         if not waypoint:
             yield direct
             return
-        if not self.waypoints.all(target):
+        if around or not self.waypoints.all(target):
             yield direct
         for step in self.waypoints.before(target, client.port):
             asking = self.at_waypoint(step.waypoint)
@@ -226,11 +236,7 @@ class Authorization:
         return member.maybe if member.kind is Kind.UNKNOWN else member.kind
 
     def _own(self, e: Endpoint) -> tuple[Named, ...]:
-        return tuple(
-            Named(g.namespace, g.name)
-            for g in self._gateways
-            if g.namespace == e.namespace and g.spec.selector and g.spec.selector.items() <= e.labels.items()
-        )
+        return tuple(Named(g.namespace, g.name) for g in self._gateways.of(e) if g.namespace == e.namespace)
 
     def _authorizer(self, chosen: Sequence[AuthorizationPolicy], read: Mapping[int, Policy]) -> Authorizer:
         found = [read[id(p)] for p in chosen if id(p) in read]
@@ -238,15 +244,3 @@ class Authorization:
         if key not in self._known:
             self._known[key] = authorizer(found, self.providers)
         return self._known[key]
-
-
-def _differing(found: Sequence[Decision]) -> Decision:
-    """What holds when a pod has several addresses and policies treat them differently."""
-    passing = [d for d in found if d.authz is not Authz.DENIED]
-    unknown = any(d.authz is Authz.UNKNOWN for d in found)
-    return Decision(
-        Authz.UNKNOWN if unknown else Authz.REQUESTS,
-        "; ".join(dict.fromkeys(d.because for d in passing)),
-        tuple(dict.fromkeys(e for d in found for e in d.decided_by)),
-        tuple(dict.fromkeys(u for d in found for u in d.unknown)),
-    )

@@ -35,6 +35,8 @@ class Identity(msgspec.Struct, frozen=True, gc=False):
         """Is it one of these?"""
         if request.principal is None:
             return Truth.NO
+        if isinstance(request.principal, Anything):
+            return Truth.SOME
         name = SCHEME + request.principal
         if any(p.matches(name) for p in self.patterns):
             return Truth.YES

@@ -49,20 +49,26 @@ class Gateways:
     def ports(self, e: Endpoint) -> Iterator[int]:
         """The ports that differ from the rest."""
         yield HBONE_PORT
-        for g in self._of(e):
+        for g in self.of(e):
             yield from (s.port.number for s in g.spec.servers)
         if (api := self._api.get((e.namespace, e.labels.get(GATEWAY_NAME, "")))) is not None:
             yield from (listener.port for listener in api.spec.listeners)
 
     def key(self, e: Endpoint) -> Hashable:
         """What tells the pods of one gateway from those of others."""
-        return tuple(id(g) for g in self._of(e)), e.namespace, e.labels.get(GATEWAY_NAME, "")
+        return tuple(id(g) for g in self.of(e)), e.namespace, e.labels.get(GATEWAY_NAME, "")
 
-    def _of(self, e: Endpoint) -> tuple[IstioGateway, ...]:
+    def of(self, e: Endpoint) -> tuple[IstioGateway, ...]:
+        """Istio's Gateways that choose a pod by its labels."""
         return tuple(g for g in self._istio if g.spec.selector and g.spec.selector.items() <= e.labels.items())
 
+    def certified(self, e: Endpoint) -> bool:
+        """May clients show a pod certificates that are not the mesh's?"""
+        modes = {s.tls.mode for g in self.of(e) for s in g.spec.servers if s.tls is not None}
+        return not modes.isdisjoint(("MUTUAL", "OPTIONAL_MUTUAL"))
+
     def _listeners(self, e: Endpoint, names: frozenset[int]) -> Iterator[Listens]:
-        for g in self._of(e):
+        for g in self.of(e):
             for i, s in enumerate(g.spec.servers):
                 if s.port.number in names:
                     mode = s.tls.mode if s.tls is not None else ""

@@ -27,15 +27,17 @@ class Http(msgspec.Struct, frozen=True, gc=False):
 
 
 class Anything(Enum):
-    """Not one, but all: every HTTP request that a client can make up, every address outside."""
+    """Not one, but all: every HTTP request that a client can make up, every address outside, every name."""
 
     HTTP = "every request"
 
     PLACE = "every address"
+    NAME = "every name"
 
 
 ANY_HTTP: Final = Anything.HTTP
 ANYWHERE: Final = Anything.PLACE
+ANYBODY: Final = Anything.NAME
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):
@@ -43,8 +45,9 @@ class Request(msgspec.Struct, frozen=True, gc=False):
 
     port: int
     """Where it arrives: the container's port."""
-    principal: str | None = None
-    """Proved by mutual TLS, as Istio writes it: `cluster.local/ns/shop/sa/web`. None: nobody proved who they are."""
+    principal: str | Anything | None = None
+    """Proved by mutual TLS, as Istio writes it: `cluster.local/ns/shop/sa/web`. None: nobody proved who they are.
+    ANYBODY: whoever has a certificate that the server takes."""
     source: str | Anything | None = None
     """The address of the peer; ANYWHERE for whoever is outside."""
     remote: str | Anything | None = None

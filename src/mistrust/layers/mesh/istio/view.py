@@ -48,7 +48,9 @@ class View:
         self.scopes = Scopes(snapshot.of(Sidecar), self.config)
         self.hosts = Hosts(snapshot, self.endpoints)
         self.gateways = Gateways(snapshot)
-        self.authorization = Authorization(snapshot, self.endpoints, self.members, self.config, self.hosts, self.scopes)
+        self.authorization = Authorization(
+            snapshot, self.endpoints, self.members, self.config, self.hosts, self.scopes, self.gateways
+        )
         self.namespaces = {n.name: n for n in snapshot.of(Namespace)}
         self._accepts: dict[tuple[int, Kind, int], Accepts] = {}
         self._clients: dict[tuple[int, Kind], Client] = {}
