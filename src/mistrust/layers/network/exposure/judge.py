@@ -93,12 +93,13 @@ class Judge:
         """May one of these endpoints open it?"""
         if self._rows is None:
             return ""
-        classes = {self._rows.class_of[s] for s in sources}
-        for clause, sure in (("", True), (UNSURE, False)):
-            allowed = self._at(pod, at, sure=sure)
-            if any(c in allowed for c in classes):
-                return clause
-        return None
+        rows, ends = self._rows, self._ends
+        alike = {(rows.class_of[s], ends[s].node): s for s in sources}
+        surely = self._at(pod, at, sure=True)
+        if any(c in surely for c, _ in alike):
+            return ""
+        maybe = self._at(pod, at, sure=False)
+        return UNSURE if any(c in maybe and at in rows.between(s, pod) for (c, _), s in alike.items()) else None
 
     def unseen(self, pod: int, at: int) -> Assumed:
         """May a controller open it that the snapshot does not show?"""
