@@ -7,10 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from mistrust.channels.around import Neighbour, around
-from mistrust.channels.scene import Scene
 from mistrust.cli.can import print_json, print_lines
-from mistrust.cli.ends import End
 from mistrust.cli.reach import focus_of, told_ports
 from mistrust.cli.source import open_source
 from mistrust.kube.meta import Other
@@ -25,6 +22,9 @@ from mistrust.report.connections_formats import render
 from mistrust.report.connections_of import connections_of
 
 if TYPE_CHECKING:
+    from mistrust.channels.around import Neighbour
+    from mistrust.channels.scene import Scene
+    from mistrust.cli.ends import End
     from mistrust.cluster.files import Source
     from mistrust.kube.snapshot import Snapshot
 
@@ -120,6 +120,8 @@ def _out(text: str) -> None:
 
 def run_list(args: argparse.Namespace, source: Source, scene: Scene, origin: End | None, to: End | None) -> int:
     """Print everything that one side may reach, or that may reach it; exit code 1 for nothing, 3 where unknown."""
+    from mistrust.channels.around import around  # the mesh, which `--all` does without
+
     about = origin or to
     assert about is not None
     found = around(scene, about.side, outgoing=origin is not None)
