@@ -147,6 +147,41 @@ def test_a_service_leads_to_the_port_of_its_pods(shop: str, capsys: pytest.Captu
     assert out.splitlines()[-1] == "Service shop/front: TCP 80 leads to 8080"
 
 
+SERVICES = """\
+---
+apiVersion: v1
+kind: Service
+metadata: {name: away, namespace: shop}
+spec: {type: ExternalName, externalName: db.example.com}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: two, namespace: shop}
+spec: {selector: {app: web}, ports: [{port: 81, targetPort: 8080}, {port: 82, targetPort: nope}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: bare, namespace: shop}
+spec: {clusterIP: None, selector: {app: web}, ports: [{name: site, port: 80, targetPort: 8080}]}
+"""
+
+
+def test_services_of_every_sort(shop: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path(shop).write_text(SHOP + SERVICES)
+
+    def about(service: str) -> str:
+        _, out, err = say(capsys, "shop/guest", service, shop)
+        return out + err
+
+    assert "Service shop/away is only another name: got db.example.com; ask for that" in about("shop/away")
+    assert "-> Service shop/two: TCP 8080\n" in about("shop/two:81")
+    assert "Service shop/two has no such port: got '80', wanted 81, 82" in about("shop/two:80")
+    assert "no pod behind Service shop/two has the port: got 82 leads to nope" in about("shop/two:82")
+    assert "-> Service shop/bare: TCP 80\n" in about("shop/bare:80")
+    assert "-> Service shop/bare: TCP 8080\n" in about("shop/bare:site")
+    assert "-> Service shop/bare: TCP 8080\n" in about("shop/bare")
+
+
 def test_from_the_internet_a_door_is_needed_too(shop: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = say(capsys, "internet", "shop/web:8080", shop)
     assert code == 0

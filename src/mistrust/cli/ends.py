@@ -13,7 +13,7 @@ import msgspec
 from mistrust.access.ports import EVERY_PORT, NO_PORT, PROTOCOLS, SPAN, Ports
 from mistrust.channels.ask import Wanted, by_pod
 from mistrust.channels.scene import Scene, Side
-from mistrust.kube.core import Node, Service
+from mistrust.kube.core import Node, Service, ServicePort
 from mistrust.kube.errors import UsageError
 from mistrust.kube.meta import Metadata
 from mistrust.layers.network.exposure.behind import Behind, port_named
@@ -191,25 +191,39 @@ def single_port(text: str) -> Ports:
 
 def _service(scene: Scene, service: Service, port: str) -> End:
     """The pods behind a Service, at the ports that it sends to."""
-    protocol, number, name = _port(port) if port else ("", 0, "")
-    chosen = [
-        p
-        for p in service.spec.ports
-        if (not port or p.name == name or p.port == number) and protocol in ("", p.protocol) and p.protocol in PROTOCOLS
-    ]
-    if not chosen:
-        served = ", ".join(f"{p.name} {p.port}".strip() for p in service.spec.ports) or "none"
-        raise UsageError(f"{service.ref} has no such port", got=repr(port or "any"), wanted=served)
+    told, spec = str(service.ref), service.spec
+    if spec.type == "ExternalName":
+        raise UsageError(f"{told} is only another name", got=spec.external_name, do="ask for that")
     behind = Behind(scene.snapshot, scene.ends)
+    straight = spec.cluster_ip == "None" and (not spec.ports or bool(port and _port(port)[1]))
+    if straight and behind.pods(service):
+        side = Side(told, behind.pods(service))
+        return End(side, _ports(scene, side, port), f"{told} is headless: a port is the pods' own")
+    chosen = _served(service, port)
     found: dict[int, Ports] = {}
-    told: dict[str, None] = {}
+    leads: dict[str, None] = {}
     for p in chosen:
         for i, to in behind.targets(service, p):
             found[i] = found.get(i, NO_PORT) | Ports.span(p.protocol, to, to)
-            told[f"{p.protocol} {p.port} leads to {to}"] = None
+            leads[f"{p.protocol} {p.port} leads to {to}"] = None
+    if not found and behind.pods(service):
+        wanted = ", ".join(f"{p.port} leads to {p.target_port}" for p in chosen)
+        raise UsageError(f"no pod behind {told} has the port", got=wanted, do="ask for a port of the pods instead")
     if not found:
-        raise UsageError(f"no pod that is shown is behind {service.ref}", do="ask for an address or a workload instead")
-    return End(Side(str(service.ref), tuple(found)), by_pod(found), f"{service.ref}: {', '.join(told)}")
+        raise UsageError(f"no pod that is shown is behind {told}", do="ask for an address or a workload instead")
+    return End(Side(told, tuple(found)), by_pod(found), f"{told}: {', '.join(leads)}")
+
+
+def _served(service: Service, port: str) -> list[ServicePort]:
+    """The ports of a Service that are meant: one, or all."""
+    protocol, number, name = _port(port) if port else ("", 0, "")
+    sound = [p for p in service.spec.ports if p.protocol in PROTOCOLS]
+    chosen = [p for p in sound if p.port == number or (name and p.name == name)] if port else sound
+    chosen = [p for p in chosen if protocol in ("", p.protocol)]
+    if not chosen:
+        served = ", ".join(f"{p.name} {p.port}".strip() for p in service.spec.ports) or "none"
+        raise UsageError(f"{service.ref} has no such port", got=repr(port or "any"), wanted=served)
+    return chosen
 
 
 def _shadowed(scene: Scene, side: Side, port: str) -> str:
