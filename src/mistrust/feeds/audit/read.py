@@ -1,0 +1,159 @@
+"""`read_audit`: audit logs -> a record of every right that was used."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+
+from mistrust.access.record import Coverage, Record
+from mistrust.feeds.audit.collect import Collector
+from mistrust.feeds.audit.documents import documents
+from mistrust.feeds.audit.envelope import Bad, Form, Other, open_document
+from mistrust.feeds.audit.event import Event, decode_event
+from mistrust.feeds.audit.quote import quote
+from mistrust.feeds.audit.remarks import remarks
+from mistrust.feeds.audit.sources import GZIP, ZSTD, CutShort, Source, chunks, sources, zstandard_frames
+from mistrust.kube.errors import InputError
+from mistrust.kube.problem import Problem
+from mistrust.kube.version import Version
+from mistrust.layers.identity.lookup import Request
+
+QUOTED = 5
+"""Lines that are quoted; the rest is counted."""
+PATIENCE = 1_000
+"""Lines that are not even JSON, before any event, after which a file is no audit log."""
+_MARKS = (b"audit.k8s.io/", b"requestURI", b"requestReceivedTimestamp", b"requestObject")
+_GKE = (b"google.cloud.audit.AuditLog", b"k8s.io")
+_BEGIN = 1 << 16
+
+Progress = Callable[[str], None]
+
+
+def read_audit(
+    paths: Sequence[str], progress: Progress = lambda _: None, *, version: Version | None = None
+) -> Record[Request]:
+    """Every use that the logs at `paths` show: files, folders, `-`; in any order, overlapping or not.
+
+    Parameters: `progress` is told the name of each file, again and again while it is read; `version` of the API server
+    where it is known (see `uses`).
+
+    Raises `InputError` for a path that does not exist, for a named file that holds something else, saying what, and
+    where no file of a folder is an audit log. Raises `UsageError` for an empty path or standard input twice.
+    """
+    reading = _Reading(progress)
+    found = sources(paths)
+    for source in found:
+        reading.read(source)
+    if not reading.collector.events and not any(source.named for source in found):
+        got = next((f"{p.file}: {p.got or p.what}" for p in reading.problems), "no files")
+        raise InputError("no audit log", where=", ".join(paths), got=got, wanted=_WANTED)
+    return reading.record(paths, version)
+
+
+def is_audit(begin: bytes) -> bool:
+    """Do these first bytes of a file, packed or not, begin an audit log?"""
+    if begin.startswith(GZIP):
+        try:
+            begin = zlib.decompressobj(wbits=31).decompress(begin, _BEGIN)
+        except zlib.error:
+            return False
+    elif begin.startswith(ZSTD):
+        try:
+            begin = next(zstandard_frames(begin[i : i + 256] for i in range(0, _BEGIN, 256)), b"")
+        except CutShort:
+            return False
+    if b"auditID" in begin:
+        return any(mark in begin for mark in _MARKS)
+    return all(mark in begin for mark in _GKE)
+
+
+_WANTED = "audit.k8s.io events, a line each, or as EKS, GKE or AKS export them"
+
+
+class _Reading:
+    def __init__(self, progress: Progress) -> None:
+        self.collector = Collector()
+        self.problems: list[Problem] = []
+        self._progress = progress
+        self._bad = 0
+        self._others = 0
+        self._cloud_logging = False
+
+    def read(self, source: Source) -> None:
+        """Read one file. Nothing in a file is fatal, but that none of it is an audit log, where it was named."""
+        before = self.collector.events
+        bad: list[Problem] = []
+        found = others = 0
+        other: Other | None = None
+        try:
+            for line, text in documents(self._watched(source.name)):
+                for wrong in self._add(text):
+                    if isinstance(wrong, Other):
+                        other, others = other or wrong, others + 1
+                        continue
+                    found += 1
+                    if len(bad) < QUOTED:
+                        bad.append(Problem("not an audit event", source.name, line, f"{wrong.why}, {quote(text)}"))
+                if found >= PATIENCE and self.collector.events == before:
+                    break
+        except CutShort as error:
+            self.problems.append(Problem("cut short", source.name, got=str(error), do="what came before it counts"))
+        except InputError as error:
+            if source.named:
+                raise
+            self.problems.append(Problem(error.what, source.name, got=error.got))
+        if self.collector.events > before:
+            self._bad += found
+            self._others += others
+            self.problems += bad[: max(0, QUOTED - sum(p.line > 0 for p in self.problems))]
+        elif bad or other:
+            got = bad[0].got if bad else f"{others} times {other.what}" if other else ""
+            if source.named:
+                raise InputError("not an audit log", where=source.name, got=got, wanted=_WANTED)
+            self.problems.append(Problem("not an audit log", source.name, got=got, blinds=False))
+        else:
+            self.problems.append(Problem("empty", source.name, blinds=source.named))
+
+    def record(self, paths: Sequence[str], version: Version | None) -> Record[Request]:
+        """Everything read so far."""
+        known, about = self.collector, paths[0] if len(paths) == 1 else "audit logs"
+        coverage = Coverage(
+            first=known.first,
+            last=known.last,
+            events=known.events,
+            bad=self._bad,
+            problems=(*self.problems, *remarks(known, about, others=self._others, cloud_logging=self._cloud_logging)),
+            holes=known.minutes.holes(),
+        )
+        return Record(known.uses(version), coverage)
+
+    def _add(self, text: bytes | None) -> Iterator[Bad | Other]:
+        if text is None:
+            yield Bad("too large")
+            return
+        try:
+            event = decode_event(text)
+        except msgspec.DecodeError:
+            event = _NO_EVENT
+        if event.audit_id:
+            if wrong := self.collector.add(event):
+                yield Bad(wrong)
+            return
+        for found in open_document(text):
+            if isinstance(found, Bad | Other):
+                yield found
+                continue
+            form, event = found
+            self._cloud_logging |= form is Form.CLOUD_LOGGING
+            if wrong := self.collector.add(event):
+                yield Bad(wrong)
+
+    def _watched(self, name: str) -> Iterator[bytes]:
+        for chunk in chunks(name):
+            self._progress(name)
+            yield chunk
+
+
+_NO_EVENT = Event()
