@@ -86,7 +86,11 @@ def policies(draw: st.DrawFn, name: str) -> Plain:
         several = []
         for _ in range(draw(st.integers(0, 2))):
             peers = [peer() for _ in range(draw(st.integers(0, 2)))]
-            ports = [{"port": draw(st.sampled_from([80, 6443, "http"]))}] if draw(st.booleans()) else []
+            ports = (
+                [{"port": draw(st.sampled_from([80, 6443, "http" if word == "from" else 53]))}]
+                if draw(st.booleans())
+                else []
+            )
             several.append({word: peers, "ports": ports})
         return several
 

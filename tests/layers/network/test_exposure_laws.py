@@ -31,7 +31,7 @@ CLASS = "gateway.networking.k8s.io/gateway-name"
 
 @st.composite
 def guards(draw: st.DrawFn, name: str) -> Plain:
-    """A NetworkPolicy over these pods."""
+    """A NetworkPolicy over these pods; what a port name means on a node's own network is nowhere defined."""
 
     def peer() -> Plain:
         chosen: Plain = {"matchLabels": draw(st.sampled_from(LABELS))}
@@ -41,7 +41,7 @@ def guards(draw: st.DrawFn, name: str) -> Plain:
 
     def rules(word: str) -> list[Plain]:
         count = draw(st.integers(0, 2))
-        ports: list[list[Plain]] = [[], [{"port": 80}], [{"port": "admin"}]]
+        ports: list[list[Plain]] = [[], [{"port": 80}], [{"port": "admin" if word == "from" else 81}]]
         return [
             {word: [peer() for _ in range(draw(st.integers(0, 2)))], "ports": draw(st.sampled_from(ports))}
             for _ in range(count)
