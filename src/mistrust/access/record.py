@@ -37,6 +37,10 @@ class Coverage(msgspec.Struct, frozen=True):
     """The first of the lines that were not understood, quoted, and everything else that takes from the evidence."""
     holes: tuple[tuple[int, int], ...] = ()
     """Longer silences than the evidence explains: from, to."""
+    sampled: bool = False
+    """It shows a part of what happened: proof of use, never of absence."""
+    nodes: tuple[str, ...] = ()
+    """Nodes that reported, where the evidence names them; a pod on another node may have used anything."""
 
     @property
     def days(self) -> float:

@@ -14,6 +14,8 @@ class Peer(msgspec.Struct, frozen=True, order=True, gc=False):
     """The owner's name: `web`."""
     address: str = ""
     """IPv4 or IPv6, as it was at that time."""
+    name: str = ""
+    """The DNS name it was called by."""
 
 
 class Flow(msgspec.Struct, frozen=True, order=True, gc=False):
