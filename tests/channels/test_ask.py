@@ -107,6 +107,13 @@ def test_pods_of_a_workload_that_are_treated_apart_are_answered_apart() -> None:
         ("Pod shop/api-1", Answer.DENIED),
     ]
     assert answer_of(found) is Answer.ALLOWED
+    among = ask(scene, api, api, lambda _: Ports.span("TCP", 80, 80))
+    assert {(f.source, f.target): f.verdict.answer for f in among} == {
+        ("Pod shop/api-1", "Pod shop/api-1"): Answer.ALLOWED,  # itself
+        ("Pod shop/api-1", "Pod shop/api-2 and 1 more"): Answer.ALLOWED,
+        ("Pod shop/api-2 and 1 more", "Pod shop/api-1"): Answer.DENIED,
+        ("Pod shop/api-2 and 1 more", "Pod shop/api-2 and 1 more"): Answer.ALLOWED,
+    }
 
 
 def test_ports_on_which_policies_of_one_priority_contradict_each_other_are_told_apart() -> None:

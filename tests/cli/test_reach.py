@@ -147,6 +147,13 @@ def test_a_service_leads_to_the_port_of_its_pods(shop: str, capsys: pytest.Captu
     assert out.splitlines()[-1] == "Service shop/front: TCP 80 leads to 8080"
 
 
+def test_pods_of_one_workload_are_not_one_pod(shop: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = say(capsys, "shop/db", "shop/db:5432", shop)
+    assert (code, out.splitlines()[0]) == (1, "no   StatefulSet shop/db -> StatefulSet shop/db: TCP 5432")
+    code, out, _ = say(capsys, "shop/guest", "shop/guest", shop)
+    assert (code, out.splitlines()[1].strip()) == (0, "a pod always reaches itself")
+
+
 SERVICES = """\
 ---
 apiVersion: v1

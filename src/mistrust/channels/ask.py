@@ -14,7 +14,7 @@ from msgspec import structs
 from mistrust.access.evidence import Evidence
 from mistrust.access.ports import NO_PORT, Ports, point
 from mistrust.access.verdict import Answer, Verdict
-from mistrust.channels.scene import One, Scene, Side, blocks, each
+from mistrust.channels.scene import One, Scene, Side, another, blocks, each
 from mistrust.kube.core import Service
 from mistrust.layers.mesh.channel import Channel
 from mistrust.layers.network.decide import decide
@@ -47,7 +47,7 @@ def ask(scene: Scene, source: Side, target: Side, wanted: Wanted) -> tuple[Findi
             continue
         for a in each(scene, source):
             if len(source.parties) == 1 or not _own(scene, a, b):
-                found += _between(scene, a, b, ports)
+                found += _between(scene, a, another(scene, a, b), ports)
     order = (Answer.ALLOWED, Answer.UNKNOWN, Answer.DENIED)
     return tuple(sorted(_merged(found), key=lambda f: order.index(f.verdict.answer)))
 
@@ -92,8 +92,9 @@ def _parts(scene: Scene, a: One, b: One, wanted: Ports) -> list[Ports]:
     """The wanted ports, apart where some engine's answer changes."""
     parts = [wanted]
     if a.classes and b.classes and (a.pod >= 0 or b.pod >= 0):
+        two = a.pod >= 0 and b.pod >= 0 and a.pod != b.pod
         for r, s, d in zip(scene.reaches, a.classes, b.classes, strict=True):
-            allowed = r.between(a.pod, b.pod) if a.pod >= 0 and b.pod >= 0 else r.ports(s, d)
+            allowed = r.between(a.pod, b.pod) if two else r.ports(s, d)
             parts = _apart(parts, (allowed, r.unsure_ports(s, d)))
         parts = _apart(parts, (_meant(scene, b, service) for service in scene.tied))
     return [part for part in parts if part]

@@ -88,6 +88,8 @@ class One(msgspec.Struct, frozen=True):
     classes: tuple[int, ...] = ()
     """In each engine; empty for who is in none."""
     pod: int = -1
+    next: int = -1
+    """Another pod of them."""
 
 
 def each(scene: Scene, side: Side) -> Iterator[One]:
@@ -106,7 +108,19 @@ def each(scene: Scene, side: Side) -> Iterator[One]:
     for classes, pods in alike.items():
         first = scene.ends[pods[0]]
         some = f"{first.source.ref}" + (f" and {len(pods) - 1} more" if len(pods) > 1 else "")
-        yield One(side.told if len(alike) == 1 else some, scene.ground.pod(first), classes, pods[0])
+        yield One(side.told if len(alike) == 1 else some, scene.ground.pod(first), classes, *pods[:2])
+
+
+def another(scene: Scene, a: One, b: One) -> One:
+    """`b` as another pod than `a` where there may be several: that a pod reaches itself is not what is asked then."""
+    if a.pod < 0 or a.pod != b.pod:
+        return b
+    if b.next >= 0:
+        return structs.replace(b, party=scene.ground.pod(scene.ends[b.next]), pod=b.next)
+    itself = scene.ends[b.pod]
+    if itself.running:
+        return b
+    return structs.replace(b, party=structs.replace(b.party, endpoint=structs.replace(itself)))
 
 
 def blocks(scene: Scene) -> Iterator[One]:
