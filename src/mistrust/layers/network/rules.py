@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 
 import msgspec
 
@@ -67,11 +68,14 @@ class Selector(msgspec.Struct, frozen=True, gc=False):
     """Key, operator, values."""
 
 
+EVERY = Selector()
+
+
 class Chosen(msgspec.Struct, frozen=True, gc=False):
     """Pods, by the labels of their namespace (or its name) and their own."""
 
-    pods: Selector = Selector()
-    namespaces: Selector = Selector()
+    pods: Selector = EVERY
+    namespaces: Selector = EVERY
     namespace: str = ""
     """A policy's own; empty for all that `namespaces` selects."""
 
@@ -173,7 +177,7 @@ def _rule(rule: IngressPolicyRule | EgressPolicyRule, namespace: str, wrong: lis
     peers = rule.sources if isinstance(rule, IngressPolicyRule) else rule.destinations
     return Rule(
         tuple(_peer(p, namespace, wrong) for p in peers) or (EVERYBODY,),
-        _service(_port(p, wrong) for p in rule.ports) if rule.ports else EVERYTHING,
+        _ports(rule.ports, wrong) if rule.ports else EVERYTHING,
     )
 
 
@@ -195,12 +199,40 @@ def _peer(peer: PolicyPeer, namespace: str, wrong: list[str]) -> Peer:
 
 def _selector(given: LabelSelector | None, wrong: list[str]) -> Selector:
     """A selector of a NetworkPolicy; in those of custom resources the API server does not look at the labels."""
-    if given is not None:
+    if given is None:
+        return EVERY
+    if given.match_expressions:
         keys = (*given.match_labels, *(n.key for n in given.match_expressions))
-        wrong += [f"no label can have the key {key!r}" for key in keys if not is_label_key(key)]
-        values = given.match_labels.values()
-        wrong += [f"no label can have the value {value!r}" for value in values if not is_label_value(value)]
-    return selector(given, wrong)
+        wrong += _refused_labels(keys, tuple(given.match_labels.values()))
+        return selector(given, wrong)
+    found, refused = _by_labels(tuple(given.match_labels.items()))
+    wrong += refused
+    return found
+
+
+@lru_cache(1 << 14)
+def _by_labels(labels: tuple[tuple[str, str], ...]) -> tuple[Selector, tuple[str, ...]]:
+    keys, values = tuple(k for k, _ in labels), tuple(v for _, v in labels)
+    return Selector(tuple(sorted(labels))), _refused_labels(keys, values)
+
+
+def _refused_labels(keys: tuple[str, ...], values: tuple[str, ...]) -> tuple[str, ...]:
+    return (
+        *(f"no label can have the key {key!r}" for key in keys if not is_label_key(key)),
+        *(f"no label can have the value {value!r}" for value in values if not is_label_value(value)),
+    )
+
+
+def _ports(ports: tuple[PolicyPort, ...], wrong: list[str]) -> Service:
+    found, refused = _by_ports(ports)
+    wrong += refused
+    return found
+
+
+@lru_cache(1 << 12)
+def _by_ports(ports: tuple[PolicyPort, ...]) -> tuple[Service, tuple[str, ...]]:
+    wrong: list[str] = []
+    return _service(_port(p, wrong) for p in ports), tuple(wrong)
 
 
 def _port(port: PolicyPort, wrong: list[str]) -> Service:
@@ -242,7 +274,7 @@ def _service(parts: Iterable[Service]) -> Service:
 def selector(given: LabelSelector | None, wrong: list[str]) -> Selector:
     """The selector as a key; an absent one, where it is asked for, selects everything."""
     if given is None:
-        return Selector()
+        return EVERY
     for need in given.match_expressions:
         takes = OPERATORS.get(need.operator)
         if takes is None:
