@@ -291,3 +291,13 @@ def test_a_policy_is_offered_only_where_it_would_help_and_shut_nothing() -> None
     assert not offers(admin), "an administrator's policy comes before it"
     host = instead(program("ops/operator", "operator", 9090, host=True))
     assert not offers(base=host), "no policy is asked about a node's own network"
+
+
+def test_what_hangs_on_something_unknown_is_said() -> None:
+    """Of manifests nobody knows the addresses."""
+    out = policy("shop/out", policyTypes=["Egress"], egress=[to("10.0.0.0/8")])
+    hop = found(out).paths[0].hops[1]
+    assert hop.how == (
+        "connects to TCP 9090 of Pod ops/operator, if policies let it: "
+        "Pod ops/operator has no address yet, so whether it is in 10.0.0.0/8 is not known"
+    )

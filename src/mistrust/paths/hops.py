@@ -20,7 +20,7 @@ from mistrust.paths.powers import ANY_ROLE, HOLDS, STEP, Powers
 from mistrust.paths.proofs import Met, Proofs
 from mistrust.paths.rights import place as place_of
 from mistrust.paths.route import Proof
-from mistrust.paths.sent import let_in, named
+from mistrust.paths.sent import connection
 from mistrust.paths.step import Gain, Need
 from mistrust.paths.terrain import Terrain
 from mistrust.paths.wire import INTERCEPT
@@ -257,9 +257,7 @@ def _structural(terrain: Terrain, reason: Reason, source: Key, target: Key) -> t
             door = next(e for e in terrain.exposed if e.workload is inv.workloads[i])
             return f"answers at {door.how}", list(door.evidence)
         case str(name), (_, int(a)), (_, int(b)) if name == NEIGHBOUR and terrain.near is not None:
-            points = terrain.near.between(a, b)
-            clause = f"connects to {named(points)} of {inv.workloads[b].ref}"
-            return clause, list(let_in(inv, terrain.near, a, b, points[0]))
+            return connection(inv, terrain.near, a, b)
         case (structure.TOKEN | structure.ESCAPE, (_, int(i)), _):
             w = inv.workloads[i]
             hosts = nodes_of(w) if inv.nodes else structure.hosts_of(w)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 from mistrust.access.evidence import Evidence, at
 from mistrust.access.ports import PROTOCOLS, SPAN, Ports
-from mistrust.access.verdict import Answer
+from mistrust.access.verdict import Answer, Verdict
+from mistrust.kube.endpoints import Endpoint
 from mistrust.kube.workloads import Workload
 from mistrust.layers.network.decide import decide
 from mistrust.paths.inventory import Inventory
@@ -28,24 +30,45 @@ def named(points: Sequence[int]) -> str:
     return str(ports) + (f" and {more} more" if more > 0 else "")
 
 
-def let_in(inv: Inventory, near: Neighbours, source: int, target: int, point: int) -> Iterator[Evidence]:
-    """The port where a container declares it, and the policies, if there are any, that let the connection through."""
-    yield from _declared(inv.workloads[target], point)
+def connection(inv: Inventory, near: Neighbours, source: int, target: int) -> tuple[str, list[Evidence]]:
+    """A clause for the connection from a workload to another, and the fields that make it possible.
+
+    The fields are the port where a container declares it and, where there are policies, those that let it through.
+    """
+    points = near.between(source, target)
+    clause = f"connects to {named(points)} of {inv.workloads[target].ref}"
+    evidence = list(_declared(inv.workloads[target], points[0]))
+    verdict = _verdict(inv, near, source, target, points[0])
+    if verdict is not None and verdict.answer is Answer.UNKNOWN:
+        clause += f", if policies let it: {'; '.join(verdict.failed) or verdict.because}"
+    return clause, [*evidence, *(verdict.decided_by if verdict is not None else ())]
+
+
+def _verdict(inv: Inventory, near: Neighbours, source: int, target: int, point: int) -> Verdict | None:
+    """Of two of their pods between which it may be opened."""
     net = near.net
     if net.ground is None:
-        return
-    at_ = positions(inv.snapshot, inv.workloads)
-    ends: dict[int, list[int]] = {source: [], target: []}
-    for i, e in enumerate(net.ends):
-        if at_[e.workload] in ends:
-            ends[at_[e.workload]].append(i)
-    for a in ends[source]:
-        for b in ends[target]:
-            sides = net.ground.pod(net.ends[a]), net.ground.pod(net.ends[b])
-            verdict = decide(net.ground, *sides, point, net.rows.profile)
-            if verdict.answer is not Answer.DENIED:
-                yield from verdict.decided_by
-                return
+        return None
+    found: Verdict | None = None
+    for a, b in _pods(inv, near, source, target):
+        verdict = decide(net.ground, net.ground.pod(a), net.ground.pod(b), point, net.rows.profile)
+        if verdict.answer is Answer.ALLOWED:
+            return verdict
+        if verdict.answer is Answer.UNKNOWN:
+            found = found or verdict
+    return found
+
+
+def _pods(inv: Inventory, near: Neighbours, source: int, target: int) -> Iterator[tuple[Endpoint, Endpoint]]:
+    """A pair for each two classes of their pods, then those that are on one node."""
+    place = positions(inv.snapshot, inv.workloads)
+    ends: dict[int, list[tuple[int, Endpoint]]] = {source: [], target: []}
+    for e, c in zip(near.net.ends, near.net.rows.class_of, strict=True):
+        if place[e.workload] in ends:
+            ends[place[e.workload]].append((c, e))
+    yield from product(dict(ends[source]).values(), dict(ends[target]).values())
+    by_node = {e.node: e for _, e in ends[target] if e.node}
+    yield from ((e, by_node[e.node]) for _, e in ends[source] if e.node in by_node)
 
 
 def _declared(workload: Workload, point: int) -> Iterator[Evidence]:
