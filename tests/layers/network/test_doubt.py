@@ -7,12 +7,14 @@ from random import Random
 import pytest
 from tests.layers.network import dice
 from tests.layers.network.scene import Plain, cluster, namespace, other, pod, policy
+from tests.layers.network.test_plugin import agent
 
 from mistrust.access.ports import PROTOCOLS, SPAN, point
 from mistrust.access.verdict import Answer
 from mistrust.kube.problem import Problem
 from mistrust.layers.network.doubt import doubtful
 from mistrust.layers.network.grants import Connection, granted
+from mistrust.layers.network.profile import CALICO, UPSTREAM
 
 PODS = (
     namespace("a"),
@@ -52,6 +54,21 @@ def test_a_document_that_was_not_understood_puts_everything_in_doubt() -> None:
     every = granted(cluster(*PODS, problems=(Problem("not YAML", "x", 1),)))
 
     assert doubtful(every).count() == every.count() == 4
+
+
+def test_where_enforcement_is_in_doubt_so_is_what_policies_deny() -> None:
+    every = granted(cluster(*PODS, policy("a/p", "{}"), agent("aws-node", "aws-node", "aws-eks-nodeagent")))
+    found = doubtful(every)
+
+    assert every.count() == 9  # the agent is a workload too
+    assert found.count() == 3
+    assert {str(d) for d in every.relation.places if found.ports(None, d)} == {"Pod a/x"}
+
+
+def test_plugins_that_read_alike_leave_no_doubt() -> None:
+    every = granted(cluster(*PODS, BLOCK), [UPSTREAM, CALICO])
+
+    assert doubtful(every).count() == 0
 
 
 @pytest.mark.parametrize("seed", range(40))

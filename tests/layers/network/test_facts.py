@@ -18,7 +18,8 @@ from mistrust.kube.snapshot import Gap
 from mistrust.layers.network.layer import Network
 from mistrust.layers.network.policies import policies
 from mistrust.layers.network.rules import statements
-from mistrust.layers.network.tomorrow import future
+from mistrust.layers.network.telling import listed
+from mistrust.layers.network.tomorrow import alike, future
 
 SHOP = (
     namespace("shop", "team=web"),
@@ -214,6 +215,92 @@ def test_a_redundant_policy_comes_with_the_edit_that_takes_it_away() -> None:
     (fact,) = [f for f in found if f.name == "network.redundant"]
 
     assert [(str(e.ref), e.op, e.path) for e in fact.edits] == [("NetworkPolicy shop/p", "remove", ())]
+    assert [str(e) for e in fact.evidence] == ["NetworkPolicy shop/deny spec.podSelector"]
+
+
+def test_redundant_rules_come_with_edits_from_the_last_to_the_first() -> None:
+    narrow = "{from: [{podSelector: {matchLabels: {app: web}}}]}"
+    spec = f"{{ingress: [{narrow}, {{from: [{{podSelector: {{}}}}]}}, {narrow}]}}"
+    (fact,) = [f for f in facts(*SHOP, DEFAULT_DENY, policy("shop/p", spec)) if f.name == "network.redundant"]
+
+    assert [e.path for e in fact.edits] == [("spec", "ingress", 2), ("spec", "ingress", 0)]
+    assert [e.path for e in fact.evidence] == [("spec", "ingress", 2), ("spec", "ingress", 0), ("spec",)]
+
+
+def test_one_workload_is_not_told_as_many() -> None:
+    only = (namespace("shop"), pod("shop/web"))
+
+    assert told(*only) == {
+        "unsegmented Namespace shop": "no policy limits what reaches its workload, or what that reaches"
+    }
+    assert told(*only, policy("shop/p", "{policyTypes: [Ingress]}")) == {
+        "open-egress Namespace shop": "its workload web may connect to everything, the Internet included"
+    }
+
+
+def test_a_cluster_wide_policy_that_selects_nothing_shows_its_subject() -> None:
+    """In a cluster: of manifests the namespaces are rarely all there are."""
+    gone = {"namespaces": {"matchLabels": {"team": "gone"}}}
+    wide = made({"ClusterNetworkPolicy": "c", "spec": {"tier": "Admin", "subject": gone, "ingress": [{"action": "Deny", "from": [gone]}]}})  # fmt: skip  # noqa: E501
+    live = wide | {"metadata": {"name": "c", "uid": "1"}}
+
+    assert [f.name for f in facts(*SHOP, DEFAULT_DENY, wide)] == []
+    (fact,) = facts(*SHOP, DEFAULT_DENY, live)
+    assert fact.detail == "selects no pod; it will select every pod in namespaces with team=gone"
+    assert [str(e) for e in fact.evidence] == ["ClusterNetworkPolicy c spec.subject"]
+
+
+def test_pods_without_addresses_are_in_a_block_of_all_addresses_alone() -> None:
+    promised = (namespace("shop"), pod("shop/web"), DEFAULT_DENY)
+
+    def ports_to(block: str) -> Plain:
+        return policy("shop/p", f"{{policyTypes: [Egress], egress: [{{to: [{{ipBlock: {{cidr: {block}}}}}]}}]}}")
+
+    world = [f.detail for f in facts(*promised, ports_to("0.0.0.0/0")) if f.name == "network.block-holds-pods"]
+    some = [f.detail for f in facts(*promised, ports_to("10.0.0.0/8")) if f.name == "network.block-holds-pods"]
+
+    assert world == ["0.0.0.0/0 holds 1 pod, and upstream lets them through, cilium does not"]
+    assert some == []
+
+
+def test_policies_of_every_kind_count_as_not_enforced() -> None:
+    wide = made({"ClusterNetworkPolicy": "c", "spec": {"tier": "Admin", "subject": {"namespaces": {}}}})
+    found = told(*SHOP, DEFAULT_DENY, wide, agent("kube-flannel-ds", "kube-flannel"))
+
+    assert found["not-enforced flannel"] == "flannel ignores all 2 policies"
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c"), (list("abcde"), "a, b, c and 2 more")],
+)
+def test_names_in_a_clause(names: list[str], text: str) -> None:
+    assert listed(names) == text
+
+
+def test_three_policies_are_told_one_by_one() -> None:
+    many = [policy(f"shop/p{i}", f"{{podSelector: {{matchLabels: {{app: gone{i}}}}}}}") for i in range(3)]
+
+    assert sum(f.name == "network.selects-nothing" for f in facts(*SHOP, DEFAULT_DENY, *many)) == 3
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "same"),
+    [
+        ("dashbord", "dashboard", True),
+        ("Frontend", "frontend", True),
+        ("back-end", "backend", True),
+        ("prod", "prod", False),  # not misspelt
+        ("web-1", "web-2", False),
+        ("v1", "v2", False),
+        ("frontend", "backend", False),
+        ("a", "A", False),
+        ("abcd", "abcx", False),
+        ("abcde", "abcdx", True),  # four of five letters
+    ],
+)
+def test_words_that_are_nearly_the_same(a: str, b: str, same: bool) -> None:
+    assert alike(a, b) is same
 
 
 def test_what_a_selector_will_choose() -> None:

@@ -12,11 +12,13 @@ from tests.layers.network.scene import Plain, cluster, made, namespace, pod, pol
 from mistrust.access.ports import EVERY_PORT, NO_PORT, PROTOCOLS, SPAN, Ports, point
 from mistrust.access.verdict import Answer
 from mistrust.kube.meta import Ref
+from mistrust.layers.network.bits import Classes, Space
 from mistrust.layers.network.exposure.outside import INTERNET, common, spans_in
 from mistrust.layers.network.grants import Connection, Connections, granted, widest
 from mistrust.layers.network.plugin import PLAUSIBLE
 from mistrust.layers.network.policies import policies
 from mistrust.layers.network.profile import CALICO, CILIUM, UPSTREAM, Profile
+from mistrust.layers.network.relation import _dense
 
 Told = Mapping[tuple[Ref | None, Ref], Ports]
 
@@ -181,3 +183,28 @@ def test_decide_never_denies_what_is_surely_in_the_set() -> None:
             access = Connection(source, destination, "TCP", at % SPAN)
             verdict = found.decide(access)
             assert (verdict.answer is Answer.DENIED) == (access not in found)
+
+
+def test_the_witness_is_at_a_port_where_something_answers() -> None:
+    """`a` lets the others in at a port that it does not have; `b` at one that it has."""
+    shut = (
+        "{{podSelector: {{matchLabels: {{app: {0}}}}}, policyTypes: [Ingress], ingress: [{{ports: [{{port: {1}}}]}}]}}"
+    )
+    found = granted(
+        cluster(
+            namespace("n"),
+            pod("n/a", "app=a", "http=TCP/80"),
+            pod("n/b", "app=b", "http=TCP/80"),
+            policy("n/a", shut.format("a", 9)),
+            policy("n/b", shut.format("b", 80)),
+        )
+    )
+
+    assert str(found.witness()) == "the Internet -> Pod n/b TCP 80"
+
+
+def test_a_large_sparse_set_of_classes_becomes_one_integer() -> None:
+    numbers = [3, 1024, 40000]
+
+    assert _dense(Classes(Space(50000).of(numbers))) == sum(1 << n for n in numbers)
+    assert _dense(Classes(Space(50000).of([]))) == 0
