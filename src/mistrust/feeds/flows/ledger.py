@@ -1,0 +1,144 @@
+"""Sightings -> distinct flows. Memory grows with distinct sightings, not with lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from sys import intern
+from typing import Final, cast
+
+from mistrust.access.record import Coverage, Record, Tally
+from mistrust.feeds.audit.quote import quote
+from mistrust.feeds.audit.silence import Minutes
+from mistrust.feeds.flows.sight import Key, Remark, Sight
+from mistrust.kube.problem import Problem
+from mistrust.layers.network.flow import Flow, Peer
+
+QUOTED: Final = 5
+"""Lines that are quoted; the rest is counted."""
+_Who = tuple[str, str, str, str]
+
+
+class Ledger:
+    """Collects what is read, from all files."""
+
+    def __init__(self) -> None:
+        self.groups: dict[Key, tuple[int, int, int]] = {}
+        self.minutes = Minutes()
+        self.events = self.bad = 0
+        self.sampled = False
+        self.problems: list[Problem] = []
+        self._first = self._last = 0
+        self._nodes: set[str] = set()
+        self._remarks: dict[Remark, tuple[int, str]] = {}
+
+    def add(self, sights: Iterable[Sight | Remark], file: str, otherwise: int) -> None:
+        """Count what lines said; `otherwise` is the time of those that have none."""
+        for seen in sights:
+            if isinstance(seen, Remark):
+                self._remark(seen, file)
+                continue
+            time = seen.time or otherwise
+            if not self._first <= time <= self._last:
+                self._first = min(time, self._first or time)
+                self._last = max(time, self._last)
+            if time:
+                self.minutes.mark(time, False)
+            if seen.node and seen.node not in self._nodes:
+                self._nodes.add(seen.node)
+            if seen.key is None:
+                continue
+            known = self.groups.get(seen.key)
+            if known is None:
+                # the strings of a line are its own: shared, a flow takes a fraction of the memory
+                shared = tuple(intern(part) if isinstance(part, str) else part for part in seen.key)
+                self.groups[cast(Key, shared)] = (seen.count, time, time)
+            else:
+                count, first, last = known
+                self.groups[seen.key] = (
+                    count + seen.count,
+                    time if time < first else first,
+                    time if time > last else last,
+                )
+
+    def misread(self, file: str, line: int, text: bytes | None) -> None:
+        """Count a line that was not understood; the first are quoted, shortened."""
+        self.bad += 1
+        if self.bad <= QUOTED:
+            self.problems.append(Problem("a line was not understood", file, line, got=quote(text)))
+
+    def _remark(self, remark: Remark, file: str) -> None:
+        once = Remark(remark.what, 0, remark.blinds)
+        count, first = self._remarks.get(once, (0, file))
+        self._remarks[once] = (count + remark.count, first)
+
+    def record(self) -> Record[Flow]:
+        """What was collected, as distinct flows."""
+        told = [
+            Problem(remark.what, file, got=f"{count} times", blinds=remark.blinds)
+            for remark, (count, file) in self._remarks.items()
+        ]
+        coverage = Coverage(
+            first=self._first,
+            last=self._last,
+            events=self.events,
+            bad=self.bad,
+            problems=(*self.problems, *told),
+            holes=self.minutes.holes(),
+            sampled=self.sampled,
+            nodes=tuple(sorted(self._nodes)),
+        )
+        return Record(flows(self.groups), coverage)
+
+
+class _Several:
+    """What all observers said of one flow."""
+
+    __slots__ = ("counts", "destination", "first", "last", "let", "name", "refused", "source")
+
+    def __init__(self) -> None:
+        self.counts: dict[tuple[str, str], int] = {}
+        self.first = self.last = 0
+        self.source = self.destination = self.name = ""
+        self.let: set[str] = set()
+        self.refused = False
+
+
+def flows(groups: Mapping[Key, tuple[int, int, int]]) -> dict[Flow, Tally]:
+    """The flows that were let through.
+
+    Several observers of one connection count it once: the one that counted most counts. What only the source's side
+    let through and the destination's refused is no use. Of names that not every observer gives, any is taken.
+    """
+    merged: dict[tuple[_Who, _Who, str, int], _Several] = {}
+    for key, (count, first, last) in groups.items():
+        point, side, refused, sn, sp, sw, sa, dn, dp, dw, da, name, protocol, port = key
+        who = ((sn, sp, "" if sp else sw, sa), (dn, dp, "" if dp else dw, da), protocol, port)
+        several = merged.get(who)
+        if several is None:
+            several = merged[who] = _Several()
+        several.source, several.destination = several.source or sw, several.destination or dw
+        several.name = min(filter(None, (several.name, name)), default="")
+        if refused:
+            several.refused = True
+            continue
+        several.counts[point, side] = several.counts.get((point, side), 0) + count
+        several.first = min(several.first, first) if several.let else first
+        several.last = max(several.last, last)
+        several.let.add(side)
+    out: dict[Flow, Tally] = {}
+    for (source, destination, protocol, port), several in merged.items():
+        if not several.let or (several.refused and several.let == {"source"}):
+            continue
+        flow = Flow(
+            _peer(source, several.source),
+            _peer(destination, several.destination, several.name),
+            protocol,
+            port,
+        )
+        out[flow] = Tally(max(1, *several.counts.values()), several.first, several.last)
+    return out
+
+
+def _peer(who: _Who, workload: str, name: str = "") -> Peer:
+    namespace, pod, _, address = who
+    return Peer(namespace, pod, workload, address, name)

@@ -1,0 +1,141 @@
+"""`read_flows`: flow logs and traces -> a record of every connection that was used."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from mistrust.access.record import Record
+from mistrust.feeds.audit.documents import documents
+from mistrust.feeds.audit.sources import GZIP, ZSTD, CutShort, Source, chunks, sources, zstandard_frames
+from mistrust.feeds.flows.formats import FORMATS
+from mistrust.feeds.flows.ledger import Ledger
+from mistrust.feeds.flows.sight import Format, Reader
+from mistrust.kube.errors import InputError
+from mistrust.kube.problem import Problem
+from mistrust.layers.network.flow import Flow
+
+PATIENCE: Final = 200
+"""Lines that no format understands, before any that one does, after which a file is no flow log. Proxies begin their
+logs with words of their own."""
+RUNTIME: Final = re.compile(rb"\d{4}-\d\d-\d\dT\S+ (?:stdout|stderr) [FP] ")
+"""What container runtimes write before each line of /var/log/pods."""
+WANTED: Final = "flows of Hubble, Istio, Envoy, Linkerd, Calico, conntrack or a VPC, or OTLP traces as JSON"
+_BEGIN: Final = 1 << 16
+
+Progress = Callable[[str], None]
+
+
+def read_flows(paths: Sequence[str], progress: Progress = lambda _: None) -> Record[Flow]:
+    """Every connection that the logs at `paths` show to be used: files, folders, `-`; in any order.
+
+    The format of each file is told by its first line that any format understands. Lines that are not understood are
+    counted, and the first are quoted; nothing in a file is fatal but that none of it is a flow log, where it was named.
+
+    Parameters: `progress` is told the name of each file, again and again while it is read.
+
+    Raises `InputError` for a path that does not exist, for a named file that holds something else, and where no file of
+    a folder is a flow log. Raises `UsageError` for an empty path or standard input twice.
+    """
+    ledger = Ledger()
+    found = sources(paths)
+    for source in found:
+        _read(source, ledger, progress)
+    if not ledger.events and not any(source.named for source in found):
+        got = next((f"{p.file}: {p.got or p.what}" for p in ledger.problems), "no files")
+        raise InputError("no flow log", where=", ".join(paths), got=got, wanted=WANTED)
+    return ledger.record()
+
+
+def is_flows(begin: bytes) -> bool:
+    """Do these first bytes of a file, packed or not, begin a flow log or a trace?"""
+    try:
+        if begin.startswith(GZIP):
+            begin = zlib.decompressobj(wbits=31).decompress(begin, _BEGIN)
+        elif begin.startswith(ZSTD):
+            begin = next(zstandard_frames(begin[i : i + 256] for i in range(0, _BEGIN, 256)), b"")
+    except (zlib.error, CutShort):
+        return False
+    return any(text and recognise(_bare(text)) for _, text in documents((begin,)))
+
+
+def recognise(line: bytes) -> Format | None:
+    """The format of a line."""
+    return next((f for f in FORMATS if f.like.search(line) and _understood(f.reader(), line)), None)
+
+
+def _understood(read: Reader, line: bytes) -> bool:
+    try:
+        read(line)
+    except (ValueError, msgspec.DecodeError):
+        return False
+    return True
+
+
+def _bare(line: bytes) -> bytes:
+    prefix = RUNTIME.match(line)
+    return line[prefix.end() :] if prefix else line
+
+
+def _read(source: Source, ledger: Ledger, progress: Progress) -> None:
+    before = len(ledger.problems), ledger.bad
+    try:
+        known = _read_lines(source.name, ledger, progress)
+    except CutShort as error:
+        ledger.problems.append(Problem("cut short", source.name, got=str(error), do="what came before it counts"))
+        return
+    except InputError as error:
+        if source.named:
+            raise
+        ledger.problems.append(Problem(error.what, source.name, got=error.got))
+        return
+    if not known:
+        got = next((p.got for p in ledger.problems[before[0] :]), "nothing")
+        if source.named:
+            raise InputError("not a flow log", where=source.name, got=got, wanted=WANTED)
+        del ledger.problems[before[0] :]
+        ledger.bad = before[1]
+        ledger.problems.append(Problem("not a flow log", source.name, got=got, blinds=False))
+
+
+def _read_lines(file: str, ledger: Ledger, progress: Progress) -> bool:
+    """Was any format recognised?"""
+    otherwise = int(Path(file).stat().st_mtime) if file != "-" else 0
+    read: Reader | None = None
+    prefixed = False
+    unknown = 0
+    for number, text in documents(_watched(file, progress)):
+        if text is None or not text.strip():
+            if text is None:
+                ledger.misread(file, number, text)
+            continue
+        if read is None:
+            prefixed = RUNTIME.match(text) is not None
+            form = recognise(_bare(text))
+            if form is None:
+                ledger.misread(file, number, text)
+                unknown += 1
+                if unknown == PATIENCE:
+                    return False
+                continue
+            read = form.reader()
+            ledger.sampled |= form.sampled
+        try:
+            sights = read(_bare(text) if prefixed else text)
+        except (ValueError, msgspec.DecodeError):
+            ledger.misread(file, number, text)
+            continue
+        ledger.events += 1
+        ledger.add(sights, file, otherwise)
+    return read is not None
+
+
+def _watched(file: str, progress: Progress) -> Iterator[bytes]:
+    for chunk in chunks(file):
+        progress(file)
+        yield chunk

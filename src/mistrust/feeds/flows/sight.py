@@ -1,0 +1,114 @@
+"""What one line of any flow log says: somebody, somewhere, saw a connection."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from functools import lru_cache
+from typing import Final, Literal
+
+import msgspec
+
+from mistrust.access.ports import PROTOCOLS
+
+Side = Literal["source", "destination", ""]
+"""At which end of the connection the observer stands; empty where it does not say."""
+
+Key = tuple[str, Side, bool, str, str, str, str, str, str, str, str, str, str, int]
+"""What lines are counted by, flat because millions are hashed: point of observation, its side, was it refused there;
+namespace, pod, workload and address of the source; the same and the name of the destination; protocol and port."""
+
+
+class End(msgspec.Struct, frozen=True, gc=False):
+    """One end, as far as the line names it."""
+
+    namespace: str = ""
+    pod: str = ""
+    workload: str = ""
+    address: str = ""
+    name: str = ""
+
+
+class Sight(msgspec.Struct, frozen=True, gc=False):
+    """A line that was understood."""
+
+    time: int = 0
+    """Seconds since 1970, of the beginning where the line tells it; 0 where the format has no times."""
+    key: Key | None = None
+    """None for what is no use: a reply, a refusal at the source, a packet that is no connection."""
+    count: int = 1
+    """Connections that began; 0 for a later packet of one."""
+    node: str = ""
+    """The node that reported it, where the line says."""
+
+
+class Remark(msgspec.Struct, frozen=True, gc=False):
+    """Something that takes from the evidence; counted, and said once."""
+
+    what: str
+    count: int = 1
+    blinds: bool = False
+
+
+Reader = Callable[[bytes], Iterable[Sight | Remark]]
+"""Reads one line. Raises ValueError or msgspec.DecodeError where it is not of the format."""
+
+
+class Format(msgspec.Struct, frozen=True):
+    """A kind of flow log."""
+
+    name: str
+    like: re.Pattern[bytes]
+    """Found in a line that tells the format; the reader must understand it too."""
+    reader: Callable[[], Reader]
+    """Makes a reader for one file."""
+    sampled: bool = False
+    """It shows a part of what happens: evidence of use, never of absence."""
+
+
+NOT_USED: Final = Sight()
+
+
+def key(
+    point: str, side: Side, source: End, destination: End, protocol: str, port: int, refused: bool = False
+) -> Key | None:
+    """The key of a sighting; None where it is no connection that policies know: ICMP, or without a port."""
+    protocol = protocol.upper()
+    if protocol not in PROTOCOLS or not 0 < port < 65536:
+        return None
+    s, d = source, destination
+    return (
+        *(point, side, refused, s.namespace, s.pod, s.workload, s.address),
+        *(d.namespace, d.pod, d.workload, d.address, d.name, protocol, port),
+    )
+
+
+def seconds(text: str) -> int:
+    """RFC 3339 -> seconds since 1970.
+
+    Raises:
+        ValueError: not a time with a zone.
+    """
+    if text[-1:] == "Z" and text[19:20] in ("Z", "."):
+        return _utc(text[:19])
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(f"a time without a zone: {text}")
+    return int(at.timestamp())
+
+
+@lru_cache(maxsize=1024)
+def _utc(text: str) -> int:
+    return int(datetime.fromisoformat(text + "+00:00").timestamp())
+
+
+def split(endpoint: str) -> tuple[str, int]:
+    """`10.0.0.1:80` or `[fd00::1]:80` -> address and port; "" and 0 where it is neither.
+
+    >>> split("[fd00::1]:8080"), split("envoy://internal_client_address/"), split("-")
+    (('fd00::1', 8080), ('', 0), ('', 0))
+    """
+    host, _, port = endpoint.rpartition(":")
+    host = host[1:-1] if host[:1] == "[" and host[-1:] == "]" else host
+    return (host, int(port)) if host and port.isdecimal() and not set(host) & set("/ ") else ("", 0)
