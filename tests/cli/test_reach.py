@@ -147,6 +147,16 @@ def test_a_service_leads_to_the_port_of_its_pods(shop: str, capsys: pytest.Captu
     assert out.splitlines()[-1] == "Service shop/front: TCP 80 leads to 8080"
 
 
+def test_the_internet_is_told_as_a_whole(shop: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = say(capsys, "shop/web", "internet:443", shop)
+    assert (code, out) == (
+        0,
+        "yes  Deployment shop/web -> the Internet: TCP 443\n"
+        "     egress: no policy limits egress of Deployment shop/web; "
+        "ingress: the Internet is no pod, so no policy limits it\n",
+    )
+
+
 def test_pods_of_one_workload_are_not_one_pod(shop: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = say(capsys, "shop/db", "shop/db:5432", shop)
     assert (code, out.splitlines()[0]) == (1, "no   StatefulSet shop/db -> StatefulSet shop/db: TCP 5432")

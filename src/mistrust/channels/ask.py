@@ -67,8 +67,16 @@ def _between(scene: Scene, a: One, b: One, wanted: Ports) -> Iterator[Finding]:
             at, verdict = answered[0]
             evidence = tuple(dict.fromkeys(e for _, v in answered for e in v.decided_by))
             ports = part if len(verdicts) == 1 else Ports.of((p, p + 1) for p, _ in answered)
-            told = structs.replace(verdict, decided_by=evidence)
+            because, *failed = (_widely(words, a, b) for words in (verdict.because, *verdict.failed))
+            told = Verdict(verdict.answer, because, evidence, tuple(failed))
             yield Finding(a.told, b.told, ports, told, _channel(scene, a, b, at, verdict.answer))
+
+
+def _widely(words: str, *sides: One) -> str:
+    """The words, about the whole of what an address of the Internet stands for."""
+    for side in sides:
+        words = words.replace(str(side.party), "the Internet") if side.outside else words
+    return words
 
 
 def _decided(scene: Scene, a: One, b: One, at: int) -> Verdict:

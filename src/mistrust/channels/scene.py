@@ -90,6 +90,8 @@ class One(msgspec.Struct, frozen=True):
     pod: int = -1
     next: int = -1
     """Another pod of them."""
+    outside: bool = False
+    """Is it a part of the Internet, for which one address stands?"""
 
 
 def each(scene: Scene, side: Side) -> Iterator[One]:
@@ -108,7 +110,8 @@ def each(scene: Scene, side: Side) -> Iterator[One]:
     for classes, pods in alike.items():
         first = scene.ends[pods[0]]
         some = f"{first.source.ref}" + (f" and {len(pods) - 1} more" if len(pods) > 1 else "")
-        yield One(side.told if len(alike) == 1 else some, scene.ground.pod(first), classes, *pods[:2])
+        told = side.told if len(alike) == 1 else some
+        yield One(told, scene.ground.pod(first), classes, pods[0], pods[1] if len(pods) > 1 else -1)
 
 
 def another(scene: Scene, a: One, b: One) -> One:
@@ -132,4 +135,5 @@ def blocks(scene: Scene) -> Iterator[One]:
             alike.setdefault((b, *(r.block_of(text(low)) for r in others)), []).append((low, high))
     for classes, spans in alike.items():
         who = strangers(spans)
-        yield One(f"the Internet ({who})" if who else "the Internet", scene.ground.at(text(spans[0][0])), classes)
+        told = f"the Internet ({who})" if who else "the Internet"
+        yield One(told, scene.ground.at(text(spans[0][0])), classes, outside=True)

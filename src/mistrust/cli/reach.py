@@ -102,7 +102,7 @@ def _one(args: argparse.Namespace, source: Source, scene: Scene, a: End, b: End)
         source, [e for f in found for e in (f.verdict.decided_by, f.channel.decided_by if f.channel else ())]
     )
     told = [*zip(found, shown[::2], shown[1::2], strict=True)]
-    remarks = [e.remark for e in (a, b) if e.remark]
+    remarks = [e.remark for e in (a, b) if e.remark and not (e is b and b.side.parties)]
     if args.output == "json":
         findings = [_plain(*each) for each in told]
         ends = {"from": a.side.told, "to": b.side.told}
