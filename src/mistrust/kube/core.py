@@ -132,6 +132,7 @@ READ_DATA: tuple[tuple[str, str], ...] = (
     ("kube-root-ca.crt", "ca.crt"),
     ("cilium-config", "enable-wireguard"),
     ("cilium-config", "enable-ipsec"),
+    ("cilium-config", "policy-cidr-match-mode"),
 )
 """The only data of ConfigMaps that enters the model, by name and key: settings and public certificates."""
 REVISIONS = "istio-"

@@ -68,6 +68,21 @@ def test_what_enforces_is_told_first() -> None:
     assert [(p.name, p.enforces) for p in found] == [("calico", True), ("flannel", False)]
 
 
+@pytest.mark.parametrize(
+    ("mode", "pods", "nodes"), [("", False, False), ("nodes", False, True), ("pods,nodes", True, True)]
+)
+def test_cilium_matches_by_address_what_its_configuration_lists(mode: str, pods: bool, nodes: bool) -> None:
+    settings = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "cilium-config", "namespace": "kube-system"},
+        "data": {"policy-cidr-match-mode": mode, "debug": "false"},
+    }
+    (found,) = profiles(cluster(agent("cilium", "cilium-agent"), settings))
+
+    assert (found.blocks_match_pods, found.blocks_match_nodes) == (pods, nodes)
+
+
 def test_without_enforcement_everything_is_allowed() -> None:
     asked = Scene(pod("a/x"), pod("a/y"), policy("a/p", "{}"), agent("kube-flannel-ds", "kube-flannel"))
     verdict = asked.flow("a/x -> a/y TCP/80")

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from mistrust.access.evidence import Evidence, at
-from mistrust.kube.core import Node
+from mistrust.kube.core import ConfigMap, Node
 from mistrust.kube.pods import Container
 from mistrust.kube.snapshot import Snapshot
 from mistrust.kube.workloads import Workload
@@ -46,6 +46,7 @@ AGENTS: Mapping[str, Profile] = {
 }
 AWS_AGENT: Final = "aws-eks-nodeagent"
 """The part of aws-node that enforces, if one of its arguments says so."""
+CIDR_MODE: Final = "policy-cidr-match-mode"
 KINDNET_ENFORCES: Final = 20240813
 """kind 0.24 brought the first kindnetd that enforces NetworkPolicy: kindnetd:v20240813-c6f155d6."""
 
@@ -73,9 +74,11 @@ def plugins(snapshot: Snapshot) -> tuple[Plugin, ...]:
     Two at a time are common: one that gives addresses and one that enforces.
     """
     found: dict[str, Plugin] = {}
+    settings = (c.data.get(CIDR_MODE, "") for c in snapshot.of(ConfigMap) if c.name == "cilium-config")
+    mode = next(settings, "")
     for workload in snapshot.workloads:
         if workload.spec.host_network:
-            for plugin in _agents(workload):
+            for plugin in _agents(workload, mode):
                 found.setdefault(plugin.name, plugin)
     if not any(p.enforces for p in found.values()):
         for node in snapshot.of(Node):
@@ -95,14 +98,21 @@ def profiles(snapshot: Snapshot) -> tuple[Profile, ...]:
     return tuple(dict.fromkeys(profile for p in enforcing for profile in p.profiles))
 
 
-def _agents(workload: Workload) -> Iterator[Plugin]:
+def _agents(workload: Workload, mode: str) -> Iterator[Plugin]:
     containers = [(f"{workload.path}.{where}", c) for where, c in workload.spec.every_container()]
     names = {c.name for _, c in containers}
     for path, container in containers:
         profile = AGENTS.get(container.name)
         if profile is not None:
             evidence = at(workload.source, path, value=container.image)
-            yield Plugin(profile.name, _readings(profile, container, names), evidence)
+            readings = (_of_mode(mode),) if profile is CILIUM else _readings(profile, container, names)
+            yield Plugin(profile.name, readings, evidence)
+
+
+def _of_mode(mode: str) -> Profile:
+    """Cilium matches pods and nodes by address only where its configuration lists them."""
+    listed = mode.split(",")
+    return msgspec.structs.replace(CILIUM, blocks_match_pods="pods" in listed, blocks_match_nodes="nodes" in listed)
 
 
 def _readings(profile: Profile, container: Container, names: set[str]) -> tuple[Profile, ...]:
