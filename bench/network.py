@@ -307,7 +307,7 @@ def compare(name: str, peer: list[str], sizes: list[tuple[int, int]]) -> bool:
 
 
 def by_itself(path: Path) -> float:
-    """CPU seconds of the engine on a file that has been read: the least of five, none of which finds anything remembered."""
+    """CPU seconds of the engine on a file that has been read: the least of five, each with nothing remembered."""
     from mistrust.cluster.files import read_files
     from mistrust.layers.network.policies import policies
 
