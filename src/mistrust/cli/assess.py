@@ -15,18 +15,21 @@ from mistrust.catalog.findings import findings, on_paths, path_findings
 from mistrust.catalog.load import api_resources, checks, default_rbac, steps
 from mistrust.channels.atlas import Atlas
 from mistrust.cli.config import Config, find_config, load_config, today
-from mistrust.cli.connections import joined
+from mistrust.cli.connections import joined, share
 from mistrust.cli.entries import Entries
+from mistrust.cli.evidence import Seen, evidence
 from mistrust.cli.footholds import starts, targets
 from mistrust.cli.progress import Progress
 from mistrust.cli.source import source_words
 from mistrust.cli.version import version
 from mistrust.kube.errors import UsageError
 from mistrust.kube.meta import Ref
+from mistrust.kube.problem import Problem
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.identity.grants import Grants
 from mistrust.layers.identity.layer import Identity
-from mistrust.layers.mesh.certificates.seen import unseen
+from mistrust.layers.identity.unused import unused
+from mistrust.layers.identity.usage import used
 from mistrust.layers.pods.layer import Pods
 from mistrust.paths.attack import attack
 from mistrust.paths.path import Paths
@@ -52,11 +55,15 @@ def assess(snapshot: Snapshot, args: argparse.Namespace) -> Assessed:
     path = find_config(args.config, args.source)
     config = load_config(path)
     quiet = args.quiet
+    with Progress("evidence", quiet=quiet) as progress:
+        seen = evidence(getattr(args, "evidence", None) or (), snapshot.version, progress.step)
     with Progress("checking", quiet=quiet) as progress:
         progress.step("permissions")
         identity = Identity(default_rbac(), api_resources())
         granted = identity.granted(snapshot)
         facts: list[Fact] = list(identity.facts(snapshot, granted))
+        permissions, idle = _permissions(identity, granted, snapshot, seen)
+        facts += idle
         progress.step("pods")
         pods = Pods()
         powers = pods.granted(snapshot)
@@ -78,14 +85,24 @@ def assess(snapshot: Snapshot, args: argparse.Namespace) -> Assessed:
             network=links.footing,
         )
     rows = (
-        Row("permissions", granted=(granted - _brought(identity, snapshot)).count(), layer=identity.name),
+        permissions,
         Row("node powers", granted=powers.count(), layer=pods.name),
-        *links.rows(spoken),
+        *links.rows(snapshot, spoken, seen.flows),
     )
     known = checks()
     every = on_paths((*findings(facts, known), *path_findings(paths, known)), paths)
     judged = accept(every, config.accept, today(), str(path) if path else "mistrust.toml")
-    return _assessed(snapshot, args, config, rows, paths, judged, links.atlas)
+    return _assessed(
+        snapshot,
+        args,
+        config,
+        rows,
+        paths,
+        judged,
+        links.atlas,
+        (*links.remarks(snapshot), *seen.problems),
+        seen.words(),
+    )
 
 
 def _assessed(
@@ -96,6 +113,8 @@ def _assessed(
     paths: Paths,
     judged: Judged,
     atlas: Atlas | None,
+    remarks: tuple[Problem, ...],
+    told: str,
 ) -> Assessed:
     shown = tuple(f for f in judged.open if _in(f, args.namespace))
     baseline = getattr(args, "baseline", None) or config.check.baseline
@@ -104,7 +123,7 @@ def _assessed(
     if gate != "none" and gate not in tuple(Severity):
         raise UsageError("no such gate", got=gate, wanted=", ".join((*Severity, "none")))
     failed = failing(shown, None if gate == "none" else Severity(gate), known)
-    blind = any(p.blinds for p in snapshot.problems) or snapshot.gaps
+    blind = any(p.blinds for p in (*snapshot.problems, *remarks)) or snapshot.gaps
     code = 1 if failed else 3 if blind and not getattr(args, "allow_unknown", False) else 0
     assessment = Assessment(
         name=snapshot.name,
@@ -113,13 +132,14 @@ def _assessed(
         version=str(snapshot.version or "not stated"),
         workloads=len(snapshot.workloads),
         namespaces=len({w.namespace for w in snapshot.workloads}),
+        evidence=told,
         rows=rows,
         paths=paths,
         findings=shown,
         accepted=tuple(Accepted(f, a.reason, a.owner, a.until) for f, a in judged.accepted),
         new=None if known is None else sum(f.id not in known for f in shown),
         failures=_failures(failed, gate, known),
-        problems=(*snapshot.problems, *unseen(snapshot)),
+        problems=(*snapshot.problems, *remarks),
         gaps=snapshot.gaps,
         unread=snapshot.unread(),
         exit_code=code,
@@ -127,6 +147,25 @@ def _assessed(
         tool=version(),
     )
     return Assessed(assessment, Entries(), baseline)
+
+
+def _permissions(identity: Identity, granted: Grants, snapshot: Snapshot, seen: Seen) -> tuple[Row, tuple[Fact, ...]]:
+    """The row of the identity layer, and what of it nothing used."""
+    own = granted - _brought(identity, snapshot)
+    count = own.count()
+    if seen.audit is None:
+        return Row("permissions", granted=count, layer=identity.name), ()
+    usage = used(own, seen.audit)
+    hidden = usage.unknown()
+    row = Row(
+        "permissions",
+        granted=count,
+        used=usage.count(),
+        excess=share(usage.count() + hidden, count),
+        unknown=hidden / count if hidden and count else None,
+        layer=identity.name,
+    )
+    return row, tuple(unused(usage))
 
 
 def _protected(config: Config, snapshot: Snapshot) -> tuple[Ref, ...]:

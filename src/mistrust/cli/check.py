@@ -21,6 +21,7 @@ EXAMPLES = """examples:
   mistrust check manifests/
   mistrust check prod.json -o text -o html=report.html -o sarif=mistrust.sarif
   kubectl get deploy,sa,role,rolebinding -n shop -o json | mistrust check -
+  mistrust check prod.json --evidence audit/ --evidence flows.jsonl
   mistrust check --context prod --baseline mistrust.baseline --gate high
   mistrust check manifests/ --from pod --to cluster-admin
 """
@@ -55,7 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_path_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that choose starts and targets of attack paths."""
+    """The options of everything that judges a whole cluster: evidence, and starts and targets of attack paths."""
+    parser.add_argument(
+        "--evidence",
+        action="append",
+        metavar="PATH",
+        help="what shows use: audit logs, logs of flows, traces, or a folder of them; may be repeated",
+    )
     group = parser.add_argument_group("attack paths")
     group.add_argument(
         "--from",

@@ -8,16 +8,21 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from mistrust.access.fact import Fact
+from mistrust.access.record import Record
 from mistrust.channels.atlas import Atlas
 from mistrust.channels.whole import Whole, whole
+from mistrust.kube.problem import Problem
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.mesh.certificates.facts import facts as certificate_facts
+from mistrust.layers.mesh.certificates.seen import unseen
 from mistrust.layers.mesh.layer import Meshes
 from mistrust.layers.mesh.mesh import Mesh, mesh
 from mistrust.layers.network.doubt import doubtful as unsettled
 from mistrust.layers.network.exposure.facts import exposure_facts
+from mistrust.layers.network.flow import Flow
 from mistrust.layers.network.grants import Connections
 from mistrust.layers.network.layer import Network
+from mistrust.layers.network.usage import used
 from mistrust.paths.network import Network as Footing
 from mistrust.paths.network import network as footing
 from mistrust.report.assessment import Row
@@ -40,20 +45,24 @@ class Joined(msgspec.Struct, frozen=True):
         yield from certificate_facts(snapshot, int(time.time()))
         yield from self.whole.facts(self.connections.answers)
 
-    def rows(self, facts: Iterable[Fact]) -> tuple[Row, Row]:
+    def rows(self, snapshot: Snapshot, facts: Iterable[Fact], flows: Record[Flow] | None) -> tuple[Row, Row]:
         """The rows *connections* and *plaintext ok*."""
-        every = self.connections.count()
-        plain, doubtful = self.whole.plaintext(self.connections.answers)
+        seen = used(self.connections, flows, snapshot) if flows is not None else None
+        counted = seen.granted if seen is not None else self.connections
+        every = counted.count()
+        plain, doubtful = self.whole.plaintext(counted.answers)
         open_spaces = sum(f.name == "network.unsegmented" for f in facts)
         spaces = "1 namespace has" if open_spaces == 1 else f"{open_spaces:,} namespaces have"
         note = f"{spaces} no policy that limits anything" if open_spaces else ""
         carried, workloads = sum(m is True for m in self.whole.meshed), len(self.whole.meshed)
         meshed = f"{carried:,} of {workloads:,} workloads in a mesh" if self.mesh.fabrics else "no mesh"
-        unsure = unsettled(self.connections).count()
+        unsure = unsettled(counted).count()
         return (
             Row(
                 "connections",
                 granted=every,
+                used=seen.count() if seen is not None else None,
+                excess=share(seen.count(), every) if seen is not None and not seen.coverage.sampled else None,
                 unknown=unsure / every if unsure and every else None,
                 note=note,
                 layer="network",
@@ -67,10 +76,20 @@ class Joined(msgspec.Struct, frozen=True):
             ),
         )
 
+    def remarks(self, snapshot: Snapshot) -> tuple[Problem, ...]:
+        """What was not read and what was assumed instead: settings of meshes, certificates in Secrets."""
+        settings = (Problem(words, snapshot.name, blinds=False) for words in self.mesh.assumed)
+        return (*settings, *unseen(snapshot))
+
     @property
     def atlas(self) -> Atlas | None:
         """The map."""
         return self.whole.atlas(self.connections.answers)
+
+
+def share(used: int, granted: int) -> float | None:
+    """The part of the granted that is not used, from 0 to 1; None where nothing is granted."""
+    return 1 - used / granted if granted else None
 
 
 def joined(snapshot: Snapshot) -> Joined:

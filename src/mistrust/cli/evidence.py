@@ -1,0 +1,82 @@
+"""`--evidence`: files that show what is used, each recognised by what it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from mistrust.access.record import Coverage, Record
+from mistrust.feeds.audit.read import is_audit, read_audit
+from mistrust.feeds.flows.read import is_flows, read_flows
+from mistrust.kube.errors import UsageError
+from mistrust.kube.problem import Problem
+from mistrust.kube.version import Version
+from mistrust.layers.identity.lookup import Request
+from mistrust.layers.network.flow import Flow
+
+BEGIN: Final = 1 << 16
+"""Bytes of a file that tell what it is."""
+NONE: Final = "no evidence: used is unknown"
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """Everything that was seen to be used; None where no file of that kind was given."""
+
+    audit: Record[Request] | None = None
+    flows: Record[Flow] | None = None
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What was not understood, and what takes from the evidence."""
+        return tuple(p for coverage in self._coverages() for p in coverage.problems)
+
+    def words(self) -> str:
+        """`evidence 31 days (audit, flows)`."""
+        kinds = [name for name, record in (("audit", self.audit), ("flows", self.flows)) if record is not None]
+        if not kinds:
+            return NONE
+        days = max((c.days for c in self._coverages()), default=0.0)
+        span = f"{days:.0f} days" if days >= 2 else f"{days * 24:.0f} hours"
+        thin = [w for c in self._coverages() for w in ("holes" if c.holes else "", "sampled" if c.sampled else "") if w]
+        return f"evidence {span} ({', '.join((*kinds, *dict.fromkeys(thin)))})"
+
+    def _coverages(self) -> Iterator[Coverage]:
+        yield from (r.coverage for r in (self.audit, self.flows) if r is not None)
+
+
+def evidence(paths: Sequence[str], version: Version | None, progress: Callable[[str], None]) -> Seen:
+    """Read every file that the paths name; folders are walked.
+
+    Raises `UsageError` for a path that does not exist, or a file that is neither an audit log nor a log of flows.
+    """
+    audit: list[str] = []
+    flows: list[str] = []
+    for path in paths:
+        named = Path(path)
+        if not named.exists():
+            raise UsageError("no such evidence", where=path, wanted="an audit log, a log of flows, or a folder of them")
+        files = [named] if named.is_file() else sorted(p for p in named.rglob("*") if p.is_file())
+        kinds = [_kind(p) for p in files]
+        if not any(kinds):
+            wanted = "audit.k8s.io events, or flows of Hubble, Istio, Calico, conntrack, a VPC"
+            raise UsageError("not evidence", where=path, wanted=wanted)
+        audit += [str(p) for p, kind in zip(files, kinds, strict=True) if kind == "audit"]
+        flows += [str(p) for p, kind in zip(files, kinds, strict=True) if kind == "flows"]
+    return Seen(
+        read_audit(audit, progress, version=version) if audit else None,
+        read_flows(flows, progress) if flows else None,
+    )
+
+
+def _kind(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            begin = file.read(BEGIN)
+    except OSError as error:
+        raise UsageError("evidence cannot be read", where=str(path), got=error.strerror or str(error)) from None
+    if is_audit(begin):
+        return "audit"
+    return "flows" if is_flows(begin) else ""

@@ -1,0 +1,95 @@
+"""`--evidence`: what is used stands beside what is granted."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from pathlib import Path
+
+import pytest
+
+from mistrust.cli.main import run
+
+CLUSTER = """
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: reader, namespace: shop}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: reader, namespace: shop}
+rules:
+- {apiGroups: [""], resources: [pods], verbs: [get, list]}
+- {apiGroups: [""], resources: [secrets], verbs: [get]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: reader, namespace: shop}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: reader}
+subjects: [{kind: ServiceAccount, name: reader, namespace: shop}]
+"""
+
+
+def event(second: int, verb: str = "get") -> dict[str, object]:
+    at = datetime.datetime.fromtimestamp(second, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.000000Z")
+    return {
+        "kind": "Event",
+        "apiVersion": "audit.k8s.io/v1",
+        "level": "Metadata",
+        "auditID": f"{second}",
+        "stage": "ResponseComplete",
+        "requestURI": "/api/v1/namespaces/shop/pods/web",
+        "verb": verb,
+        "user": {"username": "system:serviceaccount:shop:reader", "groups": ["system:authenticated"]},
+        "objectRef": {"resource": "pods", "namespace": "shop", "name": "web", "apiVersion": "v1"},
+        "responseStatus": {"code": 200},
+        "requestReceivedTimestamp": at,
+        "stageTimestamp": at,
+        "annotations": {"authorization.k8s.io/decision": "allow"},
+    }
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cluster.yaml").write_text(CLUSTER)
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    days = [1_760_000_000 + 3600 * hour for hour in range(24 * 20)]
+    (logs / "audit.log").write_text("\n".join(json.dumps(event(second)) for second in days) + "\n")
+    (logs / "notes.txt").write_text("not evidence\n")
+    return tmp_path
+
+
+def report(*words: str) -> dict[str, object]:
+    run(["check", "cluster.yaml", "-q", "-o", "json=out.json", *words])
+    found = json.loads(Path("out.json").read_text())
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.mark.usefixtures("cluster")
+def test_without_evidence_used_is_unknown() -> None:
+    found = report()
+    assert found["evidence"] == "no evidence: used is unknown"
+    assert found["rows"][0].get("used") is None  # type: ignore[index]
+
+
+@pytest.mark.usefixtures("cluster")
+def test_with_an_audit_log_used_and_excess_stand_beside_granted() -> None:
+    found = report("--evidence", "logs")
+    row = found["rows"][0]  # type: ignore[index]
+    assert found["evidence"] == "evidence 20 days (audit)"
+    assert (row["granted"], row["used"]) == (3, 1)
+    assert row["excess"] == pytest.approx(2 / 3)
+    assert "MT-RBAC-033" in {f["rule"] for f in found["findings"]}  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [("missing", "no such evidence"), ("logs/notes.txt", "not evidence"), ("cluster.yaml", "not evidence")],
+)
+@pytest.mark.usefixtures("cluster")
+def test_what_is_no_evidence_is_said(capsys: pytest.CaptureFixture[str], path: str, words: str) -> None:
+    assert run(["check", "cluster.yaml", "--evidence", path]) == 2
+    assert words in capsys.readouterr().err
