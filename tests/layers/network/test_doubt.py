@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 from tests.layers.network import dice
-from tests.layers.network.scene import Plain, cluster, namespace, other, pod, policy
+from tests.layers.network.scene import Plain, cluster, made, namespace, other, pod, policy
 from tests.layers.network.test_plugin import agent
 
 from mistrust.access.ports import PROTOCOLS, SPAN, point
@@ -50,10 +50,27 @@ def test_what_is_in_doubt(title: str, objects: list[Plain], expected: list[str])
     assert found.count() == len(expected)
 
 
-def test_a_document_that_was_not_understood_puts_everything_in_doubt() -> None:
+def test_a_document_that_was_not_understood_is_told_elsewhere() -> None:
+    """It leaves every answer open, which `decide` says; a share of all would say nothing."""
     every = granted(cluster(*PODS, problems=(Problem("not YAML", "x", 1),)))
 
-    assert doubtful(every).count() == every.count() == 4
+    assert doubtful(every).count() == 0
+    assert every.decide(Connection(None, next(iter(every.relation.places)), "TCP", 80)).answer is Answer.UNKNOWN
+
+
+def wide(name: str, action: str) -> Plain:
+    rule = {"action": action, "from": [{"namespaces": {}}]}
+    return made(
+        {"ClusterNetworkPolicy": name, "spec": {"tier": "Admin", "subject": {"namespaces": {}}, "ingress": [rule]}}
+    )
+
+
+@pytest.mark.parametrize("actions", [("Accept", "Deny"), ("Deny", "Accept")])
+def test_what_one_order_of_contradicting_policies_allows_is_in_the_set_and_in_doubt(actions: tuple[str, str]) -> None:
+    every = granted(cluster(*PODS, wide("c", actions[0]), wide("d", actions[1])))
+
+    assert every.count() == 4
+    assert doubtful(every).count() == 2  # the Internet is no namespace
 
 
 def test_where_enforcement_is_in_doubt_so_is_what_policies_deny() -> None:

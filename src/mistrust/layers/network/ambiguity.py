@@ -16,6 +16,7 @@ from mistrust.kube.core import Node
 from mistrust.kube.endpoints import endpoints, namespace_labels
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.network.addresses import V6
+from mistrust.layers.network.cluster import Ties
 from mistrust.layers.network.party import text
 from mistrust.layers.network.policies import ClusterWide, Policies, policies
 from mistrust.layers.network.profile import UPSTREAM, Profile
@@ -52,14 +53,22 @@ def ambiguities(snapshot: Snapshot, profile: Profile = UPSTREAM) -> tuple[Ambigu
     """
     given = policies(snapshot)
     found = []
-    for first, second in list(_tied(given.cluster))[:MOST]:
+    for first, second in list(tied(given.cluster))[:MOST]:
         shown = _difference(snapshot, _alone(given, first, second), profile)
         if shown is not None:
             found.append(_told(first, second, shown))
     return tuple(found)
 
 
-def _tied(given: Sequence[ClusterWide]) -> Iterator[tuple[ClusterWide, ClusterWide]]:
+def orders(given: Policies) -> tuple[Ties, ...]:
+    """The orders to compute where every answer counts: one, unless policies of one priority may contradict each other.
+
+    Of three or more such policies these two orders are not all there are; `decide` thinks of every one.
+    """
+    return ("forward", "backward") if next(tied(given.cluster), None) is not None else ("forward",)
+
+
+def tied(given: Sequence[ClusterWide]) -> Iterator[tuple[ClusterWide, ClusterWide]]:
     """Pairs of one tier and priority with rules of different actions in one direction, in the engine's order."""
     said = [(p, [s for s in statements(p) if not s.malformed]) for p in given]
     said.sort(key=lambda each: (each[0].KIND, each[0].name))

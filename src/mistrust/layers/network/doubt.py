@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import product
 
 from msgspec import structs
 
@@ -11,6 +12,8 @@ from mistrust.kube.core import Node
 from mistrust.kube.endpoints import namespace_labels
 from mistrust.kube.meta import Ref
 from mistrust.layers.network.addresses import FAMILIES
+from mistrust.layers.network.ambiguity import orders
+from mistrust.layers.network.cluster import Ties
 from mistrust.layers.network.grants import Connections, Origin
 from mistrust.layers.network.policies import policies
 from mistrust.layers.network.profile import Profile
@@ -23,21 +26,24 @@ def doubtful(given: Connections) -> Connections:
     """Those that some plausible plugin allows, or may allow, and not every one surely does.
 
     Doubts are addresses that pods do not have yet, names of domains, labels of namespaces that were not seen, policies
-    that the API server refuses, and whatever was not read or not seen. `given` is of one snapshot.
+    that the API server refuses or whose order is not defined, and policies that were not read or not seen. A document
+    that was not understood may be anything: it is told as such, and puts no number on every connection. `given` is of
+    one snapshot.
     """
     origin = given.origins[0]
     found = Relation((), ())
     if _open_questions(origin):
         owners = [origin.snapshot.workloads[e.workload].ref for e in origin.reach.endpoints]
         allowed: Relation | None = None
-        for profile in _different(origin.ground.profiles):
-            solved = _under(origin, profile)
+        given_policies = policies(origin.snapshot)
+        for profile, ties in product(_different(origin.ground.profiles), orders(given_policies)):
+            solved = _under(origin, profile, ties)
             some, firm = relation(solved, owners, Reach.row_apart), relation(solved, owners, Reach.sure)
             found = combine(found, some, either)
             allowed = firm if allowed is None else combine(allowed, firm, both)
         assert allowed is not None
         found = combine(found, allowed, minus)
-    dark = {u.namespace for u in origin.ground.unseen}
+    dark = {u.namespace for u in origin.ground.unseen if not u.anything}
     if dark:
         touched = _touched(given.relation.places, dark)
         found = combine(found, combine(given.relation, touched, both), either)
@@ -48,12 +54,12 @@ def _different(profiles: Iterable[Profile]) -> list[Profile]:
     return list({structs.replace(p, name=""): p for p in profiles}.values())
 
 
-def _under(origin: Origin, profile: Profile) -> Reach:
-    if profile == origin.reach.profile:
+def _under(origin: Origin, profile: Profile, ties: Ties) -> Reach:
+    if profile == origin.reach.profile and ties == "forward":
         return origin.reach
     s = origin.snapshot
     ends, spaces = origin.reach.endpoints, namespace_labels(s)
-    return reach(ends, spaces, policies(s), profile, nodes=s.of(Node), seen=origin.ground.seen)
+    return reach(ends, spaces, policies(s), profile, nodes=s.of(Node), seen=origin.ground.seen, ties=ties)
 
 
 def _open_questions(origin: Origin) -> bool:
@@ -65,6 +71,7 @@ def _open_questions(origin: Origin) -> bool:
     hidden = {e.namespace for e in origin.reach.endpoints} - origin.ground.seen
     return bool(
         hidden
+        or len(orders(given)) > 1
         or any(s.malformed for s in said)
         or any(p.chosen is None and not p.everybody for p in peers)
         or (len(modes) > 1 and {(p.enforces, p.cluster_wide) for p in modes} != {(True, True)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import reduce
+from itertools import product
 from operator import or_
 from typing import Self
 
@@ -17,6 +18,7 @@ from mistrust.kube.core import Node, Service
 from mistrust.kube.endpoints import Endpoint, endpoints, namespace_labels
 from mistrust.kube.meta import Ref
 from mistrust.kube.snapshot import Snapshot
+from mistrust.layers.network.ambiguity import orders
 from mistrust.layers.network.bits import members
 from mistrust.layers.network.decide import Ground, decide, ground
 from mistrust.layers.network.exposure.behind import Behind
@@ -169,8 +171,8 @@ def granted(snapshot: Snapshot, given: Sequence[Profile] = ()) -> Connections:
         pods.setdefault(owner, []).append(i)
     found: Relation | None = None
     origins = []
-    for profile in widest(known.profiles, rules):
-        solved = reach(ends, spaces, rules, profile, nodes=nodes, seen=known.seen)
+    for profile, ties in product(widest(known.profiles, rules), orders(rules)):
+        solved = reach(ends, spaces, rules, profile, nodes=nodes, seen=known.seen, ties=ties)
         own = relation(solved, owners)
         found = own if found is None else combine(found, own, either)
         origins.append(Origin(snapshot, known, solved, {ref: tuple(each) for ref, each in pods.items()}))

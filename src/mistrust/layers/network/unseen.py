@@ -45,6 +45,8 @@ class Unseen(msgspec.Struct, frozen=True, gc=False):
     words: str
     namespace: str = ""
     """Empty where it may be about any pod."""
+    anything: bool = False
+    """Is it not even known to be a policy?"""
 
     def touches(self, namespace: str) -> bool:
         """May it say something of the pods of this namespace?"""
@@ -68,4 +70,5 @@ def _every(snapshot: Snapshot) -> Iterator[Unseen]:
             yield Unseen(f"{gap.kind} objects{where} were not seen ({gap.why})", gap.namespace)
     for problem in snapshot.problems:
         if problem.blinds:
-            yield Unseen(f"a document was not understood ({problem.file}:{problem.line}: {problem.what})")
+            words = f"a document was not understood ({problem.file}:{problem.line}: {problem.what})"
+            yield Unseen(words, anything=True)
