@@ -90,3 +90,10 @@ def test_they_never_contradict_each_other_where_something_is_missing(profile: Pr
     wrong = [w for seed in range(60) for w in questions(seed, Scene(*dice.rough(seed)), profile, open_too=False)]
 
     assert wrong[:3] == []
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_questions() -> None:
+    wrong = [w for p in PROFILES for seed in range(1000, 1170) for w in questions(seed, Scene(*dice.cluster(seed)), p)]
+
+    assert wrong[:3] == []
