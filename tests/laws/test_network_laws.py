@@ -47,9 +47,11 @@ def answers(network: Reach, world: World, source: Party, destination: Party, at:
 
 
 def exact(world: World, *parties: Party) -> bool:
-    """Is everything known that this answer depends on? Of a node not even its pods, and of a class not the node."""
+    """Is everything known that this answer depends on? Not which pods a node has, nor which address a pod uses."""
     told = repr(world.cluster)
-    return not any(p in NODES for p in parties) and "nodes=LabelSelector" not in told
+    if any(p in NODES or (isinstance(p, Endpoint) and len(p.addresses) > 1) for p in parties):
+        return False
+    return "nodes=LabelSelector" not in told
 
 
 def check(world: World, chance: Random, count: int) -> tuple[int, int]:
@@ -71,7 +73,7 @@ def check(world: World, chance: Random, count: int) -> tuple[int, int]:
     return asked, settled
 
 
-@pytest.mark.parametrize("seed", range(200))
+@pytest.mark.parametrize("seed", range(120))
 def test_the_engine_answers_what_the_definition_says(seed: int) -> None:
     asked, _ = check(Maker(seed).world(), Random(seed), 150)
     assert asked == 150
@@ -100,7 +102,7 @@ def table(network: Reach, world: World) -> dict[tuple[str, str], tuple[str, str]
     return out
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(25))
 def test_the_order_of_the_input_never_matters(seed: int) -> None:
     world, chance = Maker(seed).world(), Random(seed)
     shuffled = replace(
@@ -114,7 +116,7 @@ def test_the_order_of_the_input_never_matters(seed: int) -> None:
     assert table(solved(world), world) == table(solved(shuffled), shuffled)
 
 
-@pytest.mark.parametrize("seed", range(40, 80))
+@pytest.mark.parametrize("seed", range(40, 65))
 def test_keeping_things_apart_never_changes_an_answer(seed: int) -> None:
     world, chance = Maker(seed).world(), Random(seed)
     apart = [chance.randint(0, 2) for _ in world.endpoints]
@@ -130,7 +132,7 @@ def test_keeping_things_apart_never_changes_an_answer(seed: int) -> None:
     assert {10 << 24 | 1 << 16, 10 << 24 | 1 << 16 | 1 << 15} <= edges
 
 
-@pytest.mark.parametrize("seed", range(80, 140))
+@pytest.mark.parametrize("seed", range(80, 120))
 def test_whatever_address_a_promised_pod_gets_was_foreseen(seed: int) -> None:
     world, chance = Maker(seed).world(), Random(seed)
     promised = [e if chance.random() < 0.4 or e.host_network else replace(e, addresses=()) for e in world.endpoints]
@@ -172,15 +174,30 @@ def foreseen(truth: World, asked: World, network: Reach, seed: int) -> None:
         assert [sure, real, may] == sorted([sure, real, may]), (truth, source, destination, protocol, number)
 
 
-@pytest.mark.parametrize("seed", range(200, 320))
+@pytest.mark.parametrize("seed", range(200, 230))
 def test_events_end_where_a_fresh_start_ends(seed: int) -> None:
+    events_in_a_row(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3000, 3600))
+def test_many_events_end_where_a_fresh_start_ends(seed: int) -> None:
+    events_in_a_row(seed)
+
+
+def events_in_a_row(seed: int) -> None:
     maker, chance = Maker(seed), Random(seed)
     world = maker.world(profile=chance.choice(READINGS))
-    network = solved(world, spare=chance.choice((0, 1, 4)))
+    if chance.random() < 0.3:
+        world = replace(
+            world, endpoints=tuple(replace(e, addresses=e.addresses[i % 2 :]) for i, e in enumerate(world.endpoints))
+        )
+    seen = None if chance.random() < 0.7 else ("shop",)
+    network = solved(world, spare=chance.choice((0, 1, 4)), seen=seen)
     for step in range(6):
         table(network, world)
         network, world = event(network, world, maker, chance, 100 + step)
-        assert table(network, world) == table(solved(world), world), (seed, step)
+        assert table(network, world) == table(solved(world, seen=seen), world), (seed, step)
 
 
 def event(network: Reach, world: World, maker: Maker, chance: Random, number: int) -> tuple[Reach, World]:

@@ -163,10 +163,12 @@ def _peer(t: Try, policy: NetworkPolicy, peer: object, other: Party, address: st
 
 
 def _in_block(t: Try, cidr: str, excluded: Sequence[str], other: Party, address: str) -> bool:
-    if isinstance(other, Endpoint):
-        profile = t.world.profile
-        if not (profile.blocks_match_pods if _is_pod(t.world, other) else profile.blocks_match_nodes):
+    profile = t.world.profile
+    if _is_pod(t.world, other):
+        if not profile.blocks_match_pods:
             return False
+    elif not profile.blocks_match_nodes and (isinstance(other, Endpoint) or _node_at(t.world, other) is not None):
+        return False
     at = ip_address(address)
     return at in ip_network(cidr, strict=False) and not any(at in ip_network(e, strict=False) for e in excluded)
 

@@ -79,6 +79,8 @@ class Maker:
             addresses = ("10.9.0.1",) if node == "n1" else ("10.9.0.2",)
         elif r.random() < 0.15:
             addresses = (f"fd00:{r.randint(1, 2)}::{i + 1}",)
+        elif r.random() < 0.1:
+            addresses += (f"fd00:{r.randint(1, 2)}::{i + 1}",)
         ports = [Port(r.choice(NAMES), r.choice(PROTOCOLS), r.choice((80, 8080))) for _ in range(r.randint(0, 4))]
         return Endpoint(
             workload=i,
