@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from msgspec.structs import replace
 
 from mistrust.paths.changes import Cut, changes
+from mistrust.paths.comeback import Arrivals, coming_back
 from mistrust.paths.labels import Labels, alive
 from mistrust.paths.path import Change, Fixes
 from mistrust.paths.programme import Programme, Solved
 from mistrust.paths.reach import Toward
 from mistrust.paths.region import Region
 from mistrust.paths.route import FAR
-from mistrust.paths.ways import Ways, upstream
 
 ROUNDS = 50
 """Programmes that are solved before an answer counts as not proven."""
@@ -202,20 +202,22 @@ class Cutting:
         ways = self.ways.without(dead)
         towards = [Toward(ways, goal.targets) for goal in self.goals]
         left = self.surviving(every, towards)
+        starts = [s for goal in self.goals for s in goal.starts]
+        arrivals = Arrivals(ways, [*starts, *(self.graph.target[e] for e in sorted(dead))])
         done = []
         for cut in cuts:
             without = every - cut.labels
             back = [e for e in self.touched(cut.labels) if e in dead and alive(self.reasons[e], without)]
-            wider = self.ways.without(dead.difference(back))
-            found = self.reopened(towards, wider, back) or self.surviving(without)
+            found = self.reopened(towards, arrivals, back) or self.surviving(without)
             done.append(replace(cut.change, cuts=len(found - left)))
         return tuple(sorted(done, key=lambda c: (-c.cuts, c.cost, c.title)))
 
-    def reopened(self, towards: Sequence[Toward], wider: Ways, back: Sequence[int]) -> set[Pair]:
+    def reopened(self, towards: Sequence[Toward], arrivals: Arrivals, back: Sequence[int]) -> set[Pair]:
         """The pairs that have a path over edges again when some of them come back."""
         source, target = self.graph.source, self.graph.target
+        edges = [(source[e], target[e]) for e in back]
         found: set[Pair] = set()
         for g, (toward, goal) in enumerate(zip(towards, self.goals, strict=True)):
-            leading = upstream(wider, (source[e] for e in back if toward.far[target[e]] < FAR))
-            found.update((g, s) for s in goal.starts if s in leading)
+            bits = coming_back(arrivals, edges, (s for s, t in edges if toward.far[t] < FAR))
+            found.update((g, s) for s in goal.starts if arrivals.bit[s] & bits)
         return found

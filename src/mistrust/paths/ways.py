@@ -74,19 +74,6 @@ def onward(ways: Ways, starts: Iterable[int], within: Callable[[int], bool] | No
     return found
 
 
-def upstream(ways: Ways, nodes: Iterable[int]) -> set[int]:
-    """Everything that leads to one of these nodes over edges."""
-    source = ways.graph.source
-    found: set[int] = set()
-    work = list(nodes)
-    while work:
-        node = work.pop()
-        if node not in found:
-            found.add(node)
-            work += [n for e in ways.into(node) if (n := source[e]) not in found]
-    return found
-
-
 def _by(column: array[int], nodes: int, *, wide: bool) -> tuple[array[int], array[int]]:
     """Edges grouped by a column: the edges of node n are `order[offsets[n]:offsets[n + 1]]`."""
     if wide:
