@@ -52,7 +52,7 @@ WHENS: dict[str, tuple[str, ...]] = {
     "request.auth.claims[deep][er]": ("yes", "*"),
     "destination.ip": ("127.3.0.0/16", "127.3.3.3"),
     "destination.port": ("80", "443"),
-    "connection.sni": ("web.test", "*.test", "*"),
+    "connection.sni": ("web.test", "*.test", "*", "WEB.test"),
     "experimental.envoy.filters.a.b[c]": ("v1", "v*", "[v1]"),
 }
 

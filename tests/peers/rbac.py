@@ -76,7 +76,7 @@ def _permission(p: dict[str, Any], request: Request) -> bool:
         case "destinationPort":
             return bool(value == request.port)
         case "requestedServerName":
-            return _string(value, request.sni or "")
+            return _string(value, (request.sni or "").lower())
         case "metadata":
             return _metadata(value, request)
     raise KeyError(kind)

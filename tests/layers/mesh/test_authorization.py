@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from tests.layers.mesh.authorization_scene import CUSTOM, WEB, policy, with_operation, with_source
 from tests.layers.mesh.istio_scene import (
@@ -101,6 +102,22 @@ def test_fields(spec: str, passes: bool) -> None:
 def test_a_template_that_envoy_refuses_is_unknown() -> None:
     verdict = asking(policy("p", with_operation("paths", "/cart{**}"))).decide(GET)
     assert verdict.answer is Answer.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("written", "sent", "passes"),
+    [
+        ("web.test", "web.test", True),
+        # what the client sends is put in lower case, what the policy says is not
+        ("web.test", "WEB.test", True),
+        ("WEB.test", "WEB.test", False),
+        ("*.test", "web.TEST", True),
+        ("*", "", False),
+    ],
+)
+def test_server_names(written: str, sent: str, passes: bool) -> None:
+    spec = f'rules: [{{when: [{{key: connection.sni, values: ["{written}"]}}]}}]'
+    assert allowed(spec, msgspec.structs.replace(GET, sni=sent)) is passes
 
 
 PLAINTEXT = Request(8080, None, "10.1.2.3", "10.1.2.3", "10.9.9.9", "", Http("GET", "/", "cart"), metadata={})

@@ -89,10 +89,10 @@ class ServerName(msgspec.Struct, frozen=True, gc=False):
     patterns: tuple[Pattern, ...]
 
     def asked(self, request: Request) -> Truth:
-        """Is it one of these? It is the client's to choose."""
+        """Is it one of these? It is the client's to choose, and Envoy keeps it in lower case, a policy's words not."""
         if request.sni is None:
             return Truth.SOME
-        return truth(any(p.matches(request.sni) for p in self.patterns))
+        return truth(any(p.matches(request.sni.lower()) for p in self.patterns))
 
 
 class Text(msgspec.Struct, frozen=True, gc=False):
