@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import json
 from pathlib import Path
 
@@ -93,3 +94,40 @@ def test_with_an_audit_log_used_and_excess_stand_beside_granted() -> None:
 def test_what_is_no_evidence_is_said(capsys: pytest.CaptureFixture[str], path: str, words: str) -> None:
     assert run(["check", "cluster.yaml", "--evidence", path]) == 2
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("cluster")
+@pytest.mark.parametrize(
+    ("old", "new", "code", "words"),
+    [
+        ("", "", 0, "permissions: holds. keeps 1 of 1 uses, removes 0, gains 0"),
+        (
+            ", resources: [secrets]",
+            ", resources: [configmaps]",
+            1,
+            "gained, such as: ServiceAccount shop/reader get configmaps",
+        ),
+        ('- {apiGroups: [""], resources: [secrets], verbs: [get]}\n', "", 0, "keeps 1 of 1 uses, removes 1, gains 0"),
+        ("verbs: [get, list]", "verbs: [list]", 1, "lost: ServiceAccount shop/reader get pods web in shop"),
+    ],
+    ids=["the same", "something new", "less, unused", "less, used"],
+)
+def test_a_change_is_proved_or_refuted(
+    capsys: pytest.CaptureFixture[str], old: str, new: str, code: int, words: str
+) -> None:
+    Path("new.yaml").write_text(CLUSTER.replace(old, new) if old else CLUSTER)
+    assert run(["prove", "cluster.yaml", "new.yaml", "--evidence", "logs/audit.log", "-q"]) == code
+    assert words in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("cluster")
+def test_the_certificate_names_its_inputs_by_hash(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["prove", "cluster.yaml", "cluster.yaml", "--evidence", "logs", "-q", "-o", "json"]
+    assert run(words) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["proved"] is True
+    assert found["old"]["sha256"] == hashlib.sha256(CLUSTER.encode()).hexdigest()
+    before = found["evidence"][0]["sha256"]
+    Path("logs/notes.txt").write_text("other words\n")
+    run(words)
+    assert json.loads(capsys.readouterr().out)["evidence"][0]["sha256"] != before

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from tests.layers.identity.hostile import SPACES, asked
 from tests.layers.identity.objects import Plain, binding, index, role, rule
 
@@ -126,6 +126,7 @@ def slow_count(grants: Grants, requests: list[Request]) -> int:
     return total
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(asked())
 def test_the_count_is_that_of_the_definition(drawn: tuple[list[Plain], list[Request]]) -> None:
     world, requests = drawn

@@ -31,6 +31,11 @@ class Access(msgspec.Struct, frozen=True, gc=False):
     path: str | None = None
     """A URL that is no resource; then the fields above but `verb` mean nothing."""
 
+    def __str__(self) -> str:
+        what = self.path if self.path is not None else f"{self.resource}.{self.group}" if self.group else self.resource
+        named = f" {self.name}" if self.name else ""
+        return f"{self.principal} {self.verb} {what}{named}" + (f" in {self.namespace}" if self.namespace else "")
+
     @property
     def point(self) -> tuple[str, ...]:
         """Its place in a `Box`."""

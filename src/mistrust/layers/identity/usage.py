@@ -7,7 +7,7 @@ when a binding is written) or outside the log; of these nobody can say that they
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final, TypeVar
 
 import msgspec
@@ -80,28 +80,27 @@ def used(granted: Grants, record: Record[Request]) -> Usage:
         if not allowing:
             _add(unexplained, request, tally)
             continue
-        for principal, access in _accesses(request):
+        for access in ways(request):
             if access in granted and (bit := granted.universe.place(access.point)):
-                space = places.setdefault(principal, {})
-                at = access.namespace if access.path is None else ""
-                space[at] = space.get(at, 0) | bit
+                space = places.setdefault(access.principal, {})
+                space[access.namespace] = space.get(access.namespace, 0) | bit
     return Usage(granted, places, by_grant, by_rule, unexplained, record.coverage)
 
 
-def _accesses(request: Request) -> Iterator[tuple[Principal, Access]]:
-    for principal in (user(request.user), *map(group, dict.fromkeys(request.groups))):
-        yield (
+def ways(request: Request) -> tuple[Access, ...]:
+    """The accesses any of which lets a request through: the user's own, and those of each of its groups."""
+    return tuple(
+        Access(
             principal,
-            Access(
-                principal,
-                request.verb,
-                request.group,
-                request.combined,
-                request.namespace if request.path is None else "",
-                request.name,
-                request.path,
-            ),
+            request.verb,
+            request.group,
+            request.combined,
+            request.namespace if request.path is None else "",
+            request.name,
+            request.path,
         )
+        for principal in (user(request.user), *map(group, dict.fromkeys(request.groups)))
+    )
 
 
 def _add(into: dict[K, Tally], key: K, tally: Tally) -> None:
