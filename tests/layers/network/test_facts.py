@@ -39,6 +39,7 @@ def told(*objects: Plain) -> dict[str, str]:
     return {f"{f.name.removeprefix('network.')} {f.subject}": f.detail for f in facts(*objects)}
 
 
+TO_WEB, TO_DB = (f"{{to: [{{podSelector: {{matchLabels: {{app: {app}}}}}}}]}}" for app in ("web", "db"))
 UNSEGMENTED = "no policy limits what reaches its 2 workloads, or what they reach"
 SEGMENTS: list[tuple[str, list[str], dict[str, str]]] = [
     ("no policy", [], {"unsegmented Namespace shop": UNSEGMENTED}),
@@ -63,6 +64,19 @@ SEGMENTS: list[tuple[str, list[str], dict[str, str]]] = [
         "every pod on one port is a limit",
         ["{policyTypes: [Ingress, Egress], ingress: [{from: [{namespaceSelector: {}}], ports: [{port: 80}]}]}"],
         {},
+    ),
+    (
+        "rules that together let every pod through",
+        [
+            "{ingress: [{ports: [{port: 1, endPort: 999}]}, {ports: [{protocol: UDP}, {protocol: SCTP}]}]}",
+            "{ingress: [{ports: [{port: 1000, endPort: 65535}], from: [{podSelector: {}}]}]}",
+        ],
+        {"unsegmented Namespace shop": UNSEGMENTED},
+    ),
+    (
+        "peers that together are all pods there are",
+        [f"{{policyTypes: [Egress], egress: [{TO_WEB}, {TO_DB}]}}"],
+        {"unsegmented Namespace shop": UNSEGMENTED},
     ),
     (
         "what one policy denies another allows",

@@ -8,14 +8,16 @@ import msgspec
 
 from mistrust.access.evidence import Evidence, at
 from mistrust.access.fact import Fact
+from mistrust.access.ports import EVERY_PORT
 from mistrust.kube.core import Namespace
 from mistrust.kube.meta import Object, Ref
 from mistrust.kube.network import NetworkPolicy
 from mistrust.kube.selectors import LabelSelector
 from mistrust.kube.snapshot import Snapshot
 from mistrust.kube.workloads import Workload
+from mistrust.layers.network.bits import Classes
 from mistrust.layers.network.policies import Policies
-from mistrust.layers.network.reach import Reach
+from mistrust.layers.network.reach import Part, Reach
 from mistrust.layers.network.rules import EVERYTHING, Action, Peer, Rule, Selector, Statement, Tier, statements
 from mistrust.layers.network.telling import SHOWN, listed
 
@@ -51,19 +53,55 @@ def _everybody(peer: Peer) -> bool:
 def limited(reach: Reach, given: Policies) -> tuple[list[bool], list[bool]]:
     """Of every class: does something limit what comes in, what goes out?
 
-    A NetworkPolicy does, unless it or another one lets everything through; a cluster-wide policy with a Deny does.
+    A NetworkPolicy does, unless its rules and those of others let every pod through on every port; a cluster-wide
+    policy with a Deny does.
     """
     said = list(given.statements(cluster_wide=reach.profile.cluster_wide)) if reach.profile.enforces else []
-    out = []
-    for egress in (False, True):
-        isolated, opened, denied = ([False] * reach.classes for _ in range(3))
-        for s in said:
-            if s.egress is egress and not s.malformed:
-                for flags, counts in ((isolated, s.tier is Tier.NETWORK), (opened, _opens(s)), (denied, _denies(s))):
-                    for c in reach.chosen(s.subject) if counts else ():
-                        flags[c] = True
-        out.append([d or (i and not o) for i, o, d in zip(isolated, opened, denied, strict=True)])
-    return out[0], out[1]
+    isolated, opened, denied = ([[False] * reach.classes for _ in range(2)] for _ in range(3))
+    for s in said:
+        if not s.malformed:
+            for flags, counts in ((isolated, s.tier is Tier.NETWORK), (opened, _opens(s)), (denied, _denies(s))):
+                for c in reach.chosen(s.subject) if counts else ():
+                    flags[s.egress][c] = True
+    for egress, together in enumerate(_together(reach, isolated)):
+        for c in together:
+            opened[egress][c] = True
+    ingress, egress_ = (
+        [d or (i and not o) for i, o, d in zip(isolated[n], opened[n], denied[n], strict=True)] for n in (0, 1)
+    )
+    return ingress, egress_
+
+
+def _together(reach: Reach, isolated: Sequence[Sequence[bool]]) -> tuple[list[int], list[int]]:
+    """Classes that let everybody in whom nothing keeps from sending, and those that get in wherever nothing keeps out.
+
+    Pods on the network of a node are left aside: policies do not reach them.
+    """
+    pods = [c for c in range(reach.classes) if not reach.endpoints[reach.members(c)[0]].host_network]
+    senders = Classes.of(c for c in pods if not isolated[1][c])
+    takers = [c for c in pods if not isolated[0][c]]
+    known: dict[int, Classes] = {}
+
+    def whole(cls: int) -> Classes:
+        row = reach.row_apart(cls)
+        if id(row) not in known:
+            known[id(row)] = _whole(row)
+        return known[id(row)]
+
+    inward = [c for c in pods if isolated[0][c] and senders and not senders - whole(c)]
+    everywhere = Classes.of(c for c in pods if isolated[1][c])
+    for row in {id(reach.row_apart(c)): c for c in takers}.values():
+        everywhere = everywhere & whole(row)
+    return inward, list(everywhere) if takers else []
+
+
+def _whole(row: Sequence[Part]) -> Classes:
+    """The sources of a row that may open every port."""
+    missing, found = EVERY_PORT, None
+    for part in row:
+        missing = missing - part.ports
+        found = part.sources if found is None else found & part.sources
+    return Classes.of(()) if missing or found is None else found
 
 
 def _opens(s: Statement) -> bool:
