@@ -1,9 +1,11 @@
 """Attack paths of a large cluster: how long the index, the graph, the search and the smallest fix take, and the memory.
 
-    python bench/paths.py [--size small|medium|large] [--seed N]
+    python bench/paths.py [--size small|medium|large] [--seed N] [--policies N]
 
 The cluster is made up, but shaped as clusters are: most bindings give a team `edit` or `view` in its namespaces, most
-service accounts have no rights at all or read-only ones, a few operators may do much, a few roles are careless. The
+service accounts have no rights at all or read-only ones, a few operators may do much, a few roles are careless. With
+`--policies` every pod answers at two ports, and that many NetworkPolicies say who may open them; without, nobody asks
+about the network. The
 slow definition that the tests hold the engine to runs beside it on a cluster of a few dozen objects, for a ratio.
 """
 
@@ -20,9 +22,30 @@ from typing import NamedTuple, TypeVar
 
 from mistrust.catalog.load import default_rbac, steps
 from mistrust.kube.core import Namespace, Node, Service, ServiceAccount, ServicePort, ServiceSpec
+from mistrust.kube.endpoints import NAMESPACE_NAME
 from mistrust.kube.meta import Metadata, Object, OwnerReference
-from mistrust.kube.pods import Container, HostPath, Pod, PodSpec, PodTemplate, SecurityContext, Volume, VolumeMount
+from mistrust.kube.network import (
+    EgressPolicyRule,
+    IngressPolicyRule,
+    IPBlock,
+    NetworkPolicy,
+    NetworkPolicySpec,
+    PolicyPeer,
+    PolicyPort,
+)
+from mistrust.kube.pods import (
+    Container,
+    ContainerPort,
+    HostPath,
+    Pod,
+    PodSpec,
+    PodTemplate,
+    SecurityContext,
+    Volume,
+    VolumeMount,
+)
 from mistrust.kube.rbac import BindingSubject, ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef
+from mistrust.kube.selectors import LabelSelector
 from mistrust.kube.snapshot import Scope, Snapshot, snapshot
 from mistrust.kube.workloads import DaemonSet, Deployment, TemplateSpec
 from mistrust.layers.identity.index import rbac
@@ -30,6 +53,7 @@ from mistrust.paths.attack import ANY_NODE, ANY_POD, CLUSTER_ADMIN, INTERNET, su
 from mistrust.paths.costs import Costs
 from mistrust.paths.fixes import fixes
 from mistrust.paths.labels import Labels
+from mistrust.paths.network import network_of
 from mistrust.paths.path import Foothold
 from mistrust.paths.region import region
 
@@ -53,6 +77,7 @@ SIZES = {
     "large": Size(100_000, 20_000, 120_000, 100_000, 3_000, 2_000),
 }
 RBAC = "rbac.authorization.k8s.io"
+PORTS = (ContainerPort(8080, name="http"), ContainerPort(9090, name="metrics"))
 READ = ("get", "list", "watch")
 WRITE = ("create", "update", "patch", "delete")
 HARMLESS = (
@@ -82,7 +107,7 @@ POWERFUL = (
 )
 
 
-def made_up(size: Size, seed: int) -> Iterator[Object]:
+def made_up(size: Size, seed: int, policies: int = -1) -> Iterator[Object]:
     """The objects of one live cluster."""
     rng = random.Random(seed)
     spaces = ["kube-system", *(f"team-{i}" for i in range(size.namespaces - 1))]
@@ -97,7 +122,12 @@ def made_up(size: Size, seed: int) -> Iterator[Object]:
     yield from (ServiceAccount(metadata=meta(name, ns)) for ns, name in accounts)
     yield from default_rbac()
     yield from roles_and_bindings(size, rng, spaces, accounts)
-    yield from workloads(size, rng, accounts)
+    apps: list[tuple[str, str]] = []
+    for o in workloads(size, rng, accounts, PORTS if policies >= 0 else ()):
+        if isinstance(o, Deployment):
+            apps.append((o.namespace, o.name))
+        yield o
+    yield from guards(max(policies, 0), rng, apps)
 
 
 def meta(name: str, namespace: str = "", **more: dict[str, str]) -> Metadata:
@@ -145,33 +175,67 @@ def roles_and_bindings(
             yield RoleBinding(metadata=meta(f"b-{i}", ns), role_ref=ref, subjects=(subject,))
 
 
-def workloads(size: Size, rng: random.Random, accounts: list[tuple[str, str]]) -> Iterator[Object]:
+def guards(count: int, rng: random.Random, apps: list[tuple[str, str]]) -> Iterator[Object]:
+    """Policies as teams write them: for an app or for a namespace, by label, by namespace and label, by address."""
+    named: dict[str, list[str]] = {}
+    for ns, name in apps:
+        named.setdefault(ns, []).append(name)
+    spaces = sorted(named)
+
+    def app(ns: str) -> LabelSelector:
+        return LabelSelector({"app": rng.choice(named[ns])})
+
+    def peer(ns: str) -> PolicyPeer:
+        x, other = rng.random(), rng.choice(spaces)
+        if x < 0.5:
+            return PolicyPeer(pod_selector=app(ns))
+        if x < 0.8:
+            return PolicyPeer(namespace_selector=LabelSelector({NAMESPACE_NAME: other}), pod_selector=app(other))
+        return PolicyPeer(ip_block=IPBlock(f"10.{rng.randrange(200)}.0.0/16"))
+
+    for i in range(count):
+        ns = rng.choice(spaces)
+        peers = tuple(peer(ns) for _ in range(rng.randint(0, 3)))
+        ports = (PolicyPort(port=rng.choice((8080, 9090, "http"))),) if rng.random() < 0.6 else ()
+        chosen = app(ns) if rng.random() < 0.8 else LabelSelector()
+        if rng.random() < 0.25:
+            spec = NetworkPolicySpec(chosen, ("Egress",), egress=(EgressPolicyRule(peers, ports),))
+        else:
+            spec = NetworkPolicySpec(chosen, ("Ingress",), ingress=(IngressPolicyRule(peers, ports),) if peers else ())
+        yield NetworkPolicy(metadata=meta(f"guard-{i}", ns), spec=spec)
+
+
+def workloads(
+    size: Size, rng: random.Random, accounts: list[tuple[str, str]], ports: tuple[ContainerPort, ...] = ()
+) -> Iterator[Object]:
     left = size.pods
     for i in range(8):
-        spec = pod_spec(f"agent-{i}", privileged=i < 3)
+        spec = pod_spec(f"agent-{i}", ports, privileged=i < 3)
         yield from controlled(DaemonSet, "kube-system", f"agent-{i}", spec, range(size.nodes))
         left -= size.nodes
     i = 0
     while left > 0:
         ns, account = rng.choice(accounts)
         replicas = min(left, rng.choice((1, 2, 3, 5, 10)))
-        spec = pod_spec(
-            account if rng.random() < 0.7 else "default", privileged=rng.random() < 0.01, host=rng.random() < 0.02
-        )
+        own = account if rng.random() < 0.7 else "default"
+        spec = pod_spec(own, ports, privileged=rng.random() < 0.01, host=rng.random() < 0.02)
         nodes = [rng.randrange(3, size.nodes) for _ in range(replicas)]
         yield from controlled(Deployment, ns, f"app-{i}", spec, nodes)
         if rng.random() < 0.05:
-            ports = (ServicePort(port=443, target_port=8443),)
-            door = ServiceSpec(type="LoadBalancer", selector={"app": f"app-{i}"}, ports=ports)
+            front = (ServicePort(port=443, target_port=8443),)
+            door = ServiceSpec(type="LoadBalancer", selector={"app": f"app-{i}"}, ports=front)
             yield Service(metadata=meta(f"app-{i}", ns), spec=door)
         left -= replicas
         i += 1
 
 
-def pod_spec(account: str, *, privileged: bool = False, host: bool = False) -> PodSpec:
+def pod_spec(
+    account: str, ports: tuple[ContainerPort, ...] = (), *, privileged: bool = False, host: bool = False
+) -> PodSpec:
     mounts = (VolumeMount(name="host", mount_path="/host", read_only=True),) if host else ()
     context = SecurityContext(privileged=privileged, run_as_user=0 if privileged else 1000)
-    main = Container(name="main", image="registry.example/app:1", volume_mounts=mounts, security_context=context)
+    image = "registry.example/app:1"
+    main = Container(name="main", image=image, ports=ports, volume_mounts=mounts, security_context=context)
     volumes = (Volume(name="host", host_path=HostPath(path="/var/log")),) if host else ()
     return PodSpec(containers=(main,), volumes=volumes, service_account_name=account)
 
@@ -202,13 +266,14 @@ def timed(what: str, do: Callable[[], T]) -> T:
     return result
 
 
-def measure(name: str, seed: int, start: Foothold) -> None:
+def measure(name: str, seed: int, start: Foothold, policies: int) -> None:
     size = SIZES[name]
     print(f"{name}: {size}, from {start.kind}")
-    snap: Snapshot = timed("make the cluster", lambda: snapshot(made_up(size, seed), scope=Scope.CLUSTER))
+    snap: Snapshot = timed("make the cluster", lambda: snapshot(made_up(size, seed, policies), scope=Scope.CLUSTER))
+    net = timed("network", lambda: network_of(snap)) if policies >= 0 else None
     index = timed("RBAC index", lambda: rbac(snap))
     targets = (CLUSTER_ADMIN, ANY_NODE, Foothold("secrets", "kube-system"))
-    land, ways, goals = timed("graph and search", lambda: survey(snap, index, steps(), (start,), targets))
+    land, ways, goals = timed("graph and search", lambda: survey(snap, index, steps(), (start,), targets, (), net))
     print(f"  {len(land.graph.keys):,} nodes, {len(land.graph.source):,} edges, {len(land.graph.joints):,} joints")
     pairs = [(g.toward, [s.node for s in g.starts]) for g in goals]
     print(f"  {len({s.node for g in goals for s in g.starts}):,} starts, {sum(len(s) for _, s in pairs):,} pairs")
@@ -241,10 +306,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=tuple(SIZES), action="append")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--policies", type=int, default=-1, metavar="N", help="ask about the network, with N policies")
     args = parser.parse_args()
     for name in args.size or ("small", "medium"):
         for start in (INTERNET, ANY_POD):
-            measure(name, args.seed, start)
+            measure(name, args.seed, start, args.policies)
     beside_the_definition(args.seed)
     return 0
 
