@@ -14,6 +14,7 @@ from mistrust.access.verdict import Answer
 from mistrust.channels.around import around
 from mistrust.channels.ask import answer_of, ask
 from mistrust.channels.scene import Scene, Side
+from mistrust.layers.network.addresses import place
 from mistrust.layers.network.decide import decide
 from mistrust.layers.network.profile import CILIUM, UPSTREAM
 
@@ -60,7 +61,9 @@ def test_the_list_of_one_side_is_the_questions_one_by_one(seed: int) -> None:
     objects = cluster(seed // 2)
     scene = Scene(taken(*(tied(objects) if seed % 2 else objects)))
     pods = [s for s in sides(scene) if s.pods]
-    for own, outgoing in product(pods[:3], (True, False)):
+    machines = [p for p in scene.ground.holders.values() if p.endpoint is None]
+    nodes = [Side(str(p), parties=(p,)) for p in machines] + [Side("a node", parties=tuple(machines))]
+    for own, outgoing in product((*pods[:3], *nodes), (True, False)):
         listed = {n.told: n for n in around(scene, own, outgoing=outgoing)}
         for other in pods:
             if other == own:
@@ -72,10 +75,31 @@ def test_the_list_of_one_side_is_the_questions_one_by_one(seed: int) -> None:
                 open_ = open_ if f.verdict.answer is Answer.DENIED else open_ | f.ports
                 sure = sure | f.ports if f.verdict.answer is Answer.ALLOWED else sure
             told = listed.get(other.told)
-            near = scene.reaches[0].between(ends[0].pods[0], ends[1].pods[0]) == EVERY_PORT
+            near = own.pods and scene.reaches[0].between(ends[0].pods[0], ends[1].pods[0]) == EVERY_PORT
             if not near:
                 assert (told.ports if told else NO_PORT) == open_
                 assert (told.ports - told.unsure if told else NO_PORT) == sure
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_addresses_in_the_list_of_a_pod_are_the_questions_about_them(seed: int) -> None:
+    scene = Scene(taken(*cluster(seed)))
+    asked = [scene.ground.at(a) for a in ("8.8.8.8", "10.9.9.9", "2001:db8::1", "192.168.0.1", "192.168.0.2")]
+    for (i, end), outgoing in product(enumerate(scene.ends), (True, False)):
+        own = Side(str(end.source.ref), (i,))
+        outside = [n for n in around(scene, own, outgoing=outgoing) if n.spans]
+        for party in asked:
+            if party.node is not None and party.node.name == end.node:
+                continue
+            other = Side(str(party), parties=(party,))
+            open_, sure = NO_PORT, NO_PORT
+            for f in ask(scene, *((own, other) if outgoing else (other, own)), lambda _: EVERY_PORT):
+                open_ = open_ if f.verdict.answer is Answer.DENIED else open_ | f.ports
+                sure = sure | f.ports if f.verdict.answer is Answer.ALLOWED else sure
+            at = place(str(party.addresses[0]))
+            told = [n for n in outside if any(low <= at < high for low, high in n.spans)]
+            assert [n.ports for n in told] == ([open_] if open_ else [])
+            assert all(n.ports - n.unsure == sure for n in told)
 
 
 def test_pods_of_a_workload_that_are_treated_apart_are_answered_apart() -> None:

@@ -234,6 +234,14 @@ def test_everybody_who_may_reach_one(shop: str, capsys: pytest.CaptureFixture[st
     assert told.items() <= json.loads(out)["connections"][0].items()
 
 
+def test_everybody_who_may_reach_one_port(shop: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert say(capsys, "--to", "shop/db:5432", shop)[:2] == (
+        0,
+        "to StatefulSet shop/db: TCP 5432\n  TCP 5432  Deployment shop/web\n",
+    )
+    assert say(capsys, "--to", "shop/db:80", shop)[:2] == (1, "to StatefulSet shop/db: TCP 80\nnobody\n")
+
+
 def test_an_answer_that_hangs_on_the_plugin_is_unknown(shop: str, capsys: pytest.CaptureFixture[str]) -> None:
     policy = Path(shop).with_name("block.yaml")
     policy.write_text(
@@ -271,6 +279,7 @@ REFUSED = (
     (("shop/web", "shop/db:70000"), "not a port: got '70000', wanted 1 to 65535"),
     (("shop/web", "shop/db:mysql"), "StatefulSet shop/db has no port of this name: got 'mysql', wanted a number, or"),
     (("shop/web", "Service shop/front:81"), "Service shop/front has no such port: got '81', wanted web 80"),
+    (("shop/web:80", "shop/db"), "only the target has a port: got 'shop/web:80'; say shop/web alone"),
     (("shop/web", "shop/db", "-o", "csv"), "no such output format here"),
     ((), "the question is not complete"),
 )  # fmt: skip

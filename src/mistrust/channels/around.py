@@ -6,11 +6,16 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 
 import msgspec
+from msgspec import structs
 
 from mistrust.access.ports import EVERY_PORT, NO_PORT, Ports
+from mistrust.access.verdict import Answer
+from mistrust.channels.ask import ask
 from mistrust.channels.scene import Scene, Side
-from mistrust.layers.network.exposure.outside import INTERNET, common, joined, spans_in, told
+from mistrust.layers.network.exposure.outside import INTERNET, common, joined, spans_in
+from mistrust.layers.network.exposure.outside import told as addresses
 from mistrust.layers.network.lines import Span
+from mistrust.layers.network.party import Party, text
 from mistrust.layers.network.reach import Reach
 
 UNSURE = "network plugins differ, or it hangs on what is not shown or not defined"
@@ -25,6 +30,8 @@ class Neighbour(msgspec.Struct, frozen=True):
     """Those of the ports that may be closed as well."""
     why: str = ""
     """What that hangs on."""
+    spans: tuple[Span, ...] = ()
+    """The addresses, where it is outside."""
 
 
 def around(scene: Scene, side: Side, *, outgoing: bool) -> tuple[Neighbour, ...]:
@@ -43,6 +50,10 @@ def around(scene: Scene, side: Side, *, outgoing: bool) -> tuple[Neighbour, ...]
     for workload, members in pods.items():
         if set(members) & set(side.pods):
             continue
+        told = str(scene.snapshot.workloads[workload].ref)
+        if any(party.node is not None for party in side.parties):
+            found += _neighbour(told, _asked(scene, side, Side(told, tuple(members)), outgoing=outgoing))
+            continue
         each = [
             _union(answer.get(c, NOTHING) for c in {r.class_of[i] for i in members})
             for r, answer in zip(scene.reaches, answers, strict=True)
@@ -50,10 +61,10 @@ def around(scene: Scene, side: Side, *, outgoing: bool) -> tuple[Neighbour, ...]
         if any(allowed != sure for allowed, sure in each):
             ends = (side.pods, members) if outgoing else (members, side.pods)
             each = [_closely(scene, r, *ends) for r in scene.reaches] if side.pods else each
-        found += _neighbour(str(scene.snapshot.workloads[workload].ref), each)
-    outside = _outside(scene.reaches[0], answers[0]) if not (side.internet or side.parties) else {}
-    for (ports, sure), spans in outside.items():
-        found += _neighbour(told(joined(spans)), [(ports, sure)])
+        found += _neighbour(told, _agreed(each))
+    outside = _outside(scene, side, answers, outgoing=outgoing) if side.pods else {}
+    for opened, spans in outside.items():
+        found += _neighbour(addresses(joined(spans)), opened, joined(spans))
     return tuple(found)
 
 
@@ -66,8 +77,8 @@ def _classes(reach: Reach, side: Side) -> set[int]:
     if side.internet:
         blocks = enumerate(reach.blocks, reach.classes)
         return {c for c, block in blocks if common(spans_in(block), INTERNET)}
-    addresses = (str(a) for party in side.parties for a in party.addresses)
-    return {reach.class_of[i] for i in side.pods} | {reach.block_of(a) for a in addresses}
+    known = (str(a) for party in side.parties for a in party.addresses)
+    return {reach.class_of[i] for i in side.pods} | {reach.block_of(a) for a in known}
 
 
 def _opened(reach: Reach, own: Collection[int], *, outgoing: bool) -> Mapping[int, Opened]:
@@ -119,21 +130,58 @@ def _union(each: Iterator[Opened]) -> Opened:
     return allowed, sure
 
 
-def _neighbour(who: str, each: list[Opened]) -> Iterator[Neighbour]:
-    """What some reading allows, and where not all agree."""
+def _agreed(each: Iterable[Opened]) -> Opened:
+    """What some reading allows, and what all of them surely do."""
     allowed, sure = NO_PORT, EVERY_PORT
     for a, s in each:
         allowed, sure = allowed | a, sure & s
+    return allowed, sure
+
+
+def _neighbour(who: str, opened: Opened, spans: Iterable[Span] = ()) -> Iterator[Neighbour]:
+    allowed, sure = opened
     if allowed:
         unsure = allowed - sure
-        yield Neighbour(who, allowed, unsure, UNSURE if unsure else "")
+        yield Neighbour(who, allowed, unsure, UNSURE if unsure else "", tuple(spans))
 
 
-def _outside(reach: Reach, answer: Mapping[int, Opened]) -> dict[Opened, list[Span]]:
+def _asked(scene: Scene, side: Side, other: Side, *, outgoing: bool) -> Opened:
+    """The answer to the question itself, which knows who shares a node."""
+    open_ = dict.fromkeys(Answer, NO_PORT)
+    for f in ask(scene, *((side, other) if outgoing else (other, side)), lambda _: EVERY_PORT):
+        open_[f.verdict.answer] |= f.ports
+    return open_[Answer.ALLOWED] | open_[Answer.UNKNOWN], open_[Answer.ALLOWED]
+
+
+def _outside(
+    scene: Scene, side: Side, answers: Sequence[Mapping[int, Opened]], *, outgoing: bool
+) -> dict[Opened, list[Span]]:
+    """Addresses that are no pod's; of nodes those that are not the pod's own count."""
+    first = scene.reaches[0]
+    machines = _machines(scene, first)
     found: dict[Opened, list[Span]] = {}
-    for c, block in enumerate(reach.blocks, reach.classes):
-        if c in answer:
-            found.setdefault(answer[c], []).extend(spans_in(block))
+    for c, block in enumerate(first.blocks, first.classes):
+        spans = list(spans_in(block))
+        nodes = machines.get(c, ())
+        if len(nodes) == sum(high - low for low, high in spans):
+            opened = _asked(scene, side, Side("a node", parties=nodes[:2]), outgoing=outgoing)
+        else:
+            low = text(spans[0][0])
+            opened = _agreed(
+                answer.get(r.block_of(low), NOTHING) for r, answer in zip(scene.reaches, answers, strict=True)
+            )
+        if opened[0]:
+            found.setdefault(opened, []).extend(spans)
+    return found
+
+
+def _machines(scene: Scene, reach: Reach) -> dict[int, tuple[Party, ...]]:
+    """The nodes by the class of each of their addresses."""
+    found: dict[int, tuple[Party, ...]] = {}
+    for address, party in scene.ground.holders.items():
+        if party.endpoint is None:
+            c = reach.block_of(str(address))
+            found[c] = (*found.get(c, ()), structs.replace(party, addresses=(address,)))
     return found
 
 

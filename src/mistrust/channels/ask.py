@@ -46,7 +46,9 @@ def ask(scene: Scene, source: Side, target: Side, wanted: Wanted) -> tuple[Findi
             found += _from_outside(scene, source, target, b, ports)
             continue
         for a in each(scene, source):
-            if len(source.parties) == 1 or not _own(scene, a, b):
+            if not any(
+                len(side.parties) > 1 and _own(scene, *ends) for side, ends in ((source, (a, b)), (target, (b, a)))
+            ):
                 found += _between(scene, a, another(scene, a, b), ports)
     order = (Answer.ALLOWED, Answer.UNKNOWN, Answer.DENIED)
     return tuple(sorted(_merged(found), key=lambda f: order.index(f.verdict.answer)))

@@ -5,7 +5,7 @@
   mistrust can list SUBJECT [SOURCE...]             everything that it may do
   mistrust can --reviews FILE SOURCE...             SubjectAccessReviews, one JSON object a line
   mistrust can reach FROM TO[:PORT] [SOURCE...]     may FROM open a connection to TO?
-  mistrust can reach FROM [SOURCE...]               everything that FROM may reach; --to TO: who may reach TO
+  mistrust can reach FROM [SOURCE...]               everything that FROM may reach; --to TO[:PORT]: who may reach TO
   mistrust can reach --all [SOURCE...]              every connection, in np-guard's forms too
 
 SUBJECT is alice, user:alice, group:devs (any member of it), sa:NAMESPACE/NAME or system:serviceaccount:NAMESPACE:NAME.

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from mistrust.access.ports import EVERY_PORT, NO_PORT, PROTOCOLS, SPAN, Ports
+from mistrust.access.ports import EVERY_PORT, NO_PORT, PROTOCOLS, Ports
 from mistrust.channels.ask import Wanted, by_pod
 from mistrust.channels.scene import Scene, Side
+from mistrust.cli.port_words import read_port
 from mistrust.kube.core import Node, Service, ServicePort
 from mistrust.kube.errors import UsageError
 from mistrust.kube.meta import Metadata
@@ -23,12 +23,10 @@ if TYPE_CHECKING:
     from mistrust.kube.snapshot import Snapshot
 
 FORMS = "shop/web, 'Deployment shop/web', 'Service shop/web', a pod, internet, node, or an IP address"
-PORT_FORMS = "5432, udp:53, or the name of a port"
-PORT = re.compile(r"(?:(?P<protocol>tcp|udp|sctp)[:/])?(?P<port>[A-Za-z0-9-]+)", re.IGNORECASE)
 ANY_NODE = Party(node=Node(metadata=Metadata(name="any")))
 """A node of which nothing is known: the snapshot shows none."""
 
-OWN_NODE = "a node always reaches the pods that it runs itself; this is about another one"
+OWN_NODE = "a node and the pods that it runs always reach each other; this is about another one"
 
 
 class End(msgspec.Struct, frozen=True):
@@ -38,6 +36,19 @@ class End(msgspec.Struct, frozen=True):
     wanted: Wanted
     remark: str = ""
     """What a person should know about how the words were understood."""
+
+    @property
+    def ports(self) -> Ports:
+        """The ports that are asked for at some pod of it."""
+        return Ports.of(r for pod in self.side.pods or (-1,) for r in self.wanted(pod).ranges)
+
+
+def origin(scene: Scene, text: str, namespace: str = "") -> End:
+    """Who opens the connection. Raises `UsageError` as `end` does, and for a port, which only a target has."""
+    name, port = _split(text)
+    if port:
+        raise UsageError("only the target has a port", got=repr(text), do=f"say {name} alone")
+    return end(scene, text, namespace)
 
 
 def end(scene: Scene, text: str, namespace: str = "") -> End:
@@ -49,8 +60,8 @@ def end(scene: Scene, text: str, namespace: str = "") -> End:
     plain = _plain(scene, name, namespace)
     if isinstance(plain, Service):
         return _service(scene, plain, port)
-    remark = OWN_NODE if name == "node" else _shadowed(scene, plain, port)
-    return End(plain, _ports(scene, plain, port), remark)
+    several = len(plain.parties) > 1 or plain.parties == (ANY_NODE,)
+    return End(plain, _ports(scene, plain, port), OWN_NODE if several else _shadowed(scene, plain, port))
 
 
 def _split(text: str) -> tuple[str, str]:
@@ -151,7 +162,7 @@ def _nobody(snapshot: Snapshot, name: str, last: str) -> UsageError:
 def _ports(scene: Scene, side: Side, port: str) -> Wanted:
     if not port:
         return lambda _: EVERY_PORT
-    protocol, number, name = _port(port)
+    protocol, number, name = read_port(port)
     if number:
         one = Ports.span(protocol or "TCP", number, number)
         return lambda _: one
@@ -168,34 +179,13 @@ def _ports(scene: Scene, side: Side, port: str) -> Wanted:
     return by_pod(stand_in)
 
 
-def _port(text: str) -> tuple[str, int, str]:
-    """Protocol, number, name; the number is 0 for a name, and the protocol empty where none is given."""
-    match = PORT.fullmatch(text)
-    if match is None:
-        raise UsageError("not a port", got=repr(text), wanted=PORT_FORMS)
-    port, protocol = match["port"], (match["protocol"] or "").upper()
-    if not port.isdecimal():
-        return protocol, 0, port
-    if not 0 < int(port) < SPAN:
-        raise UsageError("not a port", got=repr(text), wanted="1 to 65535")
-    return protocol, int(port), ""
-
-
-def single_port(text: str) -> Ports:
-    """One port by number. Raises `UsageError` for what is none."""
-    protocol, number, _ = _port(text.replace("-", ":"))
-    if not number:
-        raise UsageError("not a port", got=repr(text), wanted="5432 or udp:53")
-    return Ports.span(protocol or "TCP", number, number)
-
-
 def _service(scene: Scene, service: Service, port: str) -> End:
     """The pods behind a Service, at the ports that it sends to."""
     told, spec = str(service.ref), service.spec
     if spec.type == "ExternalName":
         raise UsageError(f"{told} is only another name", got=spec.external_name, do="ask for that")
     behind = Behind(scene.snapshot, scene.ends)
-    straight = spec.cluster_ip == "None" and (not spec.ports or bool(port and _port(port)[1]))
+    straight = spec.cluster_ip == "None" and (not spec.ports or bool(port and read_port(port)[1]))
     if straight and behind.pods(service):
         side = Side(told, behind.pods(service))
         return End(side, _ports(scene, side, port), f"{told} is headless: a port is the pods' own")
@@ -216,7 +206,7 @@ def _service(scene: Scene, service: Service, port: str) -> End:
 
 def _served(service: Service, port: str) -> list[ServicePort]:
     """The ports of a Service that are meant: one, or all."""
-    protocol, number, name = _port(port) if port else ("", 0, "")
+    protocol, number, name = read_port(port) if port else ("", 0, "")
     sound = [p for p in service.spec.ports if p.protocol in PROTOCOLS]
     chosen = [p for p in sound if p.port == number or (name and p.name == name)] if port else sound
     chosen = [p for p in chosen if protocol in ("", p.protocol)]

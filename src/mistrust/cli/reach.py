@@ -27,7 +27,7 @@ FORMS = ("text", "json", "txt", "csv", "md", "dot")
 def add_reach_arguments(parser: argparse.ArgumentParser) -> None:
     """The options that only `can reach` has."""
     group = parser.add_argument_group("can reach")
-    group.add_argument("--to", metavar="TO", help="everybody who may reach TO")
+    group.add_argument("--to", metavar="TO[:PORT]", help="everybody who may reach TO")
     group.add_argument("--from", dest="origin", metavar="FROM", help="everything that FROM may reach")
     group.add_argument("--all", action="store_true", help="every connection; -o txt, json, csv, md or dot")
     group.add_argument("--profile", choices=PROFILES, help="how policies are read (that of the plugin that runs)")
@@ -54,12 +54,14 @@ def run(args: argparse.Namespace) -> int:
 
         raise UsageError("no such output format here", got=args.output, wanted="text or json", do="or ask with --all")
     from mistrust.channels.scene import Scene
-    from mistrust.cli.ends import end
+    from mistrust.cli.ends import end, origin
     from mistrust.cli.source import open_source
 
     source = open_source(args)
     scene = Scene(source.snapshot, _profile(args.profile))
-    a, b = (end(scene, text, args.namespace) if text else None for text in question)
+    a, b = (
+        say(scene, text, args.namespace) if text else None for say, text in zip((origin, end), question, strict=True)
+    )
     if a is not None and b is not None:
         return _one(args, source, scene, a, b)
     from mistrust.cli.reach_all import run_list
@@ -102,7 +104,7 @@ def _one(args: argparse.Namespace, source: Source, scene: Scene, a: End, b: End)
         source, [e for f in found for e in (f.verdict.decided_by, f.channel.decided_by if f.channel else ())]
     )
     told = [*zip(found, shown[::2], shown[1::2], strict=True)]
-    remarks = [e.remark for e in (a, b) if e.remark and not (e is b and b.side.parties)]
+    remarks = list(dict.fromkeys(e.remark for e in (a, b) if e.remark))
     if args.output == "json":
         findings = [_plain(*each) for each in told]
         ends = {"from": a.side.told, "to": b.side.told}
@@ -167,7 +169,7 @@ def focus_of(args: argparse.Namespace) -> Focus:
 
     ports = None
     if args.port:
-        from mistrust.cli.ends import single_port
+        from mistrust.cli.port_words import single_port
 
         ports = single_port(args.port)
     return Focus(tuple(args.focus), tuple(args.focus_peer), args.direction, ports)

@@ -7,11 +7,15 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
+from mistrust.access.ports import EVERY_PORT
 from mistrust.cli.can import print_json, print_lines
 from mistrust.cli.reach import focus_of, told_ports
 from mistrust.cli.source import open_source
 from mistrust.kube.meta import Other
 from mistrust.layers.network.ambiguity import ambiguities
+from mistrust.layers.network.party import text
 from mistrust.layers.network.plugin import profiles
 from mistrust.layers.network.policies import policies
 from mistrust.layers.network.profile import PROFILES, Profile
@@ -125,17 +129,28 @@ def run_list(args: argparse.Namespace, source: Source, scene: Scene, origin: End
     about = origin or to
     assert about is not None
     found = around(scene, about.side, outgoing=origin is not None)
+    asked = EVERY_PORT if to is None else to.ports
+    if asked != EVERY_PORT:
+        limited = (structs.replace(n, ports=n.ports & asked, unsure=n.unsure & asked) for n in found)
+        found = tuple(n for n in limited if n.ports)
     missing = tuple(hidden(source.snapshot))
     way = "from" if origin else "to"
     if args.output == "json":
         told = [
-            {"peer": n.told, "ports": str(n.ports), "unsure": str(n.unsure) if n.unsure else "", "why": n.why}
+            {
+                "peer": n.told,
+                "ranges": [f"{text(low)}-{text(high - 1)}" for low, high in n.spans],
+                "ports": str(n.ports),
+                "unsure": str(n.unsure) if n.unsure else "",
+                "why": n.why,
+            }
             for n in found
         ]
         print_json({way: about.side.told, "connections": told, "unseen": missing})
     else:
         width = max((len(told_ports(n.ports)) for n in found), default=0)
-        print_lines([f"{way} {about.side.told}", *(_line(n, width) for n in found)])
+        at = "" if asked == EVERY_PORT else f": {told_ports(asked)}"
+        print_lines([f"{way} {about.side.told}{at}", *(_line(n, width) for n in found)])
         print_lines([] if found else ["nothing" if origin else "nobody"])
         print_lines([f"unknown: {each}" for each in missing])
     if missing or (found and all(n.unsure == n.ports for n in found)):
