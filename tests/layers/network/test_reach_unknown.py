@@ -88,9 +88,18 @@ def test_whether_a_block_holds_an_address_to_come_is_unknown(block: str, wanted:
     assert Reached(*PLACES, *PODS, PROMISED, rule, profile=CILIUM).ports(question) == NONE
 
 
-def test_which_of_its_addresses_a_pod_uses_is_unknown() -> None:
+FAMILIES = {
+    "[{ipBlock: {cidr: 10.0.0.0/8}}]": (ALL, ALL),
+    "[{ipBlock: {cidr: 0.0.0.0/0}}, {ipBlock: {cidr: '::/0'}}]": (ALL, NONE),
+    "[{ipBlock: {cidr: 10.0.0.0/24}}, {ipBlock: {cidr: 'fd00::/64'}}]": (ALL, NONE),
+    "[{ipBlock: {cidr: 8.0.0.0/8}}]": (NONE, NONE),
+}
+"""The blocks of one rule, what may be open, and what of it may be denied."""
+
+
+@pytest.mark.parametrize(("blocks", "wanted"), FAMILIES.items())
+def test_which_of_its_addresses_a_pod_uses_is_unknown(blocks: str, wanted: tuple[str, str]) -> None:
     both = pod("shop/dual", "app=dual", "", "10.0.0.9 fd00::9")
-    rule = policy("pay/out", "{policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: 10.0.0.0/8}}]}]}")
-    world = Reached(*PLACES, *PODS, both, rule)
+    world = Reached(*PLACES, *PODS, both, policy("pay/out", f"{{policyTypes: [Egress], egress: [{{to: {blocks}}}]}}"))
     question = "pay/job -> shop/dual"
-    assert (world.ports(question), world.unsure(question)) == (ALL, ALL)
+    assert (world.ports(question), world.unsure(question)) == wanted

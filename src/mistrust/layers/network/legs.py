@@ -103,7 +103,7 @@ class Legs:
         """Is it known of everything whether it matches?"""
         if self.doubtful or any(s.malformed for s in self.said):
             return False
-        pairs = (self.selection.peer(p) for s in self.said for rule in s.rules for p in rule.peers)
+        pairs = (pair for s in self.said for rule in s.rules for pair in self.sides(rule))
         return all(pair.must is pair.may or pair.must == pair.may for pair in pairs)
 
     def pick(self, pair: Pair) -> Bits:
@@ -153,12 +153,12 @@ class Legs:
         """Where the pods of an egress statement may go, each once."""
         found: dict[tuple[tuple[bool, Bits | int], Service], None] = {}
         for rule in s.rules:
+            mask = self.selection.masks(rule.peers)
+            if mask:
+                found[(True, mask), rule.service] = None
             for peer in rule.peers:
-                if peer.addresses is not None:
-                    key: tuple[bool, Bits | int] = True, self.selection.mask(peer.addresses)
-                else:
-                    key = False, self.pick(self.selection.peer(peer))
-                found[key, rule.service] = None
+                if peer.addresses is None:
+                    found[(False, self.pick(self.selection.peer(peer))), rule.service] = None
         return list(found)
 
     def made(self, to: Bits | int, addressed: bool, service: Service, by: Iterable[int]) -> Bundle:
@@ -200,9 +200,16 @@ class Legs:
         must, may = self.selection.inside(home, bundle.to)
         return must if self.sure else may
 
+    def sides(self, rule: Rule) -> list[Pair]:
+        """Everybody that a rule is about, peer by peer; addresses count together."""
+        if sum(p.addresses is not None for p in rule.peers) < 2:
+            return [self.selection.peer(p) for p in rule.peers]
+        others = [self.selection.peer(p) for p in rule.peers if p.addresses is None]
+        return [*others, self.selection.at(self.selection.masks(rule.peers))]
+
     def peers(self, rule: Rule) -> Pair:
         """Everybody that a rule is about."""
-        pairs = [self.selection.peer(p) for p in rule.peers]
+        pairs = self.sides(rule)
         if len(pairs) == 1:
             return pairs[0]
         union = self.selection.space.union
@@ -268,11 +275,7 @@ class Legs:
         row = self.rows_in.get(key)
         if row is None:
             rules = [rule for n in about if self._counts(n, destination) for rule in self.said[n].rules]
-            items = (
-                (self.mask(rule.service, named), self.pick(self.selection.peer(peer)))
-                for rule in rules
-                for peer in rule.peers
-            )
+            items = ((self.mask(rule.service, named), self.pick(pair)) for rule in rules for pair in self.sides(rule))
             row = union(items, self.every, self.none)
             if wide:
                 matches = [

@@ -94,13 +94,14 @@ class Selection:
         used: int,
         blocks_match_nodes: bool = True,
     ) -> None:
-        self.space, self.base, self.addresses, self._nodes = space, base, addresses, nodes
+        self.space, self.base, self._nodes = space, base, nodes
+        self._blocks_match_nodes = blocks_match_nodes
+        on_nodes = self._on_line(addresses)
         self.pods = space.run(0, base)
         self.blocks = space.run(base, base + addresses.count)
         self.everyone = self.pods | self.blocks
         self.hosts = space.of(c for c, k in enumerate(keys) if k.host)
         self.selectable = space.run(0, used) ^ self.hosts
-        on_nodes = addresses.mask(machines(nodes)) if nodes else 0
         self.free = self.hosts | (space.shifted(on_nodes, base) if nodes else space.none)
         """What is on the network of some node."""
         self._labels = Index(space, self.selectable, ((c, k.labels) for c, k in enumerate(keys) if not k.host))
@@ -115,10 +116,16 @@ class Selection:
                 held.setdefault(k.blocks, []).append(c)
         self._homes = {name: space.of(ids) for name, ids in homes.items()}
         self._held = {home: space.of(ids) for home, ids in held.items()}
-        self._outside_blocks = 0 if blocks_match_nodes else on_nodes
-        self._every_ipv4 = addresses.mask(EVERY_IPV4) & ~self._outside_blocks
         self._chosen: dict[Chosen, Pair] = {}
         self._peers: dict[Peer, Pair] = {}
+
+    def _on_line(self, addresses: Line) -> int:
+        """Take a line of addresses; the blocks of nodes on it."""
+        on_nodes = addresses.mask(machines(self._nodes)) if self._nodes else 0
+        self.addresses = addresses
+        self._outside_blocks = 0 if self._blocks_match_nodes else on_nodes
+        self._every_ipv4 = addresses.mask(EVERY_IPV4) & ~self._outside_blocks
+        return on_nodes
 
     def chosen(self, c: Chosen) -> Pair:
         """The pods that a selector chooses."""
@@ -153,7 +160,7 @@ class Selection:
         if peer.chosen is not None:
             return self.chosen(peer.chosen)
         if peer.addresses is not None:
-            return self._at(self.mask(peer.addresses))
+            return self.at(self.mask(peer.addresses))
         if peer.machines is not None:
             return self._on(peer.machines.labels)
         return Pair(self.space.none, self.blocks if peer.names else self.everyone)
@@ -191,7 +198,7 @@ class Selection:
     def cut(self, addresses: Line, lift: Callable[[Bits], Bits]) -> Selection:
         """The same where blocks were cut smaller: `lift` adds the new ones to the sets of those they were cut from."""
         more = copy(self)
-        more.addresses, more._every_ipv4 = addresses, addresses.mask(EVERY_IPV4)
+        more._on_line(addresses)
         more.blocks, more.everyone, more.free = lift(self.blocks), lift(self.everyone), lift(self.free)
         more._peers = {
             p: pair if p.chosen else Pair(lift(pair.must), lift(pair.may)) for p, pair in self._peers.items()
@@ -202,14 +209,23 @@ class Selection:
         """The blocks that a range matches: those of nodes only where the plugin matches nodes by address."""
         return self.addresses.mask(addresses.ranges) & ~self._outside_blocks
 
+    def masks(self, peers: Iterable[Peer]) -> int:
+        """The blocks of all the addresses that some peers name."""
+        out = 0
+        for peer in peers:
+            if peer.addresses is not None:
+                out |= self.mask(peer.addresses)
+        return out
+
     def inside(self, home: tuple[int, ...] | None, mask: int) -> tuple[bool, bool]:
         """Are the blocks of a pod surely, and possibly, in a set of blocks? A connection uses one of its addresses."""
         if home is None:
-            return mask == self._every_ipv4, True
+            return mask & self._every_ipv4 == self._every_ipv4, bool(mask)
         held = [bool(mask >> b & 1) for b in home]
         return any(held) and all(held), any(held)
 
-    def _at(self, mask: int) -> Pair:
+    def at(self, mask: int) -> Pair:
+        """Everybody with an address in some blocks."""
         must = may = self.space.shifted(mask, self.base)
         for home, classes in self._held.items():
             surely, maybe = self.inside(home, mask)
