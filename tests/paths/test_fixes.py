@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from tests.paths.cluster import Plain, account, binding, cluster, granted, namespace, pod, role, rule
 from tests.paths.steps import RBAC, STEPS
 
+from mistrust.access.record import Record, Tally
 from mistrust.catalog.load import default_rbac
 from mistrust.kube.meta import Ref
 from mistrust.kube.snapshot import Scope, Snapshot
+from mistrust.layers.identity.grants import granted as identity
 from mistrust.layers.identity.index import rbac
+from mistrust.layers.identity.lookup import Request
+from mistrust.layers.identity.universe import Universe
+from mistrust.layers.identity.usage import used
 from mistrust.paths.attack import ANY_NODE, ANY_POD, CLUSTER_ADMIN, attack
+from mistrust.paths.inuse import InUse, in_use
 from mistrust.paths.path import Fixes, Foothold
 
 EVERYTHING = rule("*", "*", "*")
@@ -129,3 +136,54 @@ def test_an_answer_that_ran_out_of_time_still_cuts(seconds: float) -> None:
     snapshot = ci(*granted("ci/runner", rule("get", "secrets"), namespace="ci"))
     found = attack(snapshot, rbac(snapshot), STEPS, (ANY_POD,), (SECRETS,), seconds=seconds).fixes
     assert (found.cut, found.remaining) == (1, 0)
+
+
+def recorded(snapshot: Snapshot, *requests: Request, days: float = 30) -> InUse:
+    universe = Universe([], ["ci"])
+    usage = used(identity(rbac(snapshot, default_rbac()), universe), Record(dict.fromkeys(requests, Tally(1, 0, 0))))
+    return msgspec.structs.replace(in_use(usage, requests), days=days)
+
+
+def runner(verb: str, resource: str) -> Request:
+    return Request("system:serviceaccount:ci:runner", (), verb, "", resource, namespace="ci", name="x")
+
+
+def with_evidence(snapshot: Snapshot, *requests: Request, days: float = 30) -> Fixes:
+    index = rbac(snapshot, default_rbac())
+    known = recorded(snapshot, *requests, days=days)
+    return attack(snapshot, index, STEPS, (ANY_POD,), (SECRETS,), used=known).fixes
+
+
+def test_what_nobody_used_is_said_to_be_unused() -> None:
+    found = with_evidence(ci(*granted("ci/runner", rule("get,list,create", "secrets"), namespace="ci")))
+    (change,) = found.changes
+    assert (change.title, change.note) == ("Role ci/ci-runner: drop secrets get, list", "unused 30 d")
+
+
+def test_with_too_little_evidence_nothing_is_said() -> None:
+    found = with_evidence(ci(*granted("ci/runner", rule("get", "secrets"), namespace="ci")), days=0)
+    assert [c.note for c in found.changes] == [""]
+
+
+def test_what_is_in_use_is_taken_away_last_and_says_so() -> None:
+    """Two roles give the same; the one that is not needed goes first, and then the other is in the way."""
+    snapshot = ci(*granted("ci/runner", rule("get", "secrets"), namespace="ci"))
+    (change,) = with_evidence(snapshot, runner("get", "secrets")).changes
+    assert change.note == "in use: ci/runner get secrets x in ci"
+    assert change.cost > 20
+
+
+def test_a_token_that_is_used_is_not_the_cheap_way_out() -> None:
+    """The pod holds a token that reads Secrets, and lists pods with it: narrowing the rule loses nothing."""
+    snapshot = ci(*granted("ci/runner", rule("get", "secrets"), rule("list", "pods"), namespace="ci"))
+    (change,) = with_evidence(snapshot, runner("list", "pods")).changes
+    assert (change.title, change.note) == ("Role ci/ci-runner: drop secrets get", "unused 30 d")
+    protected = (Ref(RBAC, "Role", "ci", "ci-runner"), Ref(RBAC, "RoleBinding", "ci", "ci-runner"))
+    index, known = rbac(snapshot, default_rbac()), recorded(snapshot, runner("list", "pods"))
+    found = attack(snapshot, index, STEPS, (ANY_POD,), (SECRETS,), protected=protected, used=known).fixes
+    assert [c.note for c in found.changes] == ["in use: ci/runner list pods x in ci"]
+
+
+def test_evidence_never_changes_what_can_be_cut() -> None:
+    snapshot = ci(*granted("ci/runner", rule("get", "secrets"), namespace="ci"))
+    assert with_evidence(snapshot, runner("get", "secrets")).cut == fixes(snapshot).cut == 1

@@ -17,7 +17,7 @@ from mistrust.channels.atlas import Atlas
 from mistrust.cli.config import Config, find_config, load_config, today
 from mistrust.cli.connections import joined, share
 from mistrust.cli.entries import Entries
-from mistrust.cli.evidence import Seen, evidence
+from mistrust.cli.evidence import evidence
 from mistrust.cli.footholds import starts, targets
 from mistrust.cli.progress import Progress
 from mistrust.cli.source import source_words
@@ -29,9 +29,10 @@ from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.identity.grants import Grants
 from mistrust.layers.identity.layer import Identity
 from mistrust.layers.identity.unused import unused
-from mistrust.layers.identity.usage import used
+from mistrust.layers.identity.usage import Usage, used
 from mistrust.layers.pods.layer import Pods
 from mistrust.paths.attack import attack
+from mistrust.paths.inuse import in_use
 from mistrust.paths.path import Paths
 from mistrust.report.assessment import Accepted, Assessment, Catalog, Row
 from mistrust.trust.accept import Judged, accept
@@ -62,8 +63,9 @@ def assess(snapshot: Snapshot, args: argparse.Namespace) -> Assessed:
         identity = Identity(default_rbac(), api_resources())
         granted = identity.granted(snapshot)
         facts: list[Fact] = list(identity.facts(snapshot, granted))
-        permissions, idle = _permissions(identity, granted, snapshot, seen)
-        facts += idle
+        own = granted - _brought(identity, snapshot)
+        usage = used(own, seen.audit) if seen.audit is not None else None
+        facts += unused(usage) if usage is not None else ()
         progress.step("pods")
         pods = Pods()
         powers = pods.granted(snapshot)
@@ -83,9 +85,10 @@ def assess(snapshot: Snapshot, args: argparse.Namespace) -> Assessed:
             inside=inside,
             protected=_protected(config, snapshot),
             network=links.footing,
+            used=in_use(usage, seen.audit.uses) if usage is not None and seen.audit is not None else None,
         )
     rows = (
-        permissions,
+        _permissions(own, usage),
         Row("node powers", granted=powers.count(), layer=pods.name),
         *links.rows(snapshot, spoken, seen.flows),
     )
@@ -149,23 +152,20 @@ def _assessed(
     return Assessed(assessment, Entries(), baseline)
 
 
-def _permissions(identity: Identity, granted: Grants, snapshot: Snapshot, seen: Seen) -> tuple[Row, tuple[Fact, ...]]:
-    """The row of the identity layer, and what of it nothing used."""
-    own = granted - _brought(identity, snapshot)
+def _permissions(own: Grants, usage: Usage | None) -> Row:
+    """The row of the identity layer."""
     count = own.count()
-    if seen.audit is None:
-        return Row("permissions", granted=count, layer=identity.name), ()
-    usage = used(own, seen.audit)
+    if usage is None:
+        return Row("permissions", granted=count, layer=Identity.name)
     hidden = usage.unknown()
-    row = Row(
+    return Row(
         "permissions",
         granted=count,
         used=usage.count(),
         excess=share(usage.count() + hidden, count),
         unknown=hidden / count if hidden and count else None,
-        layer=identity.name,
+        layer=Identity.name,
     )
-    return row, tuple(unused(usage))
 
 
 def _protected(config: Config, snapshot: Snapshot) -> tuple[Ref, ...]:

@@ -16,6 +16,7 @@ from mistrust.paths.costs import Costs
 from mistrust.paths.fixes import fixes
 from mistrust.paths.graph import Key
 from mistrust.paths.hops import cost, foothold, hops
+from mistrust.paths.inuse import InUse
 from mistrust.paths.inventory import is_control_plane
 from mistrust.paths.labels import Labels
 from mistrust.paths.neighbours import NEIGHBOUR
@@ -48,6 +49,7 @@ def attack(
     costs: Costs | None = None,
     seconds: float = 30.0,
     network: Network | None = None,
+    used: InUse | None = None,
 ) -> Paths:
     """The shortest path of every (start, target) pair, and the smallest set of changes that leaves none.
 
@@ -64,6 +66,8 @@ def attack(
     whoever uses a token in its pod, and from pod to pod a port that is let in. Where every start is some pod, each
     stands for itself alone, and none goes on to another. Without it doors are open, and no pod gets to another.
 
+    What `used` shows to be in use is taken away only where nothing else cuts, and the change says so.
+
     Raises `UsageError` for a start or target that the snapshot does not have.
     """
     land, _, goals = survey(snapshot, index, steps, starts, targets, inside, network)
@@ -73,7 +77,7 @@ def attack(
     found = outer or inner
     smallest = NOTHING
     if found:
-        labels = Labels(land, index.defaults, frozenset(protected), costs or Costs())
+        labels = Labels(land, index.defaults, frozenset(protected), costs or Costs(), used)
         pairs = [(g.toward, own) for g in goals if (own := [s.node for g2, s in found if g2 is g])]
         smallest = fixes(region(found[0][0].toward.ways, pairs), labels, seconds)
     return Paths(

@@ -13,12 +13,14 @@ from mistrust.kube.meta import Object, Ref
 from mistrust.kube.network import NetworkPolicy
 from mistrust.kube.rbac import ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding
 from mistrust.layers.identity.index import summary
+from mistrust.layers.identity.lookup import Request
 from mistrust.layers.pods.escapes.escape import Escape, Power
 from mistrust.layers.pods.policy import ENFORCE
 from mistrust.layers.pods.template import ordered, place
 from mistrust.paths.labels import Label, Labels, refused
 from mistrust.paths.narrowing import narrowed
 from mistrust.paths.path import Change
+from mistrust.paths.rights import place as place_of
 from mistrust.paths.shielding import shield, written
 from mistrust.paths.step import Need
 
@@ -51,7 +53,9 @@ def _change(labels: Labels, numbers: Sequence[int]) -> Change:
         case "rule":
             return _rules(labels, numbers, o)
         case "binding":
-            return _made(labels, numbers, o, f"{o.ref}: delete", (Edit(o.ref, o.origin, "remove"),), (at(o),))
+            assert isinstance(o, RoleBinding | ClusterRoleBinding)
+            note = _noted(labels, labels.needing(o, range(len(o.subjects))))
+            return _made(labels, numbers, o, f"{o.ref}: delete", (Edit(o.ref, o.origin, "remove"),), (at(o),), note)
         case "subject":
             return _subjects(labels, numbers, o)
         case "namespace":
@@ -90,8 +94,18 @@ def _rules(labels: Labels, numbers: Sequence[int], role: Object) -> Change:
     edits += [Edit(role.ref, role.origin, "remove", ("rules", index)) for index in gone]
     dropped = [f"{what} {', '.join(verbs)}" for narrow in found.values() for what, verbs in narrow.dropped]
     evidence = tuple(at(role, "rules", index, value=summary(role.rules[index])) for index in sorted(found))
-    note = OWNER if any(narrow.guessed for narrow in found.values()) else ""
+    owner = OWNER if any(narrow.guessed for narrow in found.values()) else ""
+    lost = [
+        r for i, n in found.items() for r in (labels.used.lost((place_of(role), i), n.rules) if labels.used else ())
+    ]
+    note = _noted(labels, lost, owner)
     return _made(labels, numbers, role, f"{role.ref}: drop {_listed(dropped)}", tuple(edits), evidence, note)
+
+
+def _noted(labels: Labels, lost: Sequence[Request], owner: str = "") -> str:
+    """What to know before the change: whether it is in use, and what its owner has to decide."""
+    told = labels.used.told(tuple(dict.fromkeys(lost))) if labels.used is not None else ""
+    return "; ".join(words for words in (told, owner) if words)
 
 
 def _subjects(labels: Labels, numbers: Sequence[int], binding: Object) -> Change:
@@ -101,7 +115,8 @@ def _subjects(labels: Labels, numbers: Sequence[int], binding: Object) -> Change
     names = [f"{s.kind} {s.namespace}/{s.name}" if s.namespace else f"{s.kind} {s.name}" for s in subjects]
     edits = tuple(Edit(binding.ref, binding.origin, "remove", ("subjects", i)) for i in indices)
     evidence = tuple(at(binding, "subjects", i) for i in reversed(indices))
-    return _made(labels, numbers, binding, f"{binding.ref}: drop {_listed(names)}", edits, evidence)
+    note = _noted(labels, labels.needing(binding, indices))
+    return _made(labels, numbers, binding, f"{binding.ref}: drop {_listed(names)}", edits, evidence, note)
 
 
 def _namespace(labels: Labels, numbers: Sequence[int], o: Object) -> Change:
@@ -139,6 +154,7 @@ def _pod(labels: Labels, numbers: Sequence[int], label: Label) -> Change:
     if token:
         accounts = dict.fromkeys(t.name for e in ways for t in e.targets)
         title = f"{w.ref}: do not mount the token of {_listed(list(accounts))}"
+        note = _noted(labels, labels.tokens(label.index), note)
     else:
         facts = sorted({e.fact.partition(".")[2] or e.code for e in ways})
         title = f"{w.ref}: no {_listed(facts)}"

@@ -7,7 +7,7 @@ rule, whoever holds the role.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -17,6 +17,7 @@ from mistrust.kube.meta import Metadata, Object, Ref
 from mistrust.kube.rbac import BindingSubject, ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding
 from mistrust.kube.version import Version
 from mistrust.kube.workloads import Workload
+from mistrust.layers.identity.lookup import Request
 from mistrust.layers.identity.roles import BOOTSTRAPPING, RBAC_DEFAULTS
 from mistrust.layers.pods.escapes.escape import Escape, Power
 from mistrust.layers.pods.level import Level
@@ -26,6 +27,8 @@ from mistrust.paths import structure
 from mistrust.paths.conditions import PRIVILEGED_PODS
 from mistrust.paths.costs import Costs
 from mistrust.paths.graph import Key
+from mistrust.paths.inuse import InUse
+from mistrust.paths.narrowing import narrowed
 from mistrust.paths.neighbours import HEARS, NEIGHBOUR
 from mistrust.paths.powers import HOLDS, STEP
 from mistrust.paths.proofs import Met, Proofs, Taken
@@ -56,8 +59,14 @@ class Labels:
     """Numbers what can be changed, and answers which reasons an edge has."""
 
     def __init__(
-        self, terrain: Terrain, defaults: Mapping[Ref, Object], protected: frozenset[Ref], costs: Costs
+        self,
+        terrain: Terrain,
+        defaults: Mapping[Ref, Object],
+        protected: frozenset[Ref],
+        costs: Costs,
+        used: InUse | None = None,
     ) -> None:
+        self.used = used
         self.terrain, self.costs, self.proofs = terrain, costs, Proofs(terrain.powers)
         self._defaults, self._protected = defaults, protected
         self.of: list[Label] = []
@@ -162,13 +171,22 @@ class Labels:
         number = self._needs.setdefault(need, len(self._needs))
         if number == len(self.needs):
             self.needs.append(need)
-        label = self._label(Label("rule", place(role), index, number), role, self.costs.need)
+        price = self.costs.need + self._in_use(self._lost(role, index, need))
+        label = self._label(Label("rule", place(role), index, number), role, price)
         if self.shared[label] < 0:
             whole = self._rules.setdefault((place(role), index), len(self.rule_prices))
             if whole == len(self.rule_prices):
                 self.rule_prices.append(self._rule_price(rule))
             self.shared[label] = whole
         yield label
+
+    def _lost(self, role: Role | ClusterRole, index: int, need: steps.Need) -> Sequence[Request]:
+        if self.used is None:
+            return ()
+        return self.used.lost((place(role), index), narrowed(role.rules[index], [need]).rules)
+
+    def _in_use(self, lost: Sequence[Request]) -> float:
+        return self.costs.used if lost else 0.0
 
     def price_of(self, labels: Iterable[int]) -> float:
         """What changing these costs together."""
@@ -192,9 +210,21 @@ class Labels:
                 return
         else:
             price = self.costs.subject if alone else self.costs.binding
+            price += self._in_use(self.needing(binding, range(len(binding.subjects))))
             yield self._label(Label("binding", place(binding)), binding, price + lost)
         if not alone or self._bootstrap(binding):
-            yield self._label(Label("subject", place(binding), index), binding, self.costs.subject + lost)
+            price = self.costs.subject + self._in_use(self.needing(binding, (index,)))
+            yield self._label(Label("subject", place(binding), index), binding, price + lost)
+
+    def needing(self, binding: RoleBinding | ClusterRoleBinding, subjects: Iterable[int]) -> Sequence[Request]:
+        """The recorded requests that need one of these subjects of a binding."""
+        return self.used.bound(place(binding), subjects) if self.used is not None else ()
+
+    def tokens(self, workload: int) -> Sequence[Request]:
+        """The recorded requests made with the tokens that a workload holds."""
+        ways = (e for e in self.terrain.inv.ways_out[workload] if e.power is Power.IDENTITY)
+        held = {(t.namespace, t.name): None for e in ways for t in e.targets}
+        return self.used.tokens(held) if self.used is not None else ()
 
     def _bootstrap(self, o: Object) -> bool:
         """Does Kubernetes itself bring it, and put it back?"""
@@ -208,6 +238,7 @@ class Labels:
         own = w.namespace == "kube-system"
         if escape.power is Power.IDENTITY:
             price = self.costs.default_token if w.spec.identity == "default" else self.costs.token
+            price += self._in_use(self.tokens(i))
             label = Label("token", place(w.source), i)
         else:
             price = self.costs.pod

@@ -94,9 +94,9 @@ def _changes(changes: Sequence[Change], screen: Screen) -> list[str]:
     digits = max(len(f"{c.cuts:,}") for c in shown)
     ids = [f"   {change_id(c)}" if screen.width >= NARROW else "" for c in shown]
     room = screen.width - len("  1. ") - len("   cuts ") - digits - len(ids[0])
-    width = min(room, max(columns(screen.clean(_title(c))) for c in shown))
+    width = min(room, max(columns(screen.clean(_title(c, screen, room))) for c in shown))
     out = [
-        f"  {i}. {screen.cell(_title(c), width)}   cuts {c.cuts:>{digits},}{screen.paint(name, 'dim')}"
+        f"  {i}. {screen.cell(_title(c, screen, width), width)}   cuts {c.cuts:>{digits},}{screen.paint(name, 'dim')}"
         for i, (c, name) in enumerate(zip(shown, ids, strict=True), 1)
     ]
     if len(changes) > len(shown):
@@ -104,8 +104,12 @@ def _changes(changes: Sequence[Change], screen: Screen) -> list[str]:
     return out
 
 
-def _title(change: Change) -> str:
-    return f"{change.title} ({change.note})" if change.note else change.title
+def _title(change: Change, screen: Screen, room: int) -> str:
+    """The title, and of the note what stands before its first colon: of the two the title is cut."""
+    if not change.note:
+        return change.title
+    note = screen.fit(f" ({change.note.partition(':')[0]})", room)
+    return screen.fit(change.title, max(12, room - columns(note))) + note
 
 
 def _findings(assessment: Assessment, screen: Screen) -> list[str]:

@@ -1,0 +1,83 @@
+"""What the evidence says about the rules and bindings that a change may touch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from mistrust.kube.rbac import PolicyRule
+from mistrust.layers.identity.lookup import Lookup, Request, deciding_rule
+from mistrust.layers.identity.subjects import account
+from mistrust.layers.identity.unused import ENOUGH
+from mistrust.layers.identity.usage import Usage
+from mistrust.paths.inventory import Account
+from mistrust.paths.rights import Place, place
+
+SHOWN = 2
+At = tuple[Place, int]
+
+
+class InUse(msgspec.Struct, frozen=True):
+    """Recorded requests by what lets them through; a request may have several grants, each is told."""
+
+    rules: Mapping[At, tuple[Request, ...]]
+    """By role and index of the rule where it is written."""
+    subjects: Mapping[At, tuple[Request, ...]]
+    """By binding and index of the subject."""
+    users: Mapping[str, tuple[Request, ...]]
+    """By user name: whoever uses its token."""
+    days: float
+    """Length of the evidence; 0 where it is too short, or has holes, to call anything unused."""
+
+    def lost(self, at: At, left: Sequence[PolicyRule]) -> tuple[Request, ...]:
+        """The requests that a rule lets through and what is left of it would not."""
+        return tuple(r for r in self.rules.get(at, ()) if deciding_rule(tuple(left), r) < 0)
+
+    def bound(self, binding: Place, subjects: Iterable[int]) -> tuple[Request, ...]:
+        """The requests that need one of the subjects of a binding."""
+        return tuple(dict.fromkeys(r for i in subjects for r in self.subjects.get((binding, i), ())))
+
+    def tokens(self, accounts: Iterable[Account]) -> tuple[Request, ...]:
+        """The requests made with the tokens of service accounts."""
+        return tuple(r for a in accounts for r in self.users.get(account(*a).name, ()))
+
+    def told(self, lost: Sequence[Request]) -> str:
+        """What a person should know before the change: `unused 31 d`, `in use: ...`; empty where nobody knows."""
+        if lost:
+            names = [f"{_who(r)} {r}" for r in lost[:SHOWN]]
+            more = f" and {len(lost) - SHOWN} more" if len(lost) > SHOWN else ""
+            return f"in use: {'; '.join(names)}{more}"
+        return f"unused {self.days:.0f} d" if self.days else ""
+
+
+def in_use(usage: Usage, requests: Iterable[Request]) -> InUse:
+    """Look the requests of the evidence up by rule and by subject."""
+    rules: dict[At, dict[Request, None]] = {}
+    subjects: dict[At, dict[Request, None]] = {}
+    users: dict[str, dict[Request, None]] = {}
+    for request, number, rule in _credited(usage, requests):
+        grant = usage.granted.rbac.grants[number]
+        role, index = grant.role.at(rule)
+        rules.setdefault((place(role), index), {})[request] = None
+        subjects.setdefault((place(grant.binding), grant.subject), {})[request] = None
+        users.setdefault(request.user, {})[request] = None
+    coverage = usage.coverage
+    enough = coverage.days >= ENOUGH and not coverage.holes and not coverage.sampled
+    return InUse(
+        {at: tuple(found) for at, found in rules.items()},
+        {at: tuple(found) for at, found in subjects.items()},
+        {name: tuple(found) for name, found in users.items()},
+        coverage.days if enough else 0.0,
+    )
+
+
+def _credited(usage: Usage, requests: Iterable[Request]) -> Iterator[tuple[Request, int, int]]:
+    lookup = Lookup(usage.granted.rbac)
+    for request in requests:
+        for number, rule in lookup.allowing(request):
+            yield request, number, rule
+
+
+def _who(request: Request) -> str:
+    return request.user.removeprefix("system:serviceaccount:").replace(":", "/")
