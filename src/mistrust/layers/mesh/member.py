@@ -1,4 +1,4 @@
-"""Who is in a mesh: each endpoint is a member of one, of none, or it is not known."""
+"""Who is in Istio's mesh, and how: each endpoint is, is not, or it is not known."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ class Kind(StrEnum):
     """How an endpoint takes part."""
 
     SIDECAR = "sidecar"
-    """Istio: a proxy in the pod."""
+    """A proxy in the pod."""
     GATEWAY = "gateway"
-    """Istio: the pod is a proxy, for others; waypoints too."""
+    """The pod is a proxy, for others; waypoints too."""
     AMBIENT = "ambient"
-    """Istio: the node's ztunnel."""
-    LINKERD = "linkerd"
+    """The node's ztunnel."""
     NONE = "none"
     UNKNOWN = "unknown"
 

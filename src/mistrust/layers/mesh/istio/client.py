@@ -115,10 +115,8 @@ def sends(
                 yield from _through(client, server, mode, d, auto=auto)
             if not shown:
                 yield _direct(client, port, seen=bool(dialled))
-        case Kind.LINKERD:
-            yield Way(Wire.PLAIN, "the client is in another mesh")
         case _:
-            yield Way(Wire.PLAIN, "the client is in no mesh")
+            yield Way(Wire.PLAIN, "the client is not in this mesh")
 
 
 def _ztunnel(server: Server) -> Way:
