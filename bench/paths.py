@@ -5,8 +5,8 @@
 The cluster is made up, but shaped as clusters are: most bindings give a team `edit` or `view` in its namespaces, most
 service accounts have no rights at all or read-only ones, a few operators may do much, a few roles are careless. With
 `--policies` every pod answers at two ports, and that many NetworkPolicies say who may open them; without, nobody asks
-about the network. The
-slow definition that the tests hold the engine to runs beside it on a cluster of a few dozen objects, for a ratio.
+about the network. The slow definition that the tests hold the engine to runs beside it on a cluster of a few dozen
+objects, for a ratio.
 """
 
 from __future__ import annotations
