@@ -7,7 +7,7 @@ import pytest
 from mistrust.cluster.client import Client
 from mistrust.cluster.live import read_live
 from mistrust.cluster.saved import load, save
-from mistrust.kube.core import Namespace, Secret
+from mistrust.kube.core import ConfigMap, Namespace, Secret
 from mistrust.kube.pods import Pod
 from mistrust.kube.rbac import ClusterRole, ClusterRoleBinding, Role
 from mistrust.kube.snapshot import Scope, Snapshot
@@ -29,6 +29,8 @@ def test_an_administrator_sees_everything_and_no_secret_leaves_the_server(contro
     controlplane.namespace("seen")
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "seen"}}
     controlplane.admin.apply({**secret, "stringData": {"password": "hunter2"}})
+    settings = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "istio", "namespace": "seen"}}
+    controlplane.admin.apply({**settings, "data": {"mesh": "trustDomain: prod", "password": "hunter2"}})
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "seen"}}
     controlplane.admin.apply({**pod, "spec": {"containers": [{"name": "c", "image": "i"}]}})
     s = snapshot_as(controlplane, "root", "system:masters")
@@ -42,6 +44,9 @@ def test_an_administrator_sees_everything_and_no_secret_leaves_the_server(contro
     (found,) = (p for p in s.of(Pod) if p.namespace == "seen")
     assert found.spec.identity == "default"
     assert "s" in {x.name for x in s.of(Secret)}
+    assert {m.name: dict(m.data) for m in s.of(ConfigMap) if m.namespace == "seen"}["istio"] == {
+        "mesh": "trustDomain: prod"
+    }
     assert load(save(s), "s.mist") == s
 
 
