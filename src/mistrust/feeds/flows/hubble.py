@@ -82,14 +82,18 @@ class Lost(msgspec.Struct, frozen=True, gc=False):
     num_events_lost: str | int = 0
 
 
+class Other(msgspec.Struct, frozen=True, gc=False):
+    """An event that tells no flow."""
+
+
 class Export(msgspec.Struct, frozen=True, gc=False):
     """ExportEvent: one of its fields is set."""
 
     flow: Flow | None = None
     lost_events: Lost | None = None
-    node_status: msgspec.Raw | None = None
-    agent_event: msgspec.Raw | None = None
-    debug_event: msgspec.Raw | None = None
+    node_status: Other | None = None
+    agent_event: Other | None = None
+    debug_event: Other | None = None
     node_name: str = ""
     time: str = ""
 
@@ -159,6 +163,6 @@ def _other(event: Export) -> tuple[Sight | Remark, ...]:
     if event.lost_events is not None:
         count = int(event.lost_events.num_events_lost) or 1
         return seen, Remark("Hubble lost events before they were written", count, blinds=True)
-    if not (event.node_status or event.agent_event or event.debug_event):
+    if event.node_status is None and event.agent_event is None and event.debug_event is None:
         raise ValueError("no flow and no event of Hubble")
     return (seen,)

@@ -27,7 +27,7 @@ class Ledger:
         self.events = self.bad = 0
         self.sampled = False
         self.problems: list[Problem] = []
-        self._first = self._last = 0
+        self._first = self._last = self._at = 0
         self._nodes: set[str] = set()
         self._remarks: dict[Remark, tuple[int, str]] = {}
 
@@ -38,27 +38,32 @@ class Ledger:
                 self._remark(seen, file)
                 continue
             time = seen.time or otherwise
-            if not self._first <= time <= self._last:
-                self._first = min(time, self._first or time)
-                self._last = max(time, self._last)
-            if time:
-                self.minutes.mark(time, False)
-            if seen.node and seen.node not in self._nodes:
-                self._nodes.add(seen.node)
-            if seen.key is None:
+            if time != self._at:
+                self._tick(time)
+            if seen.node not in self._nodes:
+                self._nodes.add(intern(seen.node))
+            key = seen.key
+            if key is None:
                 continue
-            known = self.groups.get(seen.key)
+            known = self.groups.get(key)
             if known is None:
                 # the strings of a line are its own: shared, a flow takes a fraction of the memory
-                shared = tuple(intern(part) if isinstance(part, str) else part for part in seen.key)
+                shared = tuple(intern(part) if isinstance(part, str) else part for part in key)
                 self.groups[cast(Key, shared)] = (seen.count, time, time)
             else:
                 count, first, last = known
-                self.groups[seen.key] = (
-                    count + seen.count,
-                    time if time < first else first,
-                    time if time > last else last,
-                )
+                if time < first:
+                    first = time
+                elif time > last:
+                    last = time
+                self.groups[key] = (count + seen.count, first, last)
+
+    def _tick(self, time: int) -> None:
+        self._at = time
+        if time:
+            self._first = min(time, self._first or time)
+            self._last = max(time, self._last)
+            self.minutes.mark(time, False)
 
     def misread(self, file: str, line: int, text: bytes | None) -> None:
         """Count a line that was not understood; the first are quoted, shortened."""
@@ -85,7 +90,7 @@ class Ledger:
             problems=(*self.problems, *told),
             holes=self.minutes.holes(),
             sampled=self.sampled,
-            nodes=tuple(sorted(self._nodes)),
+            nodes=tuple(sorted(filter(None, self._nodes))),
         )
         return Record(flows(self.groups), coverage)
 

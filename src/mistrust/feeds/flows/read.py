@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +13,7 @@ import msgspec
 
 from mistrust.access.record import Record
 from mistrust.feeds.audit.documents import documents
-from mistrust.feeds.audit.sources import GZIP, ZSTD, CutShort, Source, chunks, sources, zstandard_frames
+from mistrust.feeds.audit.sources import GZIP, STDIN, ZSTD, CutShort, Source, chunks, sources, zstandard_frames
 from mistrust.feeds.flows.formats import FORMATS
 from mistrust.feeds.flows.ledger import Ledger
 from mistrust.feeds.flows.sight import Format, Reader
@@ -29,6 +30,8 @@ WANTED: Final = "flows of Hubble, Istio, Envoy, Linkerd, Calico, conntrack or a 
 _BEGIN: Final = 1 << 16
 
 Progress = Callable[[str], None]
+Row = tuple[int, bytes | None]
+"""The number of a line, from 1, and its text; None where it is too long."""
 
 
 def read_flows(paths: Sequence[str], progress: Progress = lambda _: None) -> Record[Flow]:
@@ -61,7 +64,7 @@ def is_flows(begin: bytes) -> bool:
             begin = next(zstandard_frames(begin[i : i + 256] for i in range(0, _BEGIN, 256)), b"")
     except (zlib.error, CutShort):
         return False
-    return any(text and recognise(_bare(text)) for _, text in documents((begin,)))
+    return any(recognise(_bare(text)) for _, text in _documents((begin,)) if text)
 
 
 def recognise(line: bytes) -> Format | None:
@@ -105,34 +108,47 @@ def _read(source: Source, ledger: Ledger, progress: Progress) -> None:
 
 def _read_lines(file: str, ledger: Ledger, progress: Progress) -> bool:
     """Was any format recognised?"""
-    otherwise = int(Path(file).stat().st_mtime) if file != "-" else 0
-    read: Reader | None = None
-    prefixed = False
-    unknown = 0
-    for number, text in documents(_watched(file, progress)):
-        if text is None or not text.strip():
-            if text is None:
-                ledger.misread(file, number, text)
-            continue
-        if read is None:
-            prefixed = RUNTIME.match(text) is not None
-            form = recognise(_bare(text))
-            if form is None:
-                ledger.misread(file, number, text)
-                unknown += 1
-                if unknown == PATIENCE:
-                    return False
-                continue
-            read = form.reader()
+    rows = _documents(_watched(file, progress))
+    waiting: list[Row] = []
+    for number, text in rows:
+        if text is None or text.strip():
+            waiting.append((number, text))
+        form = recognise(_bare(text)) if text else None
+        if form is not None:
             ledger.sampled |= form.sampled
-        try:
-            sights = read(_bare(text) if prefixed else text)
-        except (ValueError, msgspec.DecodeError):
+            _count(chain(waiting, rows), form.reader(), ledger, file)
+            return True
+        if len(waiting) == PATIENCE:
+            break
+    for number, text in waiting:
+        ledger.misread(file, number, text)
+    return False
+
+
+def _count(rows: Iterable[Row], read: Reader, ledger: Ledger, file: str) -> None:
+    otherwise = int(Path(file).stat().st_mtime) if file != STDIN else 0
+    for number, text in rows:
+        if text is None:
             ledger.misread(file, number, text)
+            continue
+        if text[4:5] == b"-":  # a year: perhaps a prefix
+            text = _bare(text)
+        try:
+            sights = read(text)
+        except (ValueError, msgspec.DecodeError):
+            if text.strip():
+                ledger.misread(file, number, text)
             continue
         ledger.events += 1
         ledger.add(sights, file, otherwise)
-    return read is not None
+
+
+def _documents(pieces: Iterable[bytes]) -> Iterator[Row]:
+    for block in documents(pieces):
+        if block.lines and block.text is not None:
+            yield from enumerate(block.text.split(b"\n"), block.line)
+        else:
+            yield block.line, block.text
 
 
 def _watched(file: str, progress: Progress) -> Iterator[bytes]:
