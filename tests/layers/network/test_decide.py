@@ -97,6 +97,18 @@ def test_a_yes_names_the_rules_of_both_sides() -> None:
     ]
 
 
+def test_only_what_is_in_doubt_is_said_to_be() -> None:
+    to = [
+        {"action": "Accept", "to": [{"domainNames": ["a.example"]}]},
+        {"action": "Deny", "to": [{"networks": ["::/0"]}]},
+    ]
+    wide = made({"ClusterNetworkPolicy": "c", "spec": {"tier": "Admin", "subject": {"namespaces": {}}, "egress": to}})
+
+    assert scene(wide).ask("shop/web", "2001:db8::1").failed == (
+        "whether 2001:db8::1 is an address of a.example is not known",
+    )
+
+
 def test_where_plugins_differ_each_is_told() -> None:
     verdict = scene(policy("shop/p", "{ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8}}]}]}")).ask("pay/api", "shop/db")
 
