@@ -199,6 +199,26 @@ def test_a_token_that_leads_nowhere_is_not_worth_carrying_off() -> None:
     assert found(egress(), *API, start=OPERATOR, base=QUIET).unknown == ()
 
 
+def test_a_kubelet_takes_the_token_that_policies_keep_from_the_api_server() -> None:
+    """A pod always gets to its own node, and the kubelet there runs commands in every pod of it."""
+    node = named("Node", "n1", status={"addresses": [{"type": "InternalIP", "address": "192.168.0.1"}]})
+    monitor = [account("ops", "monitor"), program("ops/monitor", "monitor")]
+    rights = granted("ops/monitor", rule("get", "nodes/proxy"))
+
+    def path(*more: Plain) -> list[str]:
+        snapshot = cluster(*SHOP, node, *monitor, *rights, *API, *more)
+        net = network_of(snapshot)
+        wanted = [s for s in steps() if s.id.startswith("kubelet-exec")]
+        start, target = Foothold("pod", "Pod ops/monitor"), Foothold("pod", "Pod shop/web")
+        (found,) = attack(snapshot, rbac(snapshot), wanted, [start], [target], network=net).paths
+        return [hop.step for hop in found.hops]
+
+    shut = policy("shop/shut", ingress=[])
+    out = policy("ops/out", policyTypes=["Egress"], podSelector={"matchLabels": {"app": "monitor"}}, egress=[])
+    assert path(shut) == ["", "kubelet-exec"]
+    assert path(shut, out) == ["kubelet-exec-from-pod"]
+
+
 def test_the_metadata_service_is_asked_where_policies_let_the_pod() -> None:
     wanted = [s for s in steps() if s.id == "node-metadata"]
     target = Foothold(str(Gain.CLOUD), "")

@@ -20,7 +20,11 @@ SECRET_TOKENS = "token-secret"  # noqa: S105
 DANGLING = "dangling-role"
 IN_NAMESPACE = (PRIVILEGED_PODS, SECRET_TOKENS, DANGLING)
 FORMS = ("kind:", "object:", "annotation:", "pod:")
-POD_FORMS = ("pod:host-network", "pod:host-pid", "pod:host-path=", "pod:reaches-metadata", "pod:beside-plaintext")
+REACHES_METADATA = "pod:reaches-metadata"
+KUBELET_ALONE = "pod:kubelet-alone"
+BESIDE_PLAINTEXT = "pod:beside-plaintext"
+OVER_NETWORK = (REACHES_METADATA, KUBELET_ALONE, BESIDE_PLAINTEXT)
+POD_FORMS = ("pod:host-network", "pod:host-pid", "pod:host-path=", *OVER_NETWORK)
 
 Answer = str | None
 
@@ -85,9 +89,11 @@ class Conditions:
                 return "" if spec.host_pid else None
             case ("pod:host-path", _, path):
                 return "" if any(v.host_path and inside(path, v.host_path.path) for v in spec.volumes) else None
-            case ("pod:reaches-metadata", _, _):
+            case (str(form), _, _) if form == REACHES_METADATA:
                 return "" if legs.asks_metadata(i) else None
-            case ("pod:beside-plaintext", _, _):
+            case (str(form), _, _) if form == KUBELET_ALONE:
+                return "" if legs.shows_token_to_kubelets(i) else None
+            case (str(form), _, _) if form == BESIDE_PLAINTEXT:
                 return "" if legs.overhears(i) else None
             case _:
                 return ""

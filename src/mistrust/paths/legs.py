@@ -8,7 +8,7 @@ import msgspec
 
 from mistrust.kube.snapshot import Snapshot
 from mistrust.kube.workloads import Workload
-from mistrust.paths.network import Network, api_clients, metadata_clients
+from mistrust.paths.network import Network, api_clients, kubelet_clients, metadata_clients
 
 Some = frozenset[int] | None
 """Workloads by index in `Inventory.workloads`; None: all of them."""
@@ -19,6 +19,8 @@ class Legs(msgspec.Struct, frozen=True):
 
     api: Some = None
     """The API server."""
+    kubelet: Some = frozenset()
+    """A kubelet, for those that do not get to the API server; none where all do."""
     metadata: Some = None
     """The cloud's metadata service."""
     wire: Some = None
@@ -27,6 +29,10 @@ class Legs(msgspec.Struct, frozen=True):
     def uses_token(self, workload: int) -> bool:
         """Is a token of any use in the pod?"""
         return self.api is None or workload in self.api
+
+    def shows_token_to_kubelets(self, workload: int) -> bool:
+        """Does the pod get to a kubelet and not to the API server, which others would ask first?"""
+        return not self.uses_token(workload) and (self.kubelet is None or workload in self.kubelet)
 
     def overhears(self, workload: int) -> bool:
         """Does plaintext travel on one of its nodes?"""
@@ -47,7 +53,12 @@ def legs(snapshot: Snapshot, workloads: Sequence[Workload], net: Network) -> Leg
     def among(allowed: frozenset[int]) -> frozenset[int]:
         return frozenset(i for i, own in enumerate(classes) if not own.isdisjoint(allowed))
 
-    return Legs(among(api_clients(snapshot, net)), among(metadata_clients(net)), _wire(snapshot, workloads, net))
+    return Legs(
+        api=among(api_clients(snapshot, net)),
+        kubelet=among(kubelet_clients(snapshot, net)),
+        metadata=among(metadata_clients(net)),
+        wire=_wire(snapshot, workloads, net),
+    )
 
 
 def _wire(snapshot: Snapshot, workloads: Sequence[Workload], net: Network) -> Some:

@@ -3,6 +3,7 @@ every pod asks for: the API server and the cloud's metadata service."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -23,6 +24,8 @@ from mistrust.layers.network.reach import Reach, reach
 
 METADATA: Final = "169.254.169.254"
 """Where the clouds' metadata services answer, at port 80."""
+KUBELET: Final = 10250
+"""pkg/cluster/ports/ports.go (KubeletPort)."""
 API_PORTS: Final = (443, 6443)
 """Where API servers answer, if no object tells."""
 
@@ -83,10 +86,23 @@ def api_clients(snapshot: Snapshot, net: Network) -> frozenset[int]:
     if servers := _servers(snapshot):
         told = (*servers, *_service(snapshot))
         return frozenset().union(*(net.reaching_address(a, number) for a, number in told))
+    return _somewhere(net, API_PORTS)
+
+
+def kubelet_clients(snapshot: Snapshot, net: Network) -> frozenset[int]:
+    """The classes of pods that may open a connection to the kubelet of some node."""
+    told = [a.address for n in snapshot.of(Node) for a in n.status.addresses if place(a.address) is not None]
+    if told:
+        return frozenset().union(*(net.reaching_address(a, KUBELET) for a in told))
+    return _somewhere(net, (KUBELET,))
+
+
+def _somewhere(net: Network, ports: Sequence[int]) -> frozenset[int]:
+    """The classes of pods that get out to any address, or to any node, at one of some TCP ports."""
     rows = net.rows
     outside = range(rows.classes, rows.classes + len(rows.blocks))
     machines = {rows.class_of[i] for i, e in enumerate(net.ends) if e.host_network}
-    return frozenset().union(*(net.reaching(c, point("TCP", n)) for c in (*outside, *machines) for n in API_PORTS))
+    return frozenset().union(*(net.reaching(c, point("TCP", n)) for c in (*outside, *machines) for n in ports))
 
 
 def metadata_clients(net: Network) -> frozenset[int]:

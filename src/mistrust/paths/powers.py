@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from mistrust.kube.rbac import PolicyRule
 from mistrust.layers.identity.subjects import Principal
-from mistrust.paths.conditions import IN_NAMESPACE, Conditions, every
+from mistrust.paths.conditions import IN_NAMESPACE, KUBELET_ALONE, Conditions, every
 from mistrust.paths.graph import Key
 from mistrust.paths.inventory import Inventory
 from mistrust.paths.needs import ALL_NAMES, Gated, NeedAt, Span, role_kind
@@ -82,7 +82,7 @@ class Powers:
             case ("pod", int(i)):
                 w = self.inv.workloads[i]
                 own = account_key(w.namespace, w.spec.identity)
-                held = self.inv.legs.uses_token(i) and any(own in leads_to(e, ()) for e in self.inv.ways_out[i])
+                held = any(own in leads_to(e, ()) for e in self.inv.ways_out[i])
                 return self._granted(str(own[1]), str(own[2])) if held else ()
             case _:
                 return ()
@@ -174,6 +174,8 @@ class Powers:
                 case ("pod", int(i)) if step.actor == "pod":
                     w = self.inv.workloads[i]
                     if every([self.conditions.of_pod(p, i) for p in step.where]) is None:
+                        continue
+                    if step.needs and not (self.inv.legs.uses_token(i) or KUBELET_ALONE in step.where):
                         continue
                     if step.needs:
                         held = sorted({(r, scope) for _, r, scope in self.sources(key)})

@@ -139,6 +139,7 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="came
     - `annotation:eks.amazonaws.com/role-arn`: the acting service account carries it
     - `pod:host-network`, `pod:host-pid`, `pod:host-path=/var/log`: the acting pod is so
     - `pod:reaches-metadata`: policies let the acting pod open a connection to the cloud's metadata service
+    - `pod:kubelet-alone`: policies keep the acting pod from the API server, and not from a kubelet
     - `pod:beside-plaintext`: something travels in plaintext on a node of the acting pod
     """
     kubernetes: str = ""

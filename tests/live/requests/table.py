@@ -21,6 +21,7 @@ UNTRIED = {
     "aws-role": "no request to the API server: it needs a cloud",
     "azure-identity": "no request to the API server: it needs a cloud",
     "google-service-account": "no request to the API server: it needs a cloud",
+    "kubelet-exec-from-pod": "the pod has to run: it needs a kubelet",
     "log-symlink": "the pod has to run: it needs a kubelet",
     "node-metadata": "no request to the API server: it needs a cloud",
     "node-metadata-from-host": "no request to the API server: it needs a cloud",
