@@ -1,0 +1,231 @@
+"""The RBAC that is just enough for recorded requests: narrower rules, fewer subjects, narrower scopes, nothing wider.
+
+Each request is credited to one grant: one that every server brings if that suffices, else the narrowest. What no
+request needed goes. Verbs that no log shows stay where they are written by name, and roles that are put together from
+others, or that others are put together from, are left as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+import msgspec
+from msgspec import structs
+
+from mistrust.kube.meta import Metadata, Object, Ref
+from mistrust.kube.rbac import ClusterRole, ClusterRoleBinding, PolicyRule, RoleBinding, RoleRef
+from mistrust.layers.identity.expected import Expected
+from mistrust.layers.identity.index import AnyBinding, Grant, Rbac
+from mistrust.layers.identity.lookup import Lookup, Request, deciding_rule
+from mistrust.layers.identity.roles import AnyRole
+from mistrust.layers.identity.rules import ALL, url_matches
+from mistrust.layers.identity.usage import UNRECORDED
+
+FEW: Final = 5
+"""Namespaces up to which a grant for the whole cluster is written as one for each."""
+AGGREGATE: Final = "rbac.authorization.k8s.io/aggregate-to-"
+
+
+class Replacement(msgspec.Struct, frozen=True):
+    """What becomes of one object."""
+
+    old: Object
+    new: tuple[Object, ...]
+    """Empty: it goes. Several: a grant for the cluster that is written out by namespace."""
+    because: str
+
+
+def synthesize(rbac: Rbac, requests: Iterable[Request]) -> tuple[Replacement, ...]:
+    """What to change so that the requests are allowed and little else; objects that stay are not told.
+
+    What comes out allows a part of what was allowed, and every one of the requests that was.
+    """
+    expected, needed = Expected(rbac), _credited(rbac, requests)
+    bindings: dict[int, list[int]] = {}
+    for number, grant in enumerate(rbac.grants):
+        bindings.setdefault(id(grant.binding), []).append(number)
+    taken = {b.ref for b in (*(g.binding for g in rbac.grants), *rbac.dangling)}
+    found: list[Replacement] = []
+    roles: dict[int, _Role] = {}
+    for numbers in bindings.values():
+        grants = [rbac.grants[n] for n in numbers]
+        binding = grants[0].binding
+        if expected.binding(binding):
+            continue
+        uses = {g.subject: needed.get(n, []) for n, g in zip(numbers, grants, strict=True)}
+        kept = _binding(grants, uses, taken)
+        if kept is not None:
+            found.append(kept)
+    for number, grant in enumerate(rbac.grants):
+        role = roles.setdefault(id(grant.role.source), _Role(grant.role.source, []))
+        role.requests.extend(needed.get(number, ()))
+    for each in roles.values():
+        if (change := _narrowed(each, expected)) is not None:
+            found.append(change)
+    return tuple(sorted(found, key=lambda r: (r.old.ref, r.old.origin.file, r.old.origin.document, r.old.origin.item)))
+
+
+def applied(objects: Iterable[Object], changes: Iterable[Replacement]) -> tuple[Object, ...]:
+    """The objects after the changes, new ones in the place of what they replace."""
+    new = {id(c.old): c.new for c in changes}
+    return tuple(o for old in objects for o in new.get(id(old), (old,)))
+
+
+class _Role(msgspec.Struct):
+    source: AnyRole
+    requests: list[Request]
+
+
+def _credited(rbac: Rbac, requests: Iterable[Request]) -> dict[int, list[Request]]:
+    """By grant the requests that it is kept for."""
+    lookup, expected = Lookup(rbac), Expected(rbac)
+    found: dict[int, list[Request]] = {}
+
+    def order(number: int) -> tuple[bool, bool, int, int]:
+        grant = rbac.grants[number]
+        return not expected.binding(grant.binding), not grant.namespace, _size(grant.role.rules), number
+
+    for request in requests:
+        numbers = {n for n, _ in lookup.allowing(request)}
+        if numbers:
+            found.setdefault(min(numbers, key=order), []).append(request)
+    return found
+
+
+def _size(rules: Sequence[PolicyRule]) -> int:
+    """How much a role gives, roughly: a wildcard counts as many."""
+    return sum(
+        (1000 if ALL in r.verbs else len(r.verbs))
+        * (1000 if ALL in (*r.resources, *r.api_groups) else len(r.resources) or len(r.non_resource_urls))
+        for r in rules
+    )
+
+
+def _untouched(role: AnyRole) -> bool:
+    """Is it made of other roles, or are others made of it?"""
+    aggregated = isinstance(role, ClusterRole) and role.aggregation_rule is not None
+    return aggregated or any(key.startswith(AGGREGATE) for key in role.metadata.labels)
+
+
+def _unseen(grant: Grant) -> bool:
+    """Does it give a verb, by name, whose use no log shows?"""
+    return any(UNRECORDED.intersection(rule.verbs) for rule in grant.role.rules)
+
+
+def _binding(
+    grants: Sequence[Grant], uses: Mapping[int, Sequence[Request]], taken: Container[Ref]
+) -> Replacement | None:
+    binding = grants[0].binding
+    if _unseen(grants[0]):
+        return None
+    kept = [g.subject for g in grants if uses[g.subject]]
+    if not kept:
+        return Replacement(binding, (), "nothing that it gives was used")
+    spaces = _spaces([r for i in kept for r in uses[i]]) if isinstance(binding, ClusterRoleBinding) else None
+    if spaces is not None:
+        new = tuple(_in_namespace(binding, space, kept, uses, taken) for space in spaces)
+        return Replacement(binding, new, f"used in {_some(spaces)} alone")
+    if len(kept) == len(binding.subjects):
+        return None
+    subjects = tuple(binding.subjects[i] for i in sorted(kept))
+    gone = len(binding.subjects) - len(kept)
+    return Replacement(
+        binding, (structs.replace(binding, subjects=subjects),), f"{gone} of its subjects used nothing that it gives"
+    )
+
+
+def _spaces(requests: Sequence[Request]) -> tuple[str, ...] | None:
+    """The few namespaces that all of them are in; None where some are in none, or there are too many."""
+    spaces = {r.namespace for r in requests}
+    within = all(r.path is None and r.namespace for r in requests)
+    return tuple(sorted(spaces)) if within and len(spaces) <= FEW else None
+
+
+def _in_namespace(
+    binding: AnyBinding, space: str, kept: Sequence[int], uses: Mapping[int, Sequence[Request]], taken: Container[Ref]
+) -> RoleBinding:
+    name = binding.name
+    while Ref(RoleBinding.GROUP, RoleBinding.KIND, space, name) in taken:
+        name += "-in-namespace"
+    here = [i for i in sorted(kept) if any(r.namespace == space for r in uses[i])]
+    return RoleBinding(
+        metadata=Metadata(name=name, namespace=space, labels=binding.metadata.labels),
+        role_ref=RoleRef(binding.role_ref.kind, binding.role_ref.name, binding.role_ref.api_group),
+        subjects=tuple(binding.subjects[i] for i in here),
+    )
+
+
+def _narrowed(role: _Role, expected: Expected) -> Replacement | None:
+    source = role.source
+    default = all(expected.rule(source, rule) for rule in source.rules)
+    if _untouched(source) or not role.requests or default:
+        return None
+    rules = tuple(_rules(source.rules, role.requests))
+    if rules == source.rules:
+        return None
+    return Replacement(source, (structs.replace(source, rules=rules),), "keeps what was used")
+
+
+def _rules(rules: Sequence[PolicyRule], requests: Sequence[Request]) -> Iterator[PolicyRule]:
+    """The part of each rule that the requests need, in order; a request needs the first rule that allows it."""
+    left = dict.fromkeys(requests)
+    for rule in rules:
+        mine = [r for r in left if _allows(rule, r)]
+        for request in mine:
+            del left[request]
+        yield from _part(rule, mine)
+
+
+def _allows(rule: PolicyRule, request: Request) -> bool:
+    return deciding_rule((rule,), request) == 0
+
+
+def _pattern(rule: PolicyRule, request: Request) -> str:
+    """The URL of the rule that a request is let through by."""
+    if request.path is None or not {ALL, request.verb}.intersection(rule.verbs):
+        return ""
+    return next((url for url in rule.non_resource_urls if url_matches(url, request.path)), "")
+
+
+def _part(rule: PolicyRule, requests: Sequence[Request]) -> Iterator[PolicyRule]:
+    """What of one rule is needed, resources with the same verbs together, as a person would write it."""
+    verbs: dict[tuple[str, str], dict[str, None]] = {}
+    urls: dict[str, dict[str, None]] = {}
+    for r in requests:
+        if r.path is not None:
+            urls.setdefault(_pattern(rule, r), {})[r.verb] = None
+        else:
+            verbs.setdefault((r.group, r.combined), {})[r.verb] = None
+    for verb in [v for v in rule.verbs if v in UNRECORDED]:
+        for group in rule.api_groups:
+            for resource in rule.resources:
+                verbs.setdefault((group, resource), {})[verb] = None
+    names = tuple(n for n in rule.resource_names if any(r.name == n for r in requests))
+    if rule.resource_names and UNRECORDED.intersection(rule.verbs):
+        names = rule.resource_names
+    alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for (group, resource), used in verbs.items():
+        alike.setdefault((group, _ordered(used, rule.verbs)), []).append(resource)
+    for (group, some), resources in alike.items():
+        yield PolicyRule(
+            verbs=some,
+            api_groups=(group,),
+            resources=_ordered(resources, rule.resources),
+            resource_names=names,
+        )
+    together: dict[tuple[str, ...], list[str]] = {}
+    for url, used in urls.items():
+        together.setdefault(_ordered(used, rule.verbs), []).append(url)
+    for some, paths in together.items():
+        yield PolicyRule(verbs=some, non_resource_urls=_ordered(paths, rule.non_resource_urls))
+
+
+def _ordered(some: Iterable[str], written: Sequence[str]) -> tuple[str, ...]:
+    """In the order in which the rule has them; what a wildcard stood for comes last, by name."""
+    place = {word: i for i, word in enumerate(written)}
+    return tuple(sorted(some, key=lambda word: (place.get(word, len(place)), word)))
+
+
+def _some(words: Sequence[str]) -> str:
+    return ", ".join(words) if len(words) > 1 else f"namespace {words[0]}"
