@@ -63,7 +63,7 @@ class Ledger:
         if time:
             self._first = min(time, self._first or time)
             self._last = max(time, self._last)
-            self.minutes.mark(time, False)
+            self.minutes.mark(time // 60, False)
 
     def misread(self, file: str, line: int, text: bytes | None) -> None:
         """Count a line that was not understood; the first are quoted, shortened."""
