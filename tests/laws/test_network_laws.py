@@ -11,6 +11,7 @@ from tests.layers.network.worlds import NUMBERS, OUTSIDE, PROTOCOLS, READINGS, M
 
 from mistrust.access.ports import point
 from mistrust.kube.endpoints import Endpoint
+from mistrust.layers.network.bits import Classes
 from mistrust.layers.network.policies import Policies
 from mistrust.layers.network.reach import Reach, reach
 
@@ -132,6 +133,27 @@ def test_keeping_things_apart_never_changes_an_answer(seed: int) -> None:
     assert {10 << 24 | 1 << 16, 10 << 24 | 1 << 16 | 1 << 15} <= edges
 
 
+@pytest.mark.parametrize("seed", range(65, 80))
+def test_sets_in_pieces_answer_as_sets_in_one(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    maker, chance = Maker(seed), Random(seed)
+    world = maker.world()
+    whole = table(solved(world), world)
+    dense = Classes.of(solved(world).row(0)[0].sources) if solved(world).row(0) else Classes.of(())
+    monkeypatch.setattr("mistrust.layers.network.bits.DENSE", -1)
+    monkeypatch.setattr("mistrust.layers.network.bits.WIDTH", 3)
+    network = solved(world, spare=2)
+    assert table(solved(world), world) == table(network, world) == whole
+    if network.row(0):
+        sparse = solved(world).row(0)[0].sources
+        assert sparse == dense == sparse & dense == sparse | dense
+        assert list(sparse) == list(dense)
+        assert not sparse - dense
+        assert len(sparse) == len(dense)
+    for step in range(3):
+        network, world = event(network, world, maker, chance, 100 + step)
+        assert table(network, world) == table(solved(world), world)
+
+
 @pytest.mark.parametrize("seed", range(80, 120))
 def test_whatever_address_a_promised_pod_gets_was_foreseen(seed: int) -> None:
     world, chance = Maker(seed).world(), Random(seed)
@@ -221,4 +243,6 @@ def event(network: Reach, world: World, maker: Maker, chance: Random, number: in
             return network.with_policy(wide), replace(world, cluster=(*world.cluster, wide))
         case _:
             policy = maker.network(number)
+            if chance.random() < 0.15:
+                policy = replace(policy, spec=replace(policy.spec, policy_types=("Ingress", "Egress", "Both")))
             return network.with_policy(policy), replace(world, network=(*world.network, policy))

@@ -75,8 +75,8 @@ class Sparse:
 class Space:
     """Makes the sets of one cluster, all of one kind."""
 
-    def __init__(self, size: int) -> None:
-        self.dense = size <= DENSE
+    def __init__(self, size: int, *, dense: bool | None = None) -> None:
+        self.dense = size <= DENSE if dense is None else dense
         self.none = self.of(())
         self.every = self.run(0, size)
 
@@ -216,4 +216,4 @@ def _like(bits: Bits, other: Bits) -> Bits:
 
 
 def _other(bits: Bits) -> Bits:
-    return Space(DENSE + 1 if isinstance(bits, int) else 0).of(members(bits))
+    return Space(0, dense=not isinstance(bits, int)).of(members(bits))
