@@ -108,6 +108,13 @@ def test_a_headless_service_needs_a_sidecar_at_every_endpoint() -> None:
     assert Scene(*pods).transport("a", "b") == OPPORTUNISTIC
     assert Scene(*pods, bare).transport("a", "b") == "plaintext"
     assert Scene(*TWO, bare).transport("a", "b") == OPPORTUNISTIC
+    passed_on = rule("shop", HOST, {"loadBalancer": {"simple": "PASSTHROUGH"}})
+    assert Scene(*TWO, passed_on).transport("a", "b") == OPPORTUNISTIC
+    assert Scene(*TWO, bare, passed_on).transport("a", "b") == "plaintext"
+    assert (
+        Scene(*TWO, bare, rule("shop", HOST, {"loadBalancer": {"simple": "RANDOM"}})).transport("a", "b")
+        == OPPORTUNISTIC
+    )
 
 
 def test_a_pod_dialled_by_its_own_address_gets_what_the_application_sends() -> None:
@@ -143,6 +150,7 @@ def sidecar(namespace: str, *hosts: str, name: str = "default", app: str = "") -
         ([sidecar("shop", "*/*")], OPPORTUNISTIC),
         ([sidecar("shop", f"shop/{HOST}")], OPPORTUNISTIC),
         ([sidecar("shop", "shop/*.shop.svc.cluster.local")], OPPORTUNISTIC),
+        ([sidecar("shop", "other/*", "./*")], OPPORTUNISTIC),
         ([sidecar("shop", "other/*")], "plaintext"),
         ([sidecar("shop", "~/*")], "plaintext"),
         ([sidecar("shop", "~/*", name="one", app="a"), sidecar("shop", "*/*")], "plaintext"),
@@ -189,6 +197,21 @@ def test_what_a_gateway_listens_for(listener: Plain, from_outside: str, plaintex
     }
     found = Scene(namespace("shop"), gateway, mapped, resource, peers("shop", "STRICT")).channel("", "g", 8080)
     assert (found.transport, found.plaintext) == (from_outside, plaintext)
+
+
+@pytest.mark.parametrize(
+    ("mesh", "own", "wanted"),
+    [
+        ("ALLOW_ANY", "REGISTRY_ONLY", BROKEN),
+        ("REGISTRY_ONLY", "ALLOW_ANY", "plaintext"),
+        ("REGISTRY_ONLY", "", BROKEN),
+    ],
+)
+def test_a_sidecar_object_may_refuse_what_the_mesh_does_not_know(mesh: str, own: str, wanted: str) -> None:
+    narrow = {**sidecar("shop", "~/*")}
+    if own:
+        narrow["spec"] = {"egress": [{"hosts": ["~/*"]}], "outboundTrafficPolicy": {"mode": own}}
+    assert between(narrow, config(outboundTrafficPolicy={"mode": mesh})) == wanted
 
 
 OUT, IN = "traffic.sidecar.istio.io/excludeOutbound", "traffic.sidecar.istio.io/excludeInboundPorts"
@@ -247,11 +270,11 @@ def test_an_excluded_port_of_the_server_has_no_mutual_tls_and_no_authorization()
     assert scene.transport("a", "b", 90) == BROKEN
 
 
-def deny(app: str) -> Plain:
+def deny(app: str, namespace: str = "shop") -> Plain:
     return {
         "apiVersion": "security.istio.io/v1",
         "kind": "AuthorizationPolicy",
-        "metadata": meta("deny", "shop"),
+        "metadata": meta("deny", namespace),
         "spec": {"selector": {"matchLabels": {"app": app}}},
     }
 
@@ -339,10 +362,54 @@ def test_the_nodes_own_network_passes_ztunnel_by() -> None:
     assert found.because.endswith("reaches the pods of its node past ztunnel, as probes do")
 
 
-def test_what_bypasses_ztunnel_is_plaintext() -> None:
+def test_what_bypasses_ztunnel_is_plaintext_and_not_authorised() -> None:
     bypassed = workload("z", "amb", annotations={"ambient.istio.io/bypass-inbound-capture": "true"})
-    scene = Scene(namespace("amb", IN_AMBIENT), bypassed, peers("amb", "STRICT"))
-    assert scene.channel("", "z").plaintext is True
+    scene = Scene(namespace("amb", IN_AMBIENT), bypassed, peers("amb", "STRICT"), deny("z", "amb"))
+    found = scene.channel("", "z")
+    assert (found.plaintext, found.authz) == (True, Authz.NONE)
+
+
+@pytest.mark.parametrize(("label", "wanted"), [("http", OPPORTUNISTIC), ("", "plaintext")])
+def test_of_a_sidecar_that_runs_its_label_says_whether_it_takes_hbone(label: str, wanted: str) -> None:
+    """The settings of the mesh came later, or were others when it was injected."""
+    labels = {"networking.istio.io/tunnel": label} if label else {}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": meta("s", "shop", uid="u", labels=labels),
+        "spec": {"containers": [{"name": "app"}, {"name": "istio-proxy"}]},
+    }
+    client = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": meta("y", "amb", uid="v", annotations={"ambient.istio.io/redirection": "enabled"}),
+        "spec": {"containers": [{"name": "app"}]},
+    }
+    switched_on = config(defaultConfig={"proxyMetadata": {"ISTIO_META_ENABLE_HBONE": "true"}})
+    assert Scene(namespace("shop"), namespace("amb"), pod, client, switched_on).transport("y", "s") == wanted
+
+
+def listening(port: int, mode: str) -> Plain:
+    """A Sidecar that ends TLS itself."""
+    listener = {"port": {"number": port, "protocol": "HTTPS", "name": "https"}, "tls": {"mode": mode}}
+    return {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "Sidecar",
+        "metadata": meta("tls", "shop"),
+        "spec": {"workloadSelector": {"labels": {"app": "b"}}, "ingress": [listener]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("mode", "port", "wanted"),
+    [("DISABLE", 80, ("tls", False)), ("DISABLE", 81, ("plaintext", True)), ("PERMISSIVE", 80, ("plaintext", True))],
+)
+def test_a_sidecar_object_may_end_tls_where_mutual_tls_is_off(mode: str, port: int, wanted: tuple[str, bool]) -> None:
+    """Its TLS settings count with DISABLE alone; authorization still holds there."""
+    found = Scene(*TWO, peers("shop", mode), listening(80, "SIMPLE")).channel("", "b", port)
+    assert (found.transport, found.plaintext) == wanted
+    refused = Scene(*TWO, peers("shop", mode), listening(80, "SIMPLE"), deny("b")).channel("", "b", port)
+    assert refused.authz is Authz.DENIED
 
 
 def test_membership_that_is_not_known_is_said_unless_it_changes_nothing() -> None:
@@ -419,3 +486,6 @@ def test_of_several_services_the_worst_that_works_is_told() -> None:
     off = rule("shop", "b-too", tls("DISABLE"))
     assert between(other, off) == "plaintext"
     assert between(other, off, peers("shop", "STRICT")) == ENFORCED
+    found = Scene(*TWO, other, off).channel("a", "b")
+    assert found.because.endswith("or else automatic mutual TLS")
+    assert "or else" not in Scene(*TWO, other).channel("a", "b").because

@@ -107,6 +107,21 @@ def test_a_rule_for_chosen_workloads_takes_what_it_lacks_from_the_general_one() 
     assert (found.rule.name, found.policy_of.name) == ("bare", "client")
 
 
+def test_rules_for_different_clients_stay_apart() -> None:
+    other = named("other", "front", workloadSelector={"matchLabels": {"app": "b"}})
+    assert follows(CHOSEN, other, labels={"app": "a"}) == "chosen"
+    assert follows(CHOSEN, other, labels={"app": "b"}) == "other"
+
+
+@pytest.mark.parametrize(
+    ("labels", "modes"), [({"v": "1"}, ["", "DISABLE"]), ({"v": "1", "x": "y"}, ["", "DISABLE"]), ({"v": "2"}, [""])]
+)
+def test_a_subset_counts_for_servers_with_its_labels(labels: dict[str, str], modes: list[str]) -> None:
+    subset = {"name": "one", "labels": {"v": "1"}, "trafficPolicy": tls("DISABLE")}
+    (found,) = rules(rule("shop", HOST, subsets=[subset])).followed(HOST, "shop", "front", {})
+    assert [s.tls.mode if s.tls is not None else "" for s in settings(found, 80, labels)] == modes
+
+
 def test_rules_with_different_exports_are_kept_apart() -> None:
     first = rule("shop", HOST, tls("DISABLE"), name="first", exportTo=["front"])
     second = rule("shop", HOST, tls("SIMPLE"), name="second", exportTo=["other"])

@@ -106,6 +106,15 @@ def test_of_policies_without_a_date_that_disagree_nothing_says_which_is_older() 
     )
 
 
+@pytest.mark.parametrize(("other", "doubted"), [("STRICT", False), ("DISABLE", True)])
+def test_of_undated_policies_for_one_workload_only_a_difference_is_doubtful(other: str, doubted: bool) -> None:
+    scope = policies(peers(NS, "STRICT", name="a", app="foo"), prod("b", other, "")).scope(NS, FOO)
+    assert bool(sidecar(scope, 80).doubt) is doubted
+    dated = policies(peers(NS, "STRICT", name="a", app="foo", made=NOW), prod("b", other, BEFORE)).scope(NS, FOO)
+    assert sidecar(dated, 80).doubt == ""
+    assert sidecar(dated, 80).mode == other
+
+
 def test_policies_without_effect_are_told() -> None:
     found = policies(
         peers(ROOT, "STRICT", name="selecting", app="foo"),

@@ -74,8 +74,9 @@ class Policies:
         """What holds for the pods of a namespace that have these labels."""
         chosen = [p for p in self._selecting.get(namespace, ()) if labels(p).items() <= pod.items()]
         doubts = [self._doubts[n] for n in (namespace, self.root) if n in self._doubts]
-        if len(chosen) > 1 and _undated(chosen[0], chosen[1]) and chosen[0].spec != chosen[1].spec:
-            doubts.append(f"nothing says whether {chosen[0].ref} or {chosen[1].ref} is older")
+        rival = next((p for p in chosen[1:] if _undated(chosen[0], p) and _says(chosen[0]) != _says(p)), None)
+        if rival is not None:
+            doubts.append(f"nothing says whether {chosen[0].ref} or {rival.ref} is older")
         return Scope(
             mesh=self._whole.get(self.root),
             namespace=self._whole.get(namespace) if namespace != self.root else None,
@@ -136,6 +137,11 @@ def ports(scope: Scope) -> frozenset[int]:
 
 def _mode(mtls: MutualTLS | None) -> Mode | None:
     return Mode(mtls.mode) if mtls is not None and mtls.mode in Mode.__members__ else None
+
+
+def _says(p: PeerAuthentication) -> tuple[Mode | None, Mapping[str, Mode | None]]:
+    """The modes of a policy, for the whole and by port."""
+    return _mode(p.spec.mtls), {port: _mode(m) for port, m in p.spec.port_level_mtls.items()}
 
 
 def _told(policy: PeerAuthentication, mode: Mode, path: str) -> Evidence:
