@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -126,8 +128,63 @@ def test_the_certificate_names_its_inputs_by_hash(capsys: pytest.CaptureFixture[
     assert run(words) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["proved"] is True
-    assert found["old"]["sha256"] == hashlib.sha256(CLUSTER.encode()).hexdigest()
+    assert found["old"][0]["sha256"] == hashlib.sha256(CLUSTER.encode()).hexdigest()
     before = found["evidence"][0]["sha256"]
     Path("logs/notes.txt").write_text("other words\n")
     run(words)
     assert json.loads(capsys.readouterr().out)["evidence"][0]["sha256"] != before
+
+
+def tighten(*more: str) -> int:
+    return run(["tighten", "cluster.yaml", "--evidence", "logs", "-q", *more])
+
+
+@pytest.mark.usefixtures("cluster")
+def test_what_is_just_enough_is_said_and_proved(capsys: pytest.CaptureFixture[str]) -> None:
+    assert tighten() == 0
+    out = capsys.readouterr().out
+    assert "change Role shop/reader: keeps what was used" in out
+    assert "permissions: holds. keeps 1 of 1 uses, removes 2, gains 0" in out
+
+
+@pytest.mark.usefixtures("cluster")
+def test_the_files_are_what_a_team_would_merge() -> None:
+    assert tighten("-o", "tighter") == 0
+    files = sorted(str(p.relative_to("tighter")) for p in Path("tighter").rglob("*") if p.is_file())
+    assert files == ["changed/role-shop-reader.yaml", "kustomization.yaml", "proof.json"]
+    assert Path("tighter/changed/role-shop-reader.yaml").read_text() == (
+        "# Role shop/reader: keeps what was used.\n"
+        "# used: system:serviceaccount:shop:reader get pods in shop (480 times, last on 2025-10-29)\n"
+        "apiVersion: rbac.authorization.k8s.io/v1\n"
+        "kind: Role\n"
+        "metadata: {name: reader, namespace: shop}\n"
+        "rules:\n"
+        "- verbs: [get]\n"
+        "  apiGroups: ['']\n"
+        "  resources: [pods]\n"
+    )
+    assert json.loads(Path("tighter/proof.json").read_text())["proved"] is True
+
+
+@pytest.mark.usefixtures("cluster")
+def test_kustomize_takes_the_folder_as_a_component() -> None:
+    if shutil.which("kubectl") is None:
+        pytest.skip("kubectl is not here")
+    assert tighten("-o", "tighter") == 0
+    Path("kustomization.yaml").write_text("resources: [cluster.yaml]\ncomponents: [tighter]\n")
+    built = subprocess.run(["kubectl", "kustomize", "."], capture_output=True, text=True, check=True).stdout
+    Path("built.yaml").write_text(built)
+    assert run(["prove", "cluster.yaml", "built.yaml", "--evidence", "logs", "-q"]) == 0
+    assert "secrets" not in built
+
+
+@pytest.mark.usefixtures("cluster")
+def test_evidence_that_is_too_thin_tightens_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert tighten("--days", "90") == 3
+    assert "evidence is too thin" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("cluster")
+def test_nothing_is_overwritten(capsys: pytest.CaptureFixture[str]) -> None:
+    assert tighten("-o", "logs") == 2
+    assert "the folder is not empty" in capsys.readouterr().err

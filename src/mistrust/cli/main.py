@@ -10,6 +10,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("can", "may this subject do this? who may? may this workload reach that one?"),
     ("paths", "attack paths from chosen starts to chosen targets"),
     ("diff", "connections and permissions that came or went between two versions"),
+    ("tighten", "write the policy that is just enough for what was used, with proof"),
     ("prove", "a change keeps everything that is used, and grants nothing new"),
     ("snapshot", "save what was read, without secrets, to analyse it again offline"),
     ("demo", "write a small shop cluster with honest flaws and check it"),

@@ -60,21 +60,22 @@ def run(args: argparse.Namespace) -> int:
             for path in (args.old, args.new)
         )
         seen = evidence(args.evidence, new.version, progress.step)
-    proofs = dict(_proofs(old, new, seen))
+    found = dict(proofs(old, new, seen))
     doubts = [str(p) for s in (old, new) for p in s.problems if p.blinds] + [str(p) for p in seen.problems if p.blinds]
     if args.output == "json":
-        sys.stdout.write(_document(args, proofs, seen, doubts))
+        sources = {"old": [args.old], "new": [args.new], "evidence": args.evidence}
+        sys.stdout.write(certificate(found, seen, doubts, sources))
     else:
-        for line in (f"{seen.words()}", *(line for name, proof in proofs.items() for line in _told(name, proof))):
+        for line in (f"{seen.words()}", *(line for name, proof in found.items() for line in told(name, proof))):
             sys.stdout.write(clean(line) + "\n")
     for line in doubts:
         sys.stderr.write(f"mistrust: {clean(line)}\n")
-    if not all(p.holds for p in proofs.values()):
+    if not all(p.holds for p in found.values()):
         return 1
-    return 3 if doubts or any(p.unknown for p in proofs.values()) else 0
+    return 3 if doubts or any(p.unknown for p in found.values()) else 0
 
 
-def _proofs(old: Snapshot, new: Snapshot, seen: Seen) -> Iterator[tuple[str, AnyProof]]:
+def proofs(old: Snapshot, new: Snapshot, seen: Seen) -> Iterator[tuple[str, AnyProof]]:
     """Each layer that can be compared, held against what was seen of it."""
     from mistrust.catalog.load import api_resources, default_rbac
     from mistrust.layers.identity.layer import Identity
@@ -92,8 +93,10 @@ def _proofs(old: Snapshot, new: Snapshot, seen: Seen) -> Iterator[tuple[str, Any
     yield "connections", prove(before, after, ((c,) for c in flows))
 
 
-def _document(args: argparse.Namespace, proofs: Mapping[str, AnyProof], seen: Seen, doubts: Sequence[str]) -> str:
-    """The certificate: what was compared, by hash, and what was found."""
+def certificate(
+    found: Mapping[str, AnyProof], seen: Seen, doubts: Sequence[str], sources: Mapping[str, Sequence[str]]
+) -> str:
+    """What was compared, by hash, and what was found, as JSON."""
     from mistrust.cli.version import version
 
     layers = {
@@ -108,15 +111,13 @@ def _document(args: argparse.Namespace, proofs: Mapping[str, AnyProof], seen: Se
             "unexplained": p.unexplained,
             "unknown": list(p.unknown),
         }
-        for name, p in proofs.items()
+        for name, p in found.items()
     }
     document = {
         "tool": f"mistrust {version()}",
-        "old": {"source": args.old, "sha256": digest(args.old)},
-        "new": {"source": args.new, "sha256": digest(args.new)},
-        "evidence": [{"source": path, "sha256": digest(path)} for path in args.evidence],
+        **{role: [{"source": p, "sha256": digest(p)} for p in paths] for role, paths in sources.items()},
         "window": seen.words(),
-        "proved": all(p.holds and not p.unknown for p in proofs.values()) and not doubts,
+        "proved": all(p.holds and not p.unknown for p in found.values()) and not doubts,
         "layers": layers,
         "notSeen": list(doubts),
     }
@@ -140,7 +141,8 @@ def digest(path: str) -> str:
     return whole.hexdigest()
 
 
-def _told(name: str, proof: AnyProof) -> Iterator[str]:
+def told(name: str, proof: AnyProof) -> Iterator[str]:
+    """What was proved of a layer, for a person: one line, and the first witnesses against it."""
     verdict = "holds" if proof.holds else "does not hold"
     kept = proof.used - len(proof.lost)
     yield (

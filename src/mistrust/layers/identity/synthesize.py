@@ -34,6 +34,8 @@ class Replacement(msgspec.Struct, frozen=True):
     new: tuple[Object, ...]
     """Empty: it goes. Several: a grant for the cluster that is written out by namespace."""
     because: str
+    kept: tuple[Request, ...] = ()
+    """The requests that what stays is for."""
 
 
 def synthesize(rbac: Rbac, requests: Iterable[Request]) -> tuple[Replacement, ...]:
@@ -125,14 +127,17 @@ def _binding(
     spaces = _spaces([r for i in kept for r in uses[i]]) if isinstance(binding, ClusterRoleBinding) else None
     if spaces is not None:
         new = tuple(_in_namespace(binding, space, kept, uses, taken) for space in spaces)
-        return Replacement(binding, new, f"used in {_some(spaces)} alone")
+        return Replacement(binding, new, f"used in {_some(spaces)} alone", _of(uses, kept))
     if len(kept) == len(binding.subjects):
         return None
     subjects = tuple(binding.subjects[i] for i in sorted(kept))
     gone = len(binding.subjects) - len(kept)
-    return Replacement(
-        binding, (structs.replace(binding, subjects=subjects),), f"{gone} of its subjects used nothing that it gives"
-    )
+    because = f"{gone} of its subjects used nothing that it gives"
+    return Replacement(binding, (structs.replace(binding, subjects=subjects),), because, _of(uses, kept))
+
+
+def _of(uses: Mapping[int, Sequence[Request]], subjects: Iterable[int]) -> tuple[Request, ...]:
+    return tuple(r for i in subjects for r in uses[i])
 
 
 def _spaces(requests: Sequence[Request]) -> tuple[str, ...] | None:
@@ -164,7 +169,7 @@ def _narrowed(role: _Role, expected: Expected) -> Replacement | None:
     rules = tuple(_rules(source.rules, role.requests))
     if rules == source.rules:
         return None
-    return Replacement(source, (structs.replace(source, rules=rules),), "keeps what was used")
+    return Replacement(source, (structs.replace(source, rules=rules),), "keeps what was used", tuple(role.requests))
 
 
 def _rules(rules: Sequence[PolicyRule], requests: Sequence[Request]) -> Iterator[PolicyRule]:

@@ -1,0 +1,87 @@
+"""Changes as files that a team would merge: what changes, what is new, what goes, and a kustomize component of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+import yaml
+
+from mistrust.kube.meta import Object
+from mistrust.kube.rbac import ClusterRole, ClusterRoleBinding, Role, RoleBinding
+from mistrust.report.clean import clean
+
+WIDTH = 110
+API_VERSIONS: Mapping[type[Object], str] = dict.fromkeys(
+    (Role, ClusterRole, RoleBinding, ClusterRoleBinding), "rbac.authorization.k8s.io/v1"
+)
+COMPONENT = {"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component"}
+
+
+class Written(msgspec.Struct, frozen=True):
+    """What becomes of one object, and why."""
+
+    old: Object | None
+    new: tuple[Object, ...]
+    comments: tuple[str, ...]
+
+
+def folder(changes: Iterable[Written]) -> Mapping[str, bytes]:
+    """File names and contents, the same for the same changes: `changed/`, `new/`, `deleted/`, `kustomization.yaml`."""
+    files: dict[str, bytes] = {}
+    for change in changes:
+        for place, content in _files(change):
+            name = place
+            n = 2
+            while name in files:
+                name = place.replace(".yaml", f"-{n}.yaml")
+                n += 1
+            files[name] = content
+    new = sorted(f for f in files if f.startswith("new/"))
+    patches = sorted(f for f in files if not f.startswith("new/"))
+    component: dict[str, object] = dict(COMPONENT)
+    if new:
+        component["resources"] = new
+    if patches:
+        component["patches"] = [{"path": path} for path in patches]
+    files["kustomization.yaml"] = yaml.safe_dump(component, sort_keys=False).encode()
+    return dict(sorted(files.items()))
+
+
+def _files(change: Written) -> Iterator[tuple[str, bytes]]:
+    same = [o for o in change.new if change.old is not None and o.ref == change.old.ref]
+    for o in change.new:
+        where = "changed" if o in same else "new"
+        yield f"{where}/{_name(o)}", _document(manifest(o), change.comments)
+    if change.old is not None and not same:
+        yield f"deleted/{_name(change.old)}", _document({"$patch": "delete", **_head(change.old)}, change.comments)
+
+
+def manifest(o: Object) -> dict[str, object]:
+    """An object as a person writes it: what it is, its labels, and what it says."""
+    plain = msgspec.to_builtins(o)
+    assert isinstance(plain, dict)
+    for key in ("metadata", "mistrust.dev/origin"):
+        plain.pop(key, None)
+    head = _head(o)
+    if o.metadata.labels:
+        metadata = head["metadata"]
+        assert isinstance(metadata, dict)
+        metadata["labels"] = dict(o.metadata.labels)
+    return {**head, **plain}
+
+
+def _head(o: Object) -> dict[str, object]:
+    metadata = {"name": o.name} | ({"namespace": o.namespace} if o.namespace else {})
+    return {"apiVersion": API_VERSIONS[type(o)], "kind": o.KIND, "metadata": metadata}
+
+
+def _name(o: Object) -> str:
+    words = "-".join(w for w in (o.KIND.lower(), o.namespace, o.name) if w)
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in words) + ".yaml"
+
+
+def _document(plain: Mapping[str, object], comments: Sequence[str]) -> bytes:
+    text = "".join(f"# {clean(line)}\n" for line in comments)
+    body = yaml.safe_dump(plain, sort_keys=False, default_flow_style=None, width=WIDTH, allow_unicode=True)
+    return (text + body).encode("utf-8", "backslashreplace")
