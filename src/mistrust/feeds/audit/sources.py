@@ -73,7 +73,8 @@ def unpacked(file: BinaryIO) -> Iterator[bytes]:
         yield from zstandard_frames(iter(lambda: file.read(256), b""))
         return
     stream = gzip.GzipFile(fileobj=file) if begin.startswith(GZIP) else file
-    while chunk := stream.read(CHUNK):
+    read = stream.read1 if isinstance(stream, gzip.GzipFile) else stream.read  # read() loses what precedes damage
+    while chunk := read(CHUNK):
         yield chunk
 
 

@@ -8,8 +8,8 @@ from typing import Final, cast
 
 from mistrust.access.record import Coverage, Record, Tally
 from mistrust.feeds.audit.quote import quote
-from mistrust.feeds.audit.silence import Minutes
 from mistrust.feeds.flows.sight import Key, Remark, Sight
+from mistrust.feeds.flows.silence import MINUTE, holes
 from mistrust.kube.problem import Problem
 from mistrust.layers.network.flow import Flow, Peer
 
@@ -23,7 +23,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self.groups: dict[Key, tuple[int, int, int]] = {}
-        self.minutes = Minutes()
+        self._minutes: set[int] = set()
         self.events = self.bad = 0
         self.sampled = False
         self.problems: list[Problem] = []
@@ -63,7 +63,7 @@ class Ledger:
         if time:
             self._first = min(time, self._first or time)
             self._last = max(time, self._last)
-            self.minutes.mark(time // 60, False)
+            self._minutes.add(time // MINUTE)
 
     def misread(self, file: str, line: int, text: bytes | None) -> None:
         """Count a line that was not understood; the first are quoted, shortened."""
@@ -88,7 +88,7 @@ class Ledger:
             events=self.events,
             bad=self.bad,
             problems=(*self.problems, *told),
-            holes=self.minutes.holes(),
+            holes=tuple(holes(self._minutes)),
             sampled=self.sampled,
             nodes=tuple(sorted(filter(None, self._nodes))),
         )
