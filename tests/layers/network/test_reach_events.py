@@ -115,6 +115,18 @@ def test_a_policy_about_what_goes_out_changes_the_rows_that_have_its_pods_as_sou
     )
 
 
+def test_without_spare_ids_an_event_that_asks_nothing_new_shares_as_well() -> None:
+    network = shop(*RULES).reach
+    rows(network)
+    rule = read(policy("shop/db2", "{podSelector: {matchLabels: {app: db}}, ingress: [{ports: [{port: 5432}]}]}"))
+    more = network.with_policy(rule)
+    assert changed(network, more) == {"db"}
+    assert changed(more, more.without_policy(rule)) == {"db"}
+    new = network.with_policy(read(policy("shop/new", "{podSelector: {matchLabels: {app: web}}, ingress: []}")))
+    rows(new)
+    assert changed(new, new.with_policy(rule)) == {"db"}
+
+
 def test_what_was_before_stays_as_it_was() -> None:
     world = shop(*RULES, spare=2)
     before = rows(world.reach)

@@ -144,7 +144,15 @@ class Keys:
 
     def foresaw(self, asked: Mentions) -> bool:
         """Do keys tell everything apart that these ask about?"""
-        return self.whole and not any(k in VOLATILE and k not in self.asked.pods for k in asked.pods)
+        known = self.asked
+        if self.whole:
+            return not any(k in VOLATILE and k not in known.pods for k in asked.pods)
+        return (
+            asked.homes <= known.homes
+            and asked.ports <= known.ports
+            and all(values <= known.pods.get(k, set()) and k in known.pods for k, values in asked.pods.items())
+            and all(values <= known.spaces.get(k, set()) and k in known.spaces for k, values in asked.spaces.items())
+        )
 
     def _space(self, name: str) -> tuple[str, Labels, bool]:
         found = self._spaces.get(name)

@@ -2,11 +2,13 @@
 
 A policy about what comes in changes the rows of the pods it is about. One about what goes out changes, in every row,
 the answer for those pods as sources, and so does a pod of a new class. Where an event would cut existing classes apart
-(an address block through the middle of them, a label that tells pods of one workload apart), and for cluster-wide
-policies, everything is worked out again.
+(an address block through the middle of them, a label that nobody asked for before), and for cluster-wide policies,
+everything is worked out again, with classes so fine that the next event finds its own.
 """
 
 from __future__ import annotations
+
+import msgspec
 
 from mistrust.kube.endpoints import Endpoint
 from mistrust.kube.network import NetworkPolicy
@@ -22,6 +24,8 @@ from mistrust.layers.network.policies import ClusterWide
 from mistrust.layers.network.rules import Chosen, Statement, Tier, statements
 from mistrust.layers.network.selectors import Pair
 
+SPARED = 64
+"""Ids for classes to come, once an event has shown that there are events."""
 VOID = Statement(False, Tier.NETWORK, Chosen(namespace="\0"), ())
 """In place of a statement that was taken away."""
 
@@ -29,11 +33,10 @@ VOID = Statement(False, Tier.NETWORK, Chosen(namespace="\0"), ())
 def with_policy(cluster: Cluster, question: Question, policy: NetworkPolicy | ClusterWide) -> Cluster:
     """The cluster where `question` has one more policy."""
     said = list(statements(policy)) if question.profile.enforces else []
-    if not isinstance(policy, NetworkPolicy) or not cluster.keys_of.foresaw(mentions(said)):
-        return Cluster(question)
-    legs = cut(cluster, said)
+    foreseen = isinstance(policy, NetworkPolicy) and cluster.keys_of.foresaw(mentions(said))
+    legs = cut(cluster, said) if foreseen else None
     if legs is None:
-        return Cluster(question)
+        return _afresh(question)
     more = branch(legs)
     change = Change(set(), legs.none, set())
     for s in said:
@@ -55,8 +58,8 @@ def with_policy(cluster: Cluster, question: Question, policy: NetworkPolicy | Cl
 
 def without_policy(cluster: Cluster, question: Question, policy: NetworkPolicy | ClusterWide) -> Cluster:
     """The cluster where `question` has one policy less."""
-    if not isinstance(policy, NetworkPolicy) or not cluster.keys_of.whole:
-        return Cluster(question)
+    if not isinstance(policy, NetworkPolicy):
+        return _afresh(question)
     legs = cluster.may
     more = branch(legs)
     change = Change(set(), legs.none, set())
@@ -83,7 +86,7 @@ def with_pod(cluster: Cluster, question: Question, pod: Endpoint, apart: int) ->
     if number >= 0:
         changed = cluster.changed(question)
     elif key.host or cluster.used == cluster.may.selection.base or not cluster.keys_of.whole:
-        return Cluster(question)
+        return _afresh(question)
     else:
         number = cluster.used
         changed = with_class(cluster, question, key)
@@ -96,6 +99,10 @@ def without_pod(cluster: Cluster, question: Question, index: int) -> Cluster:
     changed = cluster.changed(question)
     changed.class_of = [*cluster.class_of[:index], *cluster.class_of[index + 1 :]]
     return changed
+
+
+def _afresh(question: Question) -> Cluster:
+    return Cluster(msgspec.structs.replace(question, spare=question.spare or SPARED))
 
 
 def _replace(more: Legs, old: int, by: Numbers) -> None:

@@ -55,9 +55,8 @@ def reach(
     `addresses`, which are CIDRs. None of the three changes an answer. `ties` orders cluster-wide policies of one
     priority. Of a namespace that is not among `seen` only the name is known; None: all are known.
 
-    With `spare` ids for classes to come, events are cheap: classes are kept finer, and what `with_pod` and the others
-    return shares every row that did not change. Ids that no class has yet, or whose members
-    are gone, may be among the sources.
+    With `spare` ids for classes to come, classes are kept finer, and `with_pod` and the others are cheap from the first
+    on; without, from the second on. Ids that no class has yet, or whose members are gone, may be among the sources.
     """
     question = Question(
         tuple(endpoints),
