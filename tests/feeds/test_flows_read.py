@@ -12,7 +12,7 @@ import pytest
 from tests.feeds.flow_logs import reading, remarks, told
 
 from mistrust.access.record import Record, Tally
-from mistrust.feeds.flows.ledger import flows
+from mistrust.feeds.flows.ledger import Count, flows
 from mistrust.feeds.flows.read import is_flows, read_flows
 from mistrust.feeds.flows.sight import Key, Side
 from mistrust.feeds.flows.silence import holes
@@ -148,17 +148,17 @@ def test_the_same_sightings_by_the_slow_definition() -> None:
     """Random sightings of few ends: for each pair of ends and port, who let it through, and who counted most."""
     rng = random.Random(11)
     for _ in range(300):
-        groups: dict[Key, tuple[int, int, int]] = {}
+        groups: dict[Key, Count] = {}
         for _ in range(rng.randrange(1, 12)):
             side: Side = rng.choice(("source", "destination", ""))
             refused = side == "destination" and rng.random() < 0.5
             first, last = sorted(rng.choices(range(9), k=2))
             ends = ("ns", rng.choice("ab"), rng.choice(("", "w")), "", "ns", "c", rng.choice(("", "v")), "", "")
-            groups[(rng.choice("xyz"), side, refused, *ends, "TCP", 80)] = rng.randrange(5), first, last
+            groups[(rng.choice("xyz"), side, refused, *ends, "TCP", 80)] = Count(rng.randrange(5), first, last)
         assert {(f.source.pod, t) for f, t in flows(groups).items()} == slow(groups)
 
 
-def slow(groups: dict[Key, tuple[int, int, int]]) -> set[tuple[str, Tally]]:
+def slow(groups: dict[Key, Count]) -> set[tuple[str, Tally]]:
     out = set()
     for pod in {key[4] for key in groups}:
         rows = [(key[0], key[1], key[2], seen) for key, seen in groups.items() if key[4] == pod]
@@ -166,9 +166,9 @@ def slow(groups: dict[Key, tuple[int, int, int]]) -> set[tuple[str, Tally]]:
         if not let or (any(row[2] for row in rows) and all(row[1] == "source" for row in let)):
             continue
         by_observer: dict[tuple[str, str], int] = defaultdict(int)
-        for point, side, _, (count, _, _) in let:
-            by_observer[point, side] += count
-        tally = Tally(max(1, max(by_observer.values())), min(r[3][1] for r in let), max(r[3][2] for r in let))
+        for point, side, _, seen in let:
+            by_observer[point, side] += seen.count
+        tally = Tally(max(1, *by_observer.values()), min(r[3].first for r in let), max(r[3].last for r in let))
         out.add((pod, tally))
     return out
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from sys import intern
 from typing import Final, cast
 
+import msgspec
+
 from mistrust.access.record import Coverage, Record, Tally
 from mistrust.feeds.audit.quote import quote
 from mistrust.feeds.flows.sight import Key, Remark, Sight
@@ -18,11 +20,19 @@ QUOTED: Final = 5
 _Who = tuple[str, str, str, str]
 
 
+class Count(msgspec.Struct, gc=False):
+    """What was counted by one key so far."""
+
+    count: int
+    first: int
+    last: int
+
+
 class Ledger:
     """Collects what is read, from all files."""
 
     def __init__(self) -> None:
-        self.groups: dict[Key, tuple[int, int, int]] = {}
+        self.groups: dict[Key, Count] = {}
         self._minutes: set[int] = set()
         self.events = self.bad = 0
         self.sampled = False
@@ -49,14 +59,13 @@ class Ledger:
             if known is None:
                 # the strings of a line are its own: shared, a flow takes a fraction of the memory
                 shared = tuple(intern(part) if isinstance(part, str) else part for part in key)
-                self.groups[cast(Key, shared)] = (seen.count, time, time)
-            else:
-                count, first, last = known
-                if time < first:
-                    first = time
-                elif time > last:
-                    last = time
-                self.groups[key] = (count + seen.count, first, last)
+                self.groups[cast(Key, shared)] = Count(seen.count, time, time)
+                continue
+            known.count += seen.count
+            if time < known.first:
+                known.first = time
+            elif time > known.last:
+                known.last = time
 
     def _tick(self, time: int) -> None:
         self._at = time
@@ -108,14 +117,14 @@ class _Several:
         self.refused = False
 
 
-def flows(groups: Mapping[Key, tuple[int, int, int]]) -> dict[Flow, Tally]:
+def flows(groups: Mapping[Key, Count]) -> dict[Flow, Tally]:
     """The flows that were let through.
 
     Several observers of one connection count it once: the one that counted most counts. What only the source's side
     let through and the destination's refused is no use. Of names that not every observer gives, any is taken.
     """
     merged: dict[tuple[_Who, _Who, str, int], _Several] = {}
-    for key, (count, first, last) in groups.items():
+    for key, seen in groups.items():
         point, side, refused, sn, sp, sw, sa, dn, dp, dw, da, name, protocol, port = key
         who = ((sn, sp, "" if sp else sw, sa), (dn, dp, "" if dp else dw, da), protocol, port)
         several = merged.get(who)
@@ -126,9 +135,9 @@ def flows(groups: Mapping[Key, tuple[int, int, int]]) -> dict[Flow, Tally]:
         if refused:
             several.refused = True
             continue
-        several.counts[point, side] = several.counts.get((point, side), 0) + count
-        several.first = min(several.first, first) if several.let else first
-        several.last = max(several.last, last)
+        several.counts[point, side] = several.counts.get((point, side), 0) + seen.count
+        several.first = min(several.first, seen.first) if several.let else seen.first
+        several.last = max(several.last, seen.last)
         several.let.add(side)
     out: dict[Flow, Tally] = {}
     for (source, destination, protocol, port), several in merged.items():

@@ -12,10 +12,10 @@ from typing import Final
 import msgspec
 
 from mistrust.access.record import Record
-from mistrust.feeds.audit.documents import documents
 from mistrust.feeds.audit.sources import GZIP, STDIN, ZSTD, CutShort, Source, chunks, sources, zstandard_frames
 from mistrust.feeds.flows.formats import FORMATS
 from mistrust.feeds.flows.ledger import Ledger
+from mistrust.feeds.flows.rows import Rows, rows
 from mistrust.feeds.flows.sight import Format, Reader
 from mistrust.kube.errors import InputError
 from mistrust.kube.problem import Problem
@@ -30,8 +30,6 @@ WANTED: Final = "flows of Hubble, Istio, Envoy, Linkerd, Calico, conntrack or a 
 _BEGIN: Final = 1 << 16
 
 Progress = Callable[[str], None]
-Row = tuple[int, bytes | None]
-"""The number of a line, from 1, and its text; None where it is too long."""
 
 
 def read_flows(paths: Sequence[str], progress: Progress = lambda _: None) -> Record[Flow]:
@@ -64,7 +62,9 @@ def is_flows(begin: bytes) -> bool:
             begin = next(zstandard_frames(begin[i : i + 256] for i in range(0, _BEGIN, 256)), b"")
     except (zlib.error, CutShort):
         return False
-    return any(recognise(_bare(text)) for _, text in _documents((begin,)) if text)
+    if b"\n" not in begin.strip():  # perhaps not the whole of a line
+        return any(form.like.search(_bare(begin)) for form in FORMATS)
+    return any(recognise(_bare(text)) for _, texts in rows((begin,)) for text in texts if text)
 
 
 def recognise(line: bytes) -> Format | None:
@@ -108,47 +108,45 @@ def _read(source: Source, ledger: Ledger, progress: Progress) -> None:
 
 def _read_lines(file: str, ledger: Ledger, progress: Progress) -> bool:
     """Was any format recognised?"""
-    rows = _documents(_watched(file, progress))
-    waiting: list[Row] = []
-    for number, text in rows:
-        if text is None or text.strip():
-            waiting.append((number, text))
-        form = recognise(_bare(text)) if text else None
-        if form is not None:
-            ledger.sampled |= form.sampled
-            _count(chain(waiting, rows), form.reader(), ledger, file)
-            return True
-        if len(waiting) == PATIENCE:
+    batches = rows(_watched(file, progress))
+    waiting: list[Rows] = []
+    unknown = 0
+    for number, texts in batches:
+        waiting.append((number, texts))
+        for text in texts:
+            form = recognise(_bare(text)) if text else None
+            if form is not None:
+                ledger.sampled |= form.sampled
+                _count(chain(waiting, batches), form.reader(), ledger, file, RUNTIME.match(text or b"") is not None)
+                return True
+            unknown += text is None or bool(text.strip())
+            if unknown == PATIENCE:
+                break
+        if unknown == PATIENCE:
             break
-    for number, text in waiting:
-        ledger.misread(file, number, text)
+    for number, texts in waiting:
+        for at, text in enumerate(texts, number):
+            if text is None or text.strip():
+                ledger.misread(file, at, text)
     return False
 
 
-def _count(rows: Iterable[Row], read: Reader, ledger: Ledger, file: str) -> None:
+def _count(batches: Iterable[Rows], read: Reader, ledger: Ledger, file: str, prefixed: bool) -> None:
     otherwise = int(Path(file).stat().st_mtime) if file != STDIN else 0
-    for number, text in rows:
-        if text is None:
-            ledger.misread(file, number, text)
-            continue
-        if text[4:5] == b"-":  # a year: perhaps a prefix
-            text = _bare(text)
-        try:
-            sights = read(text)
-        except (ValueError, msgspec.DecodeError):
-            if text.strip():
-                ledger.misread(file, number, text)
-            continue
-        ledger.events += 1
-        ledger.add(sights, file, otherwise)
-
-
-def _documents(pieces: Iterable[bytes]) -> Iterator[Row]:
-    for block in documents(pieces):
-        if block.lines and block.text is not None:
-            yield from enumerate(block.text.split(b"\n"), block.line)
-        else:
-            yield block.line, block.text
+    for number, texts in batches:
+        bad = 0
+        for at, text in enumerate(texts, number):
+            try:
+                if text is None:
+                    raise ValueError("too long")
+                sights = read(_bare(text) if prefixed else text)
+            except (ValueError, msgspec.DecodeError):
+                bad += 1
+                if text is None or text.strip():
+                    ledger.misread(file, at, text)
+                continue
+            ledger.add(sights, file, otherwise)
+        ledger.events += len(texts) - bad
 
 
 def _watched(file: str, progress: Progress) -> Iterator[bytes]:
