@@ -10,7 +10,7 @@ from mistrust.kube.read import read
 from mistrust.kube.snapshot import Snapshot, snapshot
 from mistrust.layers.network.flow import Flow, Peer
 from mistrust.layers.network.grants import Connection, granted
-from mistrust.layers.network.usage import Names, Usage, used
+from mistrust.layers.network.usage import Abroad, Names, Usage, used
 
 ONCE = Tally(1, 100, 100)
 
@@ -135,3 +135,29 @@ def test_a_flow_that_the_policies_deny_is_told_and_not_counted(cluster: Snapshot
 def test_a_flow_with_an_unknown_end_is_kept_apart(cluster: Snapshot) -> None:
     flow = Flow(Peer("shop", pod="gone"), Peer("shop", pod="db-0"), "TCP", 5432)
     assert dict(usage(cluster, flow).unresolved) == {flow: ONCE}
+
+
+def test_the_pods_of_one_workload_are_told_apart_from_connections(cluster: Snapshot) -> None:
+    found = usage(cluster, Flow(Peer("shop", pod="db-0"), Peer("shop", pod="db-1"), "TCP", 7000))
+    assert (list(found.within), list(found.seen)) == ([Connection(DB, DB, "TCP", 7000)], [])
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "port", "told"),
+    [
+        (Peer("shop", workload="web"), Peer(address="203.0.113.9", name="a.example"), 443, [(WEB, False, "a.example")]),
+        (Peer(address="203.0.113.9"), Peer("shop", workload="web"), 8080, [(WEB, True, "")]),
+        (Peer(address="203.0.113.9"), Peer(address="10.96.0.5"), 80, [(WEB, True, "")]),  # the Service's address
+        (Peer(address="192.168.1.1"), Peer("shop", workload="web"), 8080, [(WEB, True, "")]),  # a node
+        (Peer("shop", workload="web"), Peer(address="192.168.1.1"), 9100, [(WEB, False, "")]),
+        (Peer("shop", workload="web"), Peer("shop", workload="db"), 5432, []),
+        (Peer(address="203.0.113.9"), Peer("shop", pod="gone"), 80, []),
+    ],
+)
+def test_addresses_that_are_no_pods(
+    cluster: Snapshot, source: Peer, destination: Peer, port: int, told: list[tuple[Ref, bool, str]]
+) -> None:
+    found = usage(cluster, Flow(source, destination, "TCP", port))
+    assert [(a.workload, a.inward, a.name) for a in found.abroad] == told
+    assert all(isinstance(a, Abroad) and a.port in (port, 8080) for a in found.abroad)
+    assert bool(found.unresolved) == (destination.pod == "gone")

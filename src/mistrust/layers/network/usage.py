@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 from msgspec import structs
@@ -27,6 +27,20 @@ MADE: Final = tuple(
 ReplicaSet before it, the ordinal of a StatefulSet."""
 
 
+class Abroad(msgspec.Struct, frozen=True, order=True, gc=False):
+    """A workload and an address that is no pod's: of a node, or outside the cluster."""
+
+    workload: Ref
+    inward: bool
+    """Did the address open the connection?"""
+    address: str
+    protocol: str
+    port: int
+    """Of whoever answered."""
+    name: str = ""
+    """The DNS name it was called by."""
+
+
 class Usage(msgspec.Struct, frozen=True):
     """The used part of the allowed connections."""
 
@@ -39,6 +53,11 @@ class Usage(msgspec.Struct, frozen=True):
     unresolved: Mapping[Flow, Tally]
     """Flows of which an end is not in the snapshot."""
     coverage: Coverage
+    abroad: Mapping[Abroad, Tally] = {}
+    """Every flow that has a workload at one end and an address that is no pod's at the other. A node that asks
+    a pod of its own is left out: it always may."""
+    within: Mapping[Connection, Tally] = {}
+    """Between the pods of one workload; in `granted` these are no connections."""
 
     def count(self) -> int:
         """How many granted connections were used, in the units of `Connections.count`."""
@@ -53,21 +72,31 @@ def used(granted: Connections, record: Record[Flow], snapshot: Snapshot) -> Usag
     """Tell the flows of a record by the workloads of a snapshot."""
     known = Names(snapshot)
     seen: dict[Connection, Tally] = {}
+    within: dict[Connection, Tally] = {}
     outside: dict[tuple[Ref, str, int], Tally] = {}
+    abroad: dict[Abroad, Tally] = {}
     unresolved: dict[Flow, Tally] = {}
     for flow, tally in record.uses.items():
+        for each in known.abroad(flow):
+            _add(abroad, each, tally)
         source, targets = known.who(flow.source), tuple(known.targets(flow))
         if source == () or (not targets and known.who(flow.destination) == ()):
-            unresolved[flow] = tally
+            if not (known.at_node(flow.source) and targets) and not (source and known.at_node(flow.destination)):
+                unresolved[flow] = tally
             continue
         for target, port in targets:
-            if source is None or source[0] != target:
-                connection = Connection(source[0] if source else None, target, flow.protocol, port)
-                seen[connection] = seen[connection] + tally if connection in seen else tally
+            connection = Connection(source[0] if source else None, target, flow.protocol, port)
+            _add(within if connection.source == target else seen, connection, tally)
         if not targets and source:
-            key = (source[0], flow.protocol, flow.port)
-            outside[key] = outside[key] + tally if key in outside else tally
-    return Usage(_answering(granted, seen), seen, outside, unresolved, record.coverage)
+            _add(outside, (source[0], flow.protocol, flow.port), tally)
+    return Usage(_answering(granted, seen), seen, outside, unresolved, record.coverage, abroad, within)
+
+
+K = TypeVar("K")
+
+
+def _add(found: dict[K, Tally], key: K, tally: Tally) -> None:
+    found[key] = found[key] + tally if key in found else tally
 
 
 def _answering(granted: Connections, seen: Iterable[Connection]) -> Connections:
@@ -99,7 +128,9 @@ class Names:
         self._workloads: dict[tuple[str, str], Ref] = {}
         for ref in self._refs:
             self._workloads.setdefault((ref.namespace, ref.name), ref)
-        self._nodes = {a.address for n in snapshot.of(Node) for a in n.status.addresses}
+        self._nodes = {a.address: n.name for n in snapshot.of(Node) for a in n.status.addresses}
+        self._hosts = {(e.namespace, e.name): e.node for e in ends if e.node}
+        self._hosts.update({("", a): e.node for e in ends if e.node and not e.host_network for a in e.addresses})
         self._services = {s.spec.cluster_ip: s for s in snapshot.of(Service) if place(s.spec.cluster_ip) is not None}
 
     def who(self, peer: Peer) -> Who:
@@ -129,6 +160,27 @@ class Names:
                 for i, number in self._behind.targets(service, port):
                     found[self._refs[self._ends[i].workload], number] = None
         yield from found
+
+    def at_node(self, peer: Peer) -> bool:
+        """Is it a node, as far as its address tells?"""
+        return not (peer.pod or peer.workload) and peer.address in self._nodes
+
+    def abroad(self, flow: Flow) -> Iterator[Abroad]:
+        """The flow, once for each workload at its one end, if the other is no pod."""
+        source, destination = flow.source, flow.destination
+        if self.at_node(source) or (place(source.address) is not None and self.who(source) is None):
+            node = self._nodes.get(source.address)
+            hosts = (
+                self._hosts.get((destination.namespace, destination.pod)),
+                self._hosts.get(("", destination.address)),
+            )
+            if node is None or node not in hosts:
+                for target, port in self.targets(flow):
+                    yield Abroad(target, True, source.address, flow.protocol, port)
+            return
+        found, beyond = self.who(source), self.at_node(destination) or self.who(destination) is None
+        if found and beyond and place(destination.address) is not None and not any(self.targets(flow)):
+            yield Abroad(found[0], False, destination.address, flow.protocol, flow.port, destination.name)
 
     def _made(self, namespace: str, pod: str) -> Ref | None:
         """The workload whose controller gives pods such names."""
