@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from sys import intern
 from typing import Final, cast
 
@@ -17,6 +18,7 @@ from mistrust.layers.network.flow import Flow, Peer
 
 QUOTED: Final = 5
 """Lines that are quoted; the rest is counted."""
+EVER: Final = 1 << 62
 _Who = tuple[str, str, str, str]
 
 
@@ -29,17 +31,23 @@ class Count(msgspec.Struct, gc=False):
 
 
 class Ledger:
-    """Collects what is read, from all files."""
+    """Collects what is read, from all files.
 
-    def __init__(self) -> None:
+    Parameters: `span`, in seconds: what happened in different spans of time is counted apart.
+    """
+
+    def __init__(self, span: int = EVER) -> None:
         self.groups: dict[Key, Count] = {}
-        self._minutes: set[int] = set()
+        self.spans = {0: self.groups}
+        """By the number of the span of time; `groups` is the one that is counted in now."""
+        self._span = span
+        self.minutes: set[int] = set()
         self.events = self.bad = 0
         self.sampled = False
         self.problems: list[Problem] = []
-        self._first = self._last = self._at = 0
-        self._nodes: set[str] = set()
-        self._remarks: dict[Remark, tuple[int, str]] = {}
+        self.first = self.last = self._at = 0
+        self.nodes: set[str] = set()
+        self.remarks: dict[Remark, tuple[int, str]] = {}
 
     def add(self, sights: Iterable[Sight | Remark], file: str, otherwise: int) -> None:
         """Count what lines said; `otherwise` is the time of those that have none."""
@@ -50,8 +58,8 @@ class Ledger:
             time = seen.time or otherwise
             if time != self._at:
                 self._tick(time)
-            if seen.node not in self._nodes:
-                self._nodes.add(intern(seen.node))
+            if seen.node not in self.nodes:
+                self.nodes.add(intern(seen.node))
             key = seen.key
             if key is None:
                 continue
@@ -69,10 +77,11 @@ class Ledger:
 
     def _tick(self, time: int) -> None:
         self._at = time
+        self.groups = self.spans.setdefault(time // self._span, {})
         if time:
-            self._first = min(time, self._first or time)
-            self._last = max(time, self._last)
-            self._minutes.add(time // MINUTE)
+            self.first = min(time, self.first or time)
+            self.last = max(time, self.last)
+            self.minutes.add(time // MINUTE)
 
     def misread(self, file: str, line: int, text: bytes | None) -> None:
         """Count a line that was not understood; the first are quoted, shortened."""
@@ -82,26 +91,39 @@ class Ledger:
 
     def _remark(self, remark: Remark, file: str) -> None:
         once = Remark(remark.what, 0, remark.blinds)
-        count, first = self._remarks.get(once, (0, file))
-        self._remarks[once] = (count + remark.count, first)
+        count, first = self.remarks.get(once, (0, file))
+        self.remarks[once] = (count + remark.count, first)
 
     def record(self) -> Record[Flow]:
         """What was collected, as distinct flows."""
         told = [
             Problem(remark.what, file, got=f"{count} times", blinds=remark.blinds)
-            for remark, (count, file) in self._remarks.items()
+            for remark, (count, file) in self.remarks.items()
         ]
         coverage = Coverage(
-            first=self._first,
-            last=self._last,
+            first=self.first,
+            last=self.last,
             events=self.events,
             bad=self.bad,
             problems=(*self.problems, *told),
-            holes=tuple(holes(self._minutes)),
+            holes=tuple(holes(self.minutes)),
             sampled=self.sampled,
-            nodes=tuple(sorted(filter(None, self._nodes))),
+            nodes=tuple(sorted(filter(None, self.nodes))),
         )
-        return Record(flows(self.groups), coverage)
+        return Record(flows(together(self.spans.values())), coverage)
+
+
+def together(spans: Iterable[Mapping[Key, Count]]) -> Mapping[Key, Count]:
+    """What was counted, whenever it was."""
+    first, *rest = spans
+    if not rest:
+        return first
+    whole: dict[Key, Count] = {}
+    for key, count in chain.from_iterable(span.items() for span in (first, *rest)):
+        known = whole.setdefault(key, Count(0, count.first, count.last))
+        known.count += count.count
+        known.first, known.last = min(known.first, count.first), max(known.last, count.last)
+    return whole
 
 
 class _Several:

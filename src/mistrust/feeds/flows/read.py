@@ -46,7 +46,7 @@ def read_flows(paths: Sequence[str], progress: Progress = lambda _: None) -> Rec
     ledger = Ledger()
     found = sources(paths)
     for source in found:
-        _read(source, ledger, progress)
+        read_source(source, ledger, progress)
     if not ledger.events and not any(source.named for source in found):
         got = next((f"{p.file}: {p.got or p.what}" for p in ledger.problems), "no files")
         raise InputError("no flow log", where=", ".join(paths), got=got, wanted=WANTED)
@@ -85,10 +85,13 @@ def _bare(line: bytes) -> bytes:
     return line[prefix.end() :] if prefix else line
 
 
-def _read(source: Source, ledger: Ledger, progress: Progress) -> None:
+def read_source(
+    source: Source, ledger: Ledger, progress: Progress, opened: Callable[[str], Iterator[bytes]] = chunks
+) -> None:
+    """Read one file into the ledger. Parameters: `opened` gives the bytes of a named source."""
     before = len(ledger.problems), ledger.bad
     try:
-        known = _read_lines(source.name, ledger, progress)
+        known = _read_lines(source.name, ledger, _watched(source.name, progress, opened))
     except CutShort as error:
         ledger.problems.append(Problem("cut short", source.name, got=str(error), do="what came before it counts"))
         return
@@ -106,9 +109,9 @@ def _read(source: Source, ledger: Ledger, progress: Progress) -> None:
         ledger.problems.append(Problem("not a flow log", source.name, got=got, blinds=False))
 
 
-def _read_lines(file: str, ledger: Ledger, progress: Progress) -> bool:
+def _read_lines(file: str, ledger: Ledger, pieces: Iterable[bytes]) -> bool:
     """Was any format recognised?"""
-    batches = rows(_watched(file, progress))
+    batches = rows(pieces)
     waiting: list[Rows] = []
     unknown = 0
     for number, texts in batches:
@@ -149,7 +152,7 @@ def _count(batches: Iterable[Rows], read: Reader, ledger: Ledger, file: str, pre
         ledger.events += len(texts) - bad
 
 
-def _watched(file: str, progress: Progress) -> Iterator[bytes]:
-    for chunk in chunks(file):
+def _watched(file: str, progress: Progress, opened: Callable[[str], Iterator[bytes]]) -> Iterator[bytes]:
+    for chunk in opened(file):
         progress(file)
         yield chunk
