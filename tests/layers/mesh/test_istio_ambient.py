@@ -56,6 +56,11 @@ def test_ordinary_cases(given: list[Plain], wanted: list[int]) -> None:
     assert open_ports(*given) == wanted
 
 
+def test_ports_in_a_policy_for_a_whole_namespace_mean_nothing() -> None:
+    assert open_ports(peers(NS, "STRICT", ports={80: "PERMISSIVE"})) == []
+    assert open_ports(peers(NS, "PERMISSIVE", ports={80: "STRICT"})) == ALL
+
+
 @pytest.mark.parametrize("scope", [ROOT, NS])
 def test_disable_takes_nothing_away_from_ambient(scope: str) -> None:
     """A whole mesh or namespace with DISABLE still speaks mutual TLS in ambient: it is merely not STRICT."""

@@ -39,6 +39,11 @@ def test_two_sidecars_speak_mutual_tls_by_themselves_and_plaintext_stays_possibl
     assert Scene(*TWO).transport("", "b") == "plaintext"
 
 
+def test_plaintext_that_authorization_refuses_is_not_served() -> None:
+    found = Scene(*TWO, deny("b")).channel("", "b")
+    assert (found.transport, found.authz, found.plaintext) == (Transport.PLAINTEXT, Authz.DENIED, False)
+
+
 def test_strict_refuses_who_is_not_in_the_mesh() -> None:
     scene = Scene(*TWO, peers("shop", "STRICT"))
     assert scene.transport("a", "b") == ENFORCED
@@ -214,6 +219,23 @@ def test_a_sidecar_object_may_refuse_what_the_mesh_does_not_know(mesh: str, own:
     assert between(narrow, config(outboundTrafficPolicy={"mode": mesh})) == wanted
 
 
+@pytest.mark.parametrize(
+    ("protocol", "port", "wanted"),
+    [("HTTP", 80, "plaintext"), ("HTTPS", 80, "tls"), ("TLS", 80, "tls"), ("HTTPS", 81, "plaintext")],
+)
+def test_what_a_gateway_of_the_gateway_api_listens_for(protocol: str, port: int, wanted: str) -> None:
+    """Its pods carry its name as a label."""
+    labels = {"gateway.networking.k8s.io/gateway-name": "g"}
+    pods = workload("g", labels=labels, annotations={"inject.istio.io/templates": "gateway"})
+    gateway = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "Gateway",
+        "metadata": meta("g", "shop"),
+        "spec": {"gatewayClassName": "istio", "listeners": [{"name": "x", "port": port, "protocol": protocol}]},
+    }
+    assert Scene(namespace("shop"), pods, gateway).transport("", "g") == wanted
+
+
 OUT, IN = "traffic.sidecar.istio.io/excludeOutbound", "traffic.sidecar.istio.io/excludeInboundPorts"
 
 
@@ -244,6 +266,13 @@ def test_an_excluded_port_leaves_even_where_the_proxy_refuses_what_it_does_not_k
     given = (namespace("shop"), workload("a", annotations={f"{OUT}Ports": "80"}), workload("b"))
     scene = Scene(*given, config(outboundTrafficPolicy={"mode": "REGISTRY_ONLY"}))
     assert (scene.transport("a", "b", 80), scene.transport("a", "b", 81)) == ("plaintext", BROKEN)
+
+
+def test_ranges_that_are_not_understood_may_exclude_anything() -> None:
+    client = workload("a", annotations={f"{OUT}IPRanges": "ten dot zero"})
+    known = {**service("b")}
+    known["spec"] = {"selector": {"app": "b"}, "ports": [{"port": 80}], "clusterIP": "192.0.2.1"}
+    assert Scene(namespace("shop"), client, workload("b"), known).transport("a", "b") == "unknown"
 
 
 @pytest.mark.parametrize(("address", "wanted"), [("10.1.2.3", "unknown"), ("192.0.2.1", OPPORTUNISTIC)])

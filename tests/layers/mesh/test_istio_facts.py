@@ -171,6 +171,11 @@ def test_rules_that_send_plaintext_into_the_mesh() -> None:
     assert told("rule-plaintext", *bare, off) == [], "there is nothing else to speak to a server without a proxy"
 
 
+def test_a_rule_is_told_whatever_other_namespaces_say_about_other_hosts() -> None:
+    off, other = rule("shop", HOST, tls("DISABLE"), name="off"), rule("else", "x.example.com", tls("SIMPLE"))
+    assert len(told("rule-plaintext", *MESH, off, other)) == 1
+
+
 def test_rules_whose_credentials_sidecars_ignore() -> None:
     cut = rule("shop", HOST, tls("SIMPLE", credentialName="partner"), name="cut")
     assert details("rule-plaintext", *MESH, cut) == [

@@ -77,6 +77,26 @@ def test_without_the_namespace_object_nobody_knows_its_labels() -> None:
     assert found.because == "Namespace shop, whose labels decide, is not in the snapshot"
 
 
+@pytest.mark.parametrize(
+    ("labels", "kind"),
+    [
+        ({INJECT: "false", MODE: "none"}, "none"),
+        ({INJECT: "false"}, "unknown"),  # its namespace may be in ambient
+        ({MODE: "none"}, "unknown"),
+    ],
+)
+def test_its_own_labels_may_rule_out_what_its_namespace_says(labels: dict[str, str], kind: str) -> None:
+    assert one(workload("web", labels=labels)).kind == kind
+
+
+def test_a_pod_in_a_file_is_a_promise_too() -> None:
+    """The injector will change it when it is applied."""
+    written = dict(pod("app"))
+    written["metadata"] = meta("web", "shop")
+    found = one(namespace("shop"), written)
+    assert (found.kind, found.predicted) == ("sidecar", True)
+
+
 def test_without_any_sign_of_istio_nobody_is_in_it() -> None:
     s = snapshot(read(workload("web")))
     assert [m.kind for m in members(s, endpoints(s))] == ["none"]

@@ -9,7 +9,7 @@ import pytest
 from tests.layers.mesh.istio_scene import Plain, read, rule, tls
 
 from mistrust.kube.istio import DestinationRule
-from mistrust.layers.mesh.istio.rules import Rules, qualified, settings
+from mistrust.layers.mesh.istio.rules import Rules, matches_host, qualified, settings
 
 ROOT = "istio-system"
 HOST = "web.shop.svc.cluster.local"
@@ -140,6 +140,21 @@ def test_rules_for_one_host_are_put_together_the_oldest_first() -> None:
     assert [s.name for _, _, s in found.subsets] == ["v1", "v2"]
     (said,) = settings(found, 80, {})
     assert [str(e) for e in said.decided_by] == ["DestinationRule shop/a-new spec.trafficPolicy.tls mode: DISABLE"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "host", "wanted"),
+    [
+        ("*", HOST, True),
+        ("*.shop.svc.cluster.local", HOST, True),
+        (HOST, HOST, True),
+        ("svc.cluster.local", HOST, False),
+        ("web.shop", HOST, False),
+        ("*.other.svc.cluster.local", HOST, False),
+    ],
+)
+def test_a_pattern_begins_with_a_star(pattern: str, host: str, wanted: bool) -> None:
+    assert matches_host(pattern, host) is wanted
 
 
 def test_a_name_with_a_dot_stands_as_it_is() -> None:
