@@ -235,10 +235,11 @@ def event(network: Reach, world: World, maker: Maker, chance: Random, number: in
         case 2 if world.network:
             gone = chance.choice(world.network)
             return network.without_policy(gone), replace(world, network=tuple(p for p in world.network if p != gone))
-        case 3 if chance.random() < 0.4:
+        case 3 if chance.random() < 0.7:
             if world.cluster and chance.random() < 0.5:
-                less = world.cluster[1:]
-                return network.without_policy(world.cluster[0]), replace(world, cluster=less)
+                lost = chance.choice(world.cluster)
+                less = tuple(p for p in world.cluster if p is not lost)
+                return network.without_policy(lost), replace(world, cluster=less)
             wide = maker.cluster(number)
             return network.with_policy(wide), replace(world, cluster=(*world.cluster, wide))
         case _:

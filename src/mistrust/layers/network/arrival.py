@@ -12,7 +12,7 @@ from mistrust.layers.network.cluster import Cluster, Question
 from mistrust.layers.network.finer import finer
 from mistrust.layers.network.legs import Legs
 from mistrust.layers.network.lines import Split
-from mistrust.layers.network.rules import Peer, Service, Tier
+from mistrust.layers.network.rules import Chosen, Peer, Service, Tier
 from mistrust.layers.network.solve import joined, union
 
 
@@ -26,14 +26,14 @@ def with_class(cluster: Cluster, question: Question, key: Key) -> Cluster:
     if splits:
         legs = finer(legs, ports, splits, legs.selection.addresses, [])
     more = branch(legs)
-    more.selection, choosing, naming = legs.selection.with_class(number, key)
+    more.selection, choosing = legs.selection.with_class(number, key)
     more.keys[number] = key
     one = more.selection.space.of((number,))
     homes = ("", key.home)
     mine = [n for n, s in enumerate(more.said) if s.subject.namespace in homes and s.subject in choosing]
     for n in mine:
         more.subjects[n] = more.about(more.said[n])
-    named = _named(more, naming, homes)
+    named = _named(more, key, choosing)
     _as_destination(more, number, mine, {n: rules for n, rules in named.items() if more.said[n].egress})
     change = Change({number}, one, _as_source(more, one, {n: r for n, r in named.items() if not more.said[n].egress}))
     for n in mine:
@@ -45,14 +45,20 @@ def with_class(cluster: Cluster, question: Question, key: Key) -> Cluster:
     return changed
 
 
-def _named(more: Legs, naming: Container[Peer], homes: Container[str]) -> dict[int, list[Service]]:
-    """The statements of NetworkPolicies that name one of some peers, and the services of those rules."""
+def _named(more: Legs, key: Key, choosing: Container[Chosen]) -> dict[int, list[Service]]:
+    """The statements of NetworkPolicies with a rule that may name a new class, and the services of those rules."""
+    selection, homes = more.selection, ("", key.home)
+
+    def names(p: Peer) -> bool:
+        if p.chosen is not None:
+            return p.chosen.namespace in homes and p.chosen in choosing
+        return p.addresses is not None and selection.inside(key.blocks, selection.mask(p.addresses))[1]
+
     found: dict[int, list[Service]] = {}
     for n, s in enumerate(more.said):
         for rule in s.rules if s.tier is Tier.NETWORK else ():
-            for p in rule.peers:
-                if (p.chosen is None or p.chosen.namespace in homes) and p in naming:
-                    found.setdefault(n, []).append(rule.service)
+            if any(map(names, rule.peers)):
+                found.setdefault(n, []).append(rule.service)
     return found
 
 

@@ -19,7 +19,7 @@ from mistrust.layers.network.legs import Legs
 from mistrust.layers.network.lines import Line, Ranges
 from mistrust.layers.network.policies import Policies
 from mistrust.layers.network.profile import UPSTREAM, Profile
-from mistrust.layers.network.rules import Statement
+from mistrust.layers.network.rules import Statement, Tier
 from mistrust.layers.network.selectors import Selection, machines, plain
 from mistrust.layers.network.solve import Row
 
@@ -47,13 +47,17 @@ class Question(msgspec.Struct, frozen=True):
         """What the policies say, in the order in which they are asked."""
         if not self.profile.enforces:
             return []
-        said = list(self.policies.statements(cluster_wide=self.profile.cluster_wide))
-        wide = [s for s in said if s.order[1]]
-        if not wide:
-            return said
-        wide.sort(key=lambda s: s.order[1:], reverse=self.ties == "backward")
+        return self.in_turn(self.policies.statements(cluster_wide=self.profile.cluster_wide))
+
+    def in_turn(self, said: Iterable[Statement]) -> list[Statement]:
+        """Statements in the order in which they are asked; of NetworkPolicies in the order given."""
+        network, wide = list[Statement](), list[Statement]()
+        for s in said:
+            (network if s.tier is Tier.NETWORK else wide).append(s)
+        backward = self.ties == "backward"
+        wide = sorted(wide[::-1] if backward else wide, key=lambda s: s.order[1:], reverse=backward)
         wide.sort(key=lambda s: s.order[0])
-        return [s for s in said if not s.order[1]] + wide
+        return network + wide
 
 
 class Cluster:
@@ -98,7 +102,8 @@ class Cluster:
             legs = self.may
             self._settled = legs.settled()
             if not self._settled:
-                self._sure = Legs(legs.said, legs.selection, legs.ports, self.keys, sure=True)
+                said = self.question.in_turn(legs.said)
+                self._sure = Legs(said, legs.selection, legs.ports, self.keys, sure=True)
         return self._sure
 
     def row(self, destination: int, *, sure: bool = False) -> Row:

@@ -165,8 +165,8 @@ class Selection:
             return self._on(peer.machines.labels)
         return Pair(self.space.none, self.blocks if peer.names else self.everyone)
 
-    def with_class(self, number: int, key: Key) -> tuple[Selection, dict[Chosen, Pair], set[Peer]]:
-        """The same with one more class, the selectors that choose it, and the peers that now name it."""
+    def with_class(self, number: int, key: Key) -> tuple[Selection, dict[Chosen, Pair]]:
+        """The same with one more class, and the selectors that may choose it."""
         more, one = copy(self), self.space.of((number,))
         if key.host:
             more.hosts, more.free = self.hosts | one, self.free | one
@@ -182,18 +182,12 @@ class Selection:
         again = ((c, more._choose(c)) for c in self._chosen if c.namespace in homes)
         choosing = {c: pair for c, pair in again if has(pair.may, number)}
         more._chosen, more._peers = {**self._chosen, **choosing}, dict(self._peers)
-        naming = set()
         for p, pair in self._peers.items():
             if p.chosen is None:
-                if p.addresses is None and p.machines is None:
-                    continue
-                pair = more._peers[p] = more._peer(p)
-                if has(pair.may, number):
-                    naming.add(p)
+                more._peers[p] = more._peer(p) if p.addresses is not None or p.machines is not None else pair
             elif p.chosen.namespace in homes and p.chosen in choosing:
                 more._peers[p] = choosing[p.chosen]
-                naming.add(p)
-        return more, choosing, naming
+        return more, choosing
 
     def cut(self, addresses: Line, lift: Callable[[Bits], Bits]) -> Selection:
         """The same where blocks were cut smaller: `lift` adds the new ones to the sets of those they were cut from."""
