@@ -20,12 +20,12 @@ from mistrust.cluster.files import read_files
 from mistrust.kube.meta import Other
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.network.profile import NP_GUARD
-from mistrust.report.connections import Connections
-from mistrust.report.connections_diff import compare
-from mistrust.report.connections_diff_formats import render as render_changes
-from mistrust.report.connections_focus import Focus, focused, names
-from mistrust.report.connections_formats import render
-from mistrust.report.connections_of import connections_of
+from mistrust.report.connections.diff import compare
+from mistrust.report.connections.diff_formats import render as render_changes
+from mistrust.report.connections.focus import Focus, focused, names
+from mistrust.report.connections.formats import render
+from mistrust.report.connections.listed import Connections
+from mistrust.report.connections.of import connections_of
 
 UNSUPPORTED = {
     "UserDefinedNetwork": "pods of a user-defined network are isolated from the pod network; we do not read those",

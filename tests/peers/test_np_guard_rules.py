@@ -18,8 +18,8 @@ from mistrust.kube.meta import Object
 from mistrust.kube.problem import Origin
 from mistrust.kube.snapshot import snapshot
 from mistrust.layers.network.profile import NP_GUARD
-from mistrust.report.connections_formats import render
-from mistrust.report.connections_of import connections_of
+from mistrust.report.connections.formats import render
+from mistrust.report.connections.of import connections_of
 
 Plain = dict[str, Any]
 

@@ -16,13 +16,13 @@ from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.network.policies import policies
 from mistrust.layers.network.profile import CILIUM, NP_GUARD, UPSTREAM, Profile
 from mistrust.layers.network.reach import Reach, reach
-from mistrust.report.connections import ANY_ADDRESS, Connections
-from mistrust.report.connections_diff import Kind, compare
-from mistrust.report.connections_diff_formats import render as render_changes
-from mistrust.report.connections_focus import Focus, focused
-from mistrust.report.connections_formats import render
-from mistrust.report.connections_npguard import as_np_guard_reads
-from mistrust.report.connections_of import connections_of
+from mistrust.report.connections.diff import Kind, compare
+from mistrust.report.connections.diff_formats import render as render_changes
+from mistrust.report.connections.focus import Focus, focused
+from mistrust.report.connections.formats import render
+from mistrust.report.connections.listed import ANY_ADDRESS, Connections
+from mistrust.report.connections.npguard import as_np_guard_reads
+from mistrust.report.connections.of import connections_of
 from tests.layers.network.dice import cluster
 from tests.layers.network.scene import Plain, made, namespace, pod, policy
 from tests.layers.network.scene import cluster as taken

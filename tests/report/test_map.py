@@ -15,11 +15,11 @@ from mistrust.layers.mesh.channel import Authz, Transport
 from mistrust.report import json, markdown
 from mistrust.report.document import Document
 from mistrust.report.html import page
-from mistrust.report.html.map_drawing import ARROWS, BOXES, CELLS, ROWS, fitted, placed, told
-from mistrust.report.html.map_flow import Flow, Tone, flows
-from mistrust.report.html.map_places import Places
-from mistrust.report.html.map_scene import Box, Scene, folded
-from mistrust.report.html.map_tables import everyone, shared, ways
+from mistrust.report.html.map.drawing import ARROWS, BOXES, CELLS, ROWS, fitted, placed, told
+from mistrust.report.html.map.flow import Flow, Tone, flows
+from mistrust.report.html.map.places import Places
+from mistrust.report.html.map.scene import Box, Scene, folded
+from mistrust.report.html.map.tables import everyone, shared, ways
 from tests.report.assessments import CATALOG, locate, realistic
 from tests.report.atlases import SIZES, atlas, everybody, link, shop, spot, tcp, teams
 from tests.report.test_html import Tree

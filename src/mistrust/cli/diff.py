@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mistrust.cluster.files import Source
     from mistrust.layers.network.profile import Profile
-    from mistrust.report.connections_diff import Change
+    from mistrust.report.connections.diff import Change
 
 EXAMPLES = """examples:
   mistrust diff main/manifests/ manifests/
@@ -45,9 +45,9 @@ def run(args: argparse.Namespace) -> int:
     """
     from mistrust.cli.reach_all import hidden, reading
     from mistrust.report.clean import clean
-    from mistrust.report.connections_diff import Kind, compare
-    from mistrust.report.connections_diff_formats import render
-    from mistrust.report.connections_of import connections_of
+    from mistrust.report.connections.diff import Kind, compare
+    from mistrust.report.connections.diff_formats import render
+    from mistrust.report.connections.of import connections_of
 
     old, new = (_read(path, args) for path in (args.old, args.new))
     profile, remarks = reading(args.profile, new.snapshot)
@@ -76,7 +76,7 @@ def _read(path: str, args: argparse.Namespace) -> Source:
 
 
 def _headline(told: Sequence[Change]) -> Iterator[str]:
-    from mistrust.report.connections_diff import Kind
+    from mistrust.report.connections.diff import Kind
 
     counts = {kind: sum(c.kind is kind for c in told) for kind in Kind}
     if told:
@@ -89,8 +89,8 @@ def _headline(told: Sequence[Change]) -> Iterator[str]:
 
 
 def _listed(told: Sequence[Change], old: Source, new: Source, profile: Profile, limit: int) -> Iterator[str]:
-    from mistrust.report.connections_diff import Kind
-    from mistrust.report.connections_witness import Witnesses
+    from mistrust.report.connections.diff import Kind
+    from mistrust.report.connections.witness import Witnesses
 
     witnesses = Witnesses(old.snapshot, new.snapshot, profile)
     signs = {Kind.ADDED: "+", Kind.REMOVED: "-", Kind.CHANGED: "~"}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mistrust.cli.ends import End
     from mistrust.cluster.files import Source
     from mistrust.layers.network.profile import Profile
-    from mistrust.report.connections_focus import Focus
+    from mistrust.report.connections.focus import Focus
 
 PROFILES = ("upstream", "calico", "cilium", "ovn", "np-guard")
 FORMS = ("text", "json", "txt", "csv", "md", "dot")
@@ -165,7 +165,7 @@ def _plain(f: Finding, decided: Sequence[Place], meshed: Sequence[Place]) -> dic
 
 def focus_of(args: argparse.Namespace) -> Focus:
     """The part of all connections that is asked for. Raises `UsageError` for a port that is none."""
-    from mistrust.report.connections_focus import Focus
+    from mistrust.report.connections.focus import Focus
 
     ports = None
     if args.port:

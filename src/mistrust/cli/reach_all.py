@@ -21,9 +21,9 @@ from mistrust.layers.network.policies import policies
 from mistrust.layers.network.profile import PROFILES, Profile
 from mistrust.layers.network.unseen import unseen
 from mistrust.report.clean import clean
-from mistrust.report.connections_focus import Focus, focused
-from mistrust.report.connections_formats import render
-from mistrust.report.connections_of import connections_of
+from mistrust.report.connections.focus import Focus, focused
+from mistrust.report.connections.formats import render
+from mistrust.report.connections.of import connections_of
 
 if TYPE_CHECKING:
     from mistrust.channels.around import Neighbour

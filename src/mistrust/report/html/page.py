@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from mistrust.report.assessment import Assessment, Catalog, Locate
 from mistrust.report.html.data import data
-from mistrust.report.html.map import atlas_section
+from mistrust.report.html.map.section import atlas_section
 from mistrust.report.html.markup import NOTHING, Markup, tag
 from mistrust.report.html.sections import coverage, findings, pages, summary
 from mistrust.report.html.ways import ways

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import structs
 
 from mistrust.access.ports import Ports
-from mistrust.report.connections import ENTIRE_CLUSTER, Connections, Exposure, Peer, Potential, Targets
+from mistrust.report.connections.listed import ENTIRE_CLUSTER, Connections, Exposure, Peer, Potential, Targets
 
 
 class Focus(msgspec.Struct, frozen=True):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mistrust.report.html.map_drawing import RING
-from mistrust.report.html.map_flow import MEANING, ORDER, Tone
-from mistrust.report.html.map_scene import Scene
+from mistrust.report.html.map.drawing import RING
+from mistrust.report.html.map.flow import MEANING, ORDER, Tone
+from mistrust.report.html.map.scene import Scene
 from mistrust.report.html.markup import NOTHING, Markup, tag
 
 

@@ -11,9 +11,9 @@ from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.network.decide import Ground, decide, ground
 from mistrust.layers.network.party import Party
 from mistrust.layers.network.profile import NP_GUARD, Profile
-from mistrust.report.connections import ANY_ADDRESS, INGRESS_CONTROLLER, Peer
-from mistrust.report.connections_diff import Change
-from mistrust.report.connections_peers import population
+from mistrust.report.connections.diff import Change
+from mistrust.report.connections.listed import ANY_ADDRESS, INGRESS_CONTROLLER, Peer
+from mistrust.report.connections.peers import population
 
 
 class Version:

@@ -12,13 +12,13 @@ from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.network.policies import Policies, policies
 from mistrust.layers.network.profile import NP_GUARD, UPSTREAM, Profile
 from mistrust.layers.network.reach import Reach, reach
-from mistrust.report.connections import Connections
-from mistrust.report.connections_doors import CONTROLLER, LABELS, NAMESPACE, doors
-from mistrust.report.connections_exposure import exposure_of
-from mistrust.report.connections_focus import names
-from mistrust.report.connections_gather import Doors, cuts_of, gather
-from mistrust.report.connections_npguard import as_np_guard_reads
-from mistrust.report.connections_peers import Population, population
+from mistrust.report.connections.doors import CONTROLLER, LABELS, NAMESPACE, doors
+from mistrust.report.connections.exposure import exposure_of
+from mistrust.report.connections.focus import names
+from mistrust.report.connections.gather import Doors, cuts_of, gather
+from mistrust.report.connections.listed import Connections
+from mistrust.report.connections.npguard import as_np_guard_reads
+from mistrust.report.connections.peers import Population, population
 
 
 def connections_of(

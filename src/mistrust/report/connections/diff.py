@@ -14,8 +14,8 @@ import msgspec
 
 from mistrust.access.ports import NO_PORT, Ports
 from mistrust.layers.network.addresses import IPV4, IPV6, place
-from mistrust.report.connections import ANY_ADDRESS, INGRESS_CONTROLLER, Connections, Peer
-from mistrust.report.connections_gather import show_address
+from mistrust.report.connections.gather import show_address
+from mistrust.report.connections.listed import ANY_ADDRESS, INGRESS_CONTROLLER, Connections, Peer
 
 
 class Kind(StrEnum):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 from mistrust.access.ports import Ports
 from mistrust.report.clean import clean
-from mistrust.report.connections import Connections, Peer, Potential
+from mistrust.report.connections.listed import Connections, Peer, Potential
 
 Head = Callable[[Peer], str]
 Tail = Callable[[Peer, str], str]
@@ -28,7 +28,7 @@ def render(connections: Connections, form: str) -> Iterator[str]:
         case "md":
             return _md(connections)
         case "dot":
-            from mistrust.report.connections_dot import dot
+            from mistrust.report.connections.dot import dot
 
             return dot(connections)
         case _:

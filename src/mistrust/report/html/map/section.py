@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from mistrust.channels.atlas import Atlas
-from mistrust.report.html.map_drawing import diagram, fitted, placed
-from mistrust.report.html.map_flow import Flow, Tone, added
-from mistrust.report.html.map_legend import legend, tips
-from mistrust.report.html.map_matrix import matrix
-from mistrust.report.html.map_places import THE_INTERNET, Places
-from mistrust.report.html.map_scene import Scene
-from mistrust.report.html.map_tables import arrivals, bundles, chip, words
+from mistrust.report.html.map.drawing import diagram, fitted, placed
+from mistrust.report.html.map.flow import Flow, Tone, added
+from mistrust.report.html.map.legend import legend, tips
+from mistrust.report.html.map.matrix import matrix
+from mistrust.report.html.map.places import THE_INTERNET, Places
+from mistrust.report.html.map.scene import Scene
+from mistrust.report.html.map.tables import arrivals, bundles, chip, words
 from mistrust.report.html.markup import NOTHING, Markup, joined, tag
 from mistrust.report.words import count, share
 

@@ -16,8 +16,8 @@ from mistrust.kube.ingress import Ingress
 from mistrust.kube.openshift import OpenShiftRoute
 from mistrust.kube.selectors import covers
 from mistrust.kube.snapshot import Snapshot
-from mistrust.report.connections import Peer
-from mistrust.report.connections_peers import Population
+from mistrust.report.connections.listed import Peer
+from mistrust.report.connections.peers import Population
 
 NAMESPACE = "ingress-controller-ns"
 CONTROLLER = Endpoint(

@@ -28,8 +28,8 @@ from mistrust.layers.network.rules import (
 from mistrust.layers.network.rules import (
     Peer as RulePeer,
 )
-from mistrust.report.connections import ENTIRE_CLUSTER, Connections, Exposure, Peer, Potential
-from mistrust.report.connections_newcomers import ANYBODY, Key, Newcomers, key_of, newcomers_of
+from mistrust.report.connections.listed import ENTIRE_CLUSTER, Connections, Exposure, Peer, Potential
+from mistrust.report.connections.newcomers import ANYBODY, Key, Newcomers, key_of, newcomers_of
 
 DIRECTIONS = ("Ingress", "Egress")
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from mistrust.report.clean import clean, shorten
 from mistrust.report.html.drawing import Area, along, curve, meet
-from mistrust.report.html.map_flow import Flow, Tone, ports_words
-from mistrust.report.html.map_scene import Box, Pair, Scene, busiest, folded, names
+from mistrust.report.html.map.flow import Flow, Tone, ports_words
+from mistrust.report.html.map.scene import Box, Pair, Scene, busiest, folded, names
 from mistrust.report.html.markup import NOTHING, Markup, tag
 from mistrust.report.layout import Layout, Point, layout
 

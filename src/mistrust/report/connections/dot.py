@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from mistrust.access.ports import Ports
 from mistrust.report.clean import clean
-from mistrust.report.connections import ENTIRE_CLUSTER, Connections, Exposure, Peer
+from mistrust.report.connections.listed import ENTIRE_CLUSTER, Connections, Exposure, Peer
 
 OUTSIDE = "red2"
 INSIDE = "blue"

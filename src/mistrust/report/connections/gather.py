@@ -11,7 +11,14 @@ from mistrust.access.ports import NO_PORT, Ports
 from mistrust.layers.network.addresses import IPV4, V6
 from mistrust.layers.network.policies import Policies
 from mistrust.layers.network.reach import Part, Reach
-from mistrust.report.connections import ANY_ADDRESS, INGRESS_CONTROLLER, Connections, Peer, Targets, workload_peer
+from mistrust.report.connections.listed import (
+    ANY_ADDRESS,
+    INGRESS_CONTROLLER,
+    Connections,
+    Peer,
+    Targets,
+    workload_peer,
+)
 
 Span = tuple[int, int]
 """Half-open, on the line of addresses."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from mistrust.report.clean import clean, json_bytes
-from mistrust.report.connections import Peer
-from mistrust.report.connections_diff import Change, Kind
-from mistrust.report.connections_dot import clusters, edge, framed, node
-from mistrust.report.connections_formats import cell, column
+from mistrust.report.connections.diff import Change, Kind
+from mistrust.report.connections.dot import clusters, edge, framed, node
+from mistrust.report.connections.formats import cell, column
+from mistrust.report.connections.listed import Peer
 
 TOLD = (Kind.CHANGED, Kind.ADDED, Kind.REMOVED)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mistrust.report.clean import clean, shorten
-from mistrust.report.html.map_scene import Box, Scene, names
+from mistrust.report.html.map.scene import Box, Scene, names
 from mistrust.report.html.markup import Markup, tag
 
 WIDE = 960

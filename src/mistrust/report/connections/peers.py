@@ -11,7 +11,7 @@ from mistrust.kube.meta import Object
 from mistrust.kube.pods import Pod
 from mistrust.kube.snapshot import Snapshot
 from mistrust.kube.workloads import PodTemplateObject, template_of
-from mistrust.report.connections import Peer, workload_peer
+from mistrust.report.connections.listed import Peer, workload_peer
 
 
 class Population(msgspec.Struct, frozen=True):

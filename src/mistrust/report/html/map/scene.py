@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
 import msgspec
 
-from mistrust.report.html.map_flow import Flow, Tone, added
+from mistrust.report.html.map.flow import Flow, Tone, added
 from mistrust.report.words import count, listed
 
 Pair = tuple[int, int]

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 
 from mistrust.channels.atlas import INTERNET, Atlas, Link, Spot
-from mistrust.report.html.map_flow import Flow, Tone, added, bundled, flows
-from mistrust.report.html.map_scene import Box, Scene, folded, scene
+from mistrust.report.html.map.flow import Flow, Tone, added, bundled, flows
+from mistrust.report.html.map.scene import Box, Scene, folded, scene
 
 THE_INTERNET = "the Internet"
 

@@ -1,0 +1,1 @@
+"""The map of the HTML report: who may open a connection to whom, drawn and told."""
