@@ -9,6 +9,7 @@ sampled.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 
@@ -116,12 +117,12 @@ def _sights(traces: Traces) -> Iterator[Sight | Remark]:
 def _call(span: Span, here: End) -> Iterator[Sight | Remark]:
     time = int(span.start_time_unix_nano) // 1_000_000_000
     known = _known(span.attributes)
-    peer = _address(_first(known, PEER))
     protocol = _first(known, TRANSPORT).removeprefix("ip_") or "tcp"
     if protocol not in ("tcp", "udp", "quic") or span.kind not in CLIENTS | SERVERS:
         yield Sight(time, None, 0)
         return
     protocol = "UDP" if protocol == "quic" else protocol
+    peer = _address(_first(known, PEER))
     if span.kind in SERVERS:
         own = msgspec.structs.replace(here, address=_address(_first(known, HOST)) or here.address)
         seen = key("OTLP server", "destination", End(address=peer), own, protocol, _port(known, HOST_PORT))
@@ -146,7 +147,10 @@ def _known(attributes: tuple[Attribute, ...]) -> Known:
 
 
 def _first(known: Known, names: tuple[str, ...]) -> str:
-    return next((known[name] for name in names if known.get(name)), "")
+    for name in names:
+        if found := known.get(name):
+            return found
+    return ""
 
 
 def _port(known: Known, names: tuple[str, ...]) -> int:
@@ -154,6 +158,7 @@ def _port(known: Known, names: tuple[str, ...]) -> int:
     return int(text) if text.isdecimal() else 0
 
 
+@lru_cache(maxsize=1 << 16)
 def _address(text: str) -> str:
     try:
         return str(ip_address(text))

@@ -7,7 +7,6 @@ level debug, one where it opens.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -18,7 +17,7 @@ SIDES: Final[dict[str, Side]] = {"outbound": "source", "inbound": "destination"}
 REJECTED: Final = "policy"
 """In the error of a connection that authorization refused (proxy::Error::AuthorizationPolicyRejection)."""
 _HEAD = re.compile(r"(\S+Z)\s+(?:error|warn|info|debug|trace)\s+(\S+?):?\s+(.*)", re.S | re.I)
-_FIELD = re.compile(r'(\S+?)=("(?:[^"\\]|\\.)*"|\S+)')
+_FIELD = re.compile(r'([^\s=]+)=("(?:[^"\\]|\\.)*"|\S+)')
 _UNIT: Final = {"ms": 0.001, "s": 1.0, "us": 1e-6, "ns": 1e-9}
 
 
@@ -36,12 +35,14 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     dst_workload: str = msgspec.field(name="dst.workload", default="")
     dst_namespace: str = msgspec.field(name="dst.namespace", default="")
     direction: str = ""
-    bytes_sent: str | int = 0
-    bytes_recv: str | int = 0
+    bytes_sent: str | int = ""
+    bytes_recv: str | int = ""
     duration: str = ""
     error: str = ""
 
 
+NAMES: Final = tuple(field.encode_name for field in msgspec.structs.fields(Line)[3:])
+"""Of the fields that the text writes as `name=value`, after its head."""
 _decode = msgspec.json.Decoder(Line).decode
 
 
@@ -53,12 +54,10 @@ def read(line: bytes) -> tuple[Sight | Remark, ...]:
     if head is None:
         raise ValueError("not a line of ztunnel")
     at, scope, rest = head.groups()
-    fields = {name: value.strip('"') for name, value in _FIELD.findall(rest)}
-    return sight(msgspec.convert({"time": at, "scope": scope, "message": rest, **_own(fields)}, Line))
-
-
-def _own(fields: Mapping[str, str]) -> Mapping[str, str]:
-    return {name: value for name, value in fields.items() if name not in ("time", "scope", "message")}
+    if scope != "access":
+        return (Sight(seconds(at), None, 0),)
+    fields = dict(_FIELD.findall(rest))
+    return sight(Line(at, scope, rest, *(fields.get(name, "").strip('"') for name in NAMES)))
 
 
 def sight(line: Line) -> tuple[Sight | Remark, ...]:
@@ -67,7 +66,7 @@ def sight(line: Line) -> tuple[Sight | Remark, ...]:
     if line.scope != "access" or not line.message.startswith("connection complete"):
         return (Sight(time, None, 0),) if line.scope else (NOT_USED,)
     side = SIDES.get(line.direction, "")
-    refused = bool(line.error) and not (int(line.bytes_sent) or int(line.bytes_recv))
+    refused = bool(line.error) and not (int(line.bytes_sent or 0) or int(line.bytes_recv or 0))
     if refused and not (side == "destination" and REJECTED in line.error):
         return (Sight(time, None, 0),)
     address, port = split(line.dst_hbone_addr.strip('"') or line.dst_addr)
