@@ -259,6 +259,28 @@ def test_an_answer_that_hangs_on_the_plugin_is_unknown(shop: str, capsys: pytest
     assert "Pod shop/guest   network plugins differ, or it hangs on what is not shown" in out
 
 
+def test_what_the_mesh_refuses_is_no_connection(shop: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The policies let it through, and say so; nothing comes of it."""
+    refusing = Path(shop).with_name("refusing.yaml")
+    refusing.write_text("""
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, labels: {istio-injection: enabled}}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: nobody, namespace: shop}
+spec: {}
+""")
+    assert run(["can", "reach", "shop/web", "shop/db:5432", shop, "-q"]) == 0
+    capsys.readouterr()
+    assert run(["can", "reach", "shop/web", "shop/db:5432", shop, str(refusing), "-q"]) == 1
+    out = capsys.readouterr().out
+    assert out.startswith("no   ")
+    assert "     policies: " in out
+    assert "authorization denied" in out
+
+
 def test_the_mesh_is_part_of_the_answer(shop: str, capsys: pytest.CaptureFixture[str]) -> None:
     strict = Path(shop).with_name("mesh.yaml")
     strict.write_text(

@@ -16,7 +16,7 @@ from mistrust.access.ports import NO_PORT, Ports, point
 from mistrust.access.verdict import Answer, Verdict
 from mistrust.channels.scene import One, Scene, Side, another, blocks, each
 from mistrust.kube.core import Service
-from mistrust.layers.mesh.channel import Channel
+from mistrust.layers.mesh.channel import Authz, Channel, Transport
 from mistrust.layers.network.decide import decide
 from mistrust.layers.network.rules import Service as RuleService
 
@@ -36,6 +36,16 @@ class Finding(msgspec.Struct, frozen=True):
     channel: Channel | None = None
     """What a mesh makes of it, where there is one."""
 
+    @property
+    def answer(self) -> Answer:
+        """Policies and mesh together: no where either says no, else unknown where either is unknown."""
+        if self.channel is None or self.verdict.answer is Answer.DENIED:
+            return self.verdict.answer
+        if self.channel.transport is Transport.BROKEN or self.channel.authz is Authz.DENIED:
+            return Answer.DENIED
+        doubtful = self.channel.transport is Transport.UNKNOWN or self.channel.authz is Authz.UNKNOWN
+        return Answer.UNKNOWN if doubtful else self.verdict.answer
+
 
 def ask(scene: Scene, source: Side, target: Side, wanted: Wanted) -> tuple[Finding, ...]:
     """What of the wanted ports the source may open of the target: what is allowed first, then unknown, then denied."""
@@ -51,7 +61,7 @@ def ask(scene: Scene, source: Side, target: Side, wanted: Wanted) -> tuple[Findi
             ):
                 found += _between(scene, a, another(scene, a, b), ports)
     order = (Answer.ALLOWED, Answer.UNKNOWN, Answer.DENIED)
-    return tuple(sorted(_merged(found), key=lambda f: order.index(f.verdict.answer)))
+    return tuple(sorted(_merged(found), key=lambda f: order.index(f.answer)))
 
 
 def _own(scene: Scene, a: One, b: One) -> bool:
@@ -188,7 +198,7 @@ def _merged(found: Iterable[Finding]) -> Iterator[Finding]:
 
 def answer_of(found: Sequence[Finding]) -> Answer:
     """Yes if something is allowed, else unknown if something may be."""
-    answers = {f.verdict.answer for f in found}
+    answers = {f.answer for f in found}
     return next((a for a in (Answer.ALLOWED, Answer.UNKNOWN) if a in answers), Answer.DENIED)
 
 

@@ -117,9 +117,10 @@ def _one(args: argparse.Namespace, source: Source, scene: Scene, a: End, b: End)
 def _lines(f: Finding, decided: Sequence[Place], meshed: Sequence[Place]) -> Iterator[str]:
     from mistrust.access.verdict import Answer
 
-    word = {Answer.ALLOWED: "yes", Answer.DENIED: "no", Answer.UNKNOWN: "unknown"}[f.verdict.answer]
+    word = {Answer.ALLOWED: "yes", Answer.DENIED: "no", Answer.UNKNOWN: "unknown"}[f.answer]
     yield f"{word:<4} {f.source} -> {f.target}: {told_ports(f.ports)}"
-    yield f"     {f.verdict.because}"
+    stopped = f.answer is not f.verdict.answer
+    yield f"     {'policies: ' if stopped else ''}{f.verdict.because}"
     yield from (f"     {place}" for place in decided)
     yield from (f"     {reason}" for reason in f.verdict.failed if reason not in f.verdict.because)
     if f.channel is not None:
@@ -143,7 +144,8 @@ def _plain(f: Finding, decided: Sequence[Place], meshed: Sequence[Place]) -> dic
     told: dict[str, object] = {
         "from": f.source,
         "to": f.target,
-        "answer": f.verdict.answer.value,
+        "answer": f.answer.value,
+        "policies": f.verdict.answer.value,
         "ports": str(f.ports),
         "because": f.verdict.because,
         "evidence": [p._asdict() for p in decided],
