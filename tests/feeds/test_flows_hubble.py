@@ -183,10 +183,12 @@ def test_what_is_let_through_by_audit_mode_only_is_said() -> None:
     ]
 
 
-def test_undecided_flows_are_said() -> None:
-    assert remarks(reading(event(is_reply=None, l4=l4("UDP", 53)) * 2).coverage) == [
-        "a flow does not say whether it is a reply, and is not counted as a use: 2 times"
-    ]
+def test_undecided_flows_are_said_where_nothing_later_shows_them() -> None:
+    coverage = reading(event(is_reply=None, l4=l4("UDP", 53)) * 2).coverage
+    assert remarks(coverage) == ["a flow does not say whether it is a reply, and is not counted as a use: 2 times"]
+    assert coverage.problems[0].blinds
+    early = event(is_reply=None, l4=l4("UDP", 53), trace_observation_point="FROM_ENDPOINT")
+    assert remarks(reading(early).coverage) == []
 
 
 def test_events_of_the_agent_are_no_uses_and_understood() -> None:

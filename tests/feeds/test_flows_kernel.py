@@ -74,6 +74,23 @@ def test_icmp_is_no_connection_and_ipv6_is_one() -> None:
     assert told(reading(six + icmp)) == ["fd00::1 -> fd00::2 TCP 8080"]
 
 
+@pytest.mark.parametrize(
+    "written", ["fd00::1", "fd00:0000:0000:0000:0000:0000:0000:0001", "FD00:0::1"], ids=["conntrack", "proc", "upper"]
+)
+def test_one_address_is_one_whoever_writes_it(written: str) -> None:
+    there, back = (
+        f"src={written} dst=fd00::9 sport=4000 dport=80",
+        f"src=::ffff:10.0.0.2 dst={written} sport=80 dport=4000",
+    )
+    assert told(reading(f"tcp 6 300 ESTABLISHED {there} {back} [ASSURED]\n")) == ["fd00::1 -> 10.0.0.2 TCP 80"]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.6", "::1"])
+def test_what_stays_on_a_host_is_no_flow(address: str) -> None:
+    there, back = f"src={address} dst={address} sport=4000 dport=80", f"src={address} dst={address} sport=80 dport=4000"
+    assert told(reading(f"tcp 6 300 ESTABLISHED {there} {back} [ASSURED]\n")) == []
+
+
 def test_a_table_has_the_time_of_its_file() -> None:
     record = reading(f"tcp      6 431999 ESTABLISHED {THERE} {BACK} [ASSURED] mark=0 use=1\n")
     assert remarks(record.coverage) == [

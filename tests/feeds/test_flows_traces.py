@@ -84,6 +84,13 @@ def test_what_is_not_a_call_over_the_network_is_no_use() -> None:
     assert (record.coverage.events, remarks(record.coverage)) == (3, [])
 
 
+def test_a_proxy_beside_the_process_is_not_the_other_end() -> None:
+    beside = DB | {"network.peer.address": "127.0.0.1", "server.address": "db.shop.svc", "server.port": 5432}
+    (flow,) = reading(trace(CLIENT, beside)).uses
+    assert (flow.destination, flow.port) == (Peer(name="db.shop.svc"), 5432)
+    assert told(reading(trace(SERVER, beside))) == []
+
+
 def test_udp_and_quic() -> None:
     record = reading(trace(CLIENT, DB | {"network.transport": "udp"}) + trace(CLIENT, DB | {"net.transport": "ip_udp"}))
     assert told(record) == ["shop/web-7d9f8c6b5-x2x9k -> 10.0.0.2 UDP 5432"]

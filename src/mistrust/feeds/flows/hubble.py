@@ -104,7 +104,9 @@ been dropped if audit mode were off, but was not: it happened. TRACED and TRANSL
 decide nothing, and what follows of the connection is shown again."""
 REFUSED: Final = frozenset(("POLICY_DENIED", "POLICY_DENY", "AUTH_REQUIRED"))
 SIDES: Final[dict[str, Side]] = {"EGRESS": "source", "INGRESS": "destination"}
-UNDECIDED: Final = (Remark("a flow does not say whether it is a reply, and is not counted as a use"),)
+EARLY: Final = ("FROM_", "TO_OVERLAY")
+"""Points that a packet passes before it is looked up, or again in a tunnel: what follows says more."""
+UNDECIDED: Final = Remark("a flow does not say whether it is a reply, and is not counted as a use", blinds=True)
 AUDITED: Final = Remark("a flow was let through by audit mode only: its policy denies it")
 NOTHING: Final = (NOT_USED,)
 
@@ -135,7 +137,8 @@ def read(line: bytes) -> tuple[Sight | Remark, ...]:
     if flow.is_reply is None and not refused and not (flags and flags.syn and not flags.ack):
         if flags and flags.syn:
             return (Sight(time, None, 0, node),)
-        return (Sight(time, None, 0, node), *UNDECIDED)
+        seen = Sight(time, None, 0, node)
+        return (seen,) if flow.trace_observation_point.startswith(EARLY) else (seen, UNDECIDED)
     s, d = flow.source, flow.destination
     key: Key = (
         flow.trace_observation_point or flow.type,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
 from itertools import chain
 from sys import intern
 from typing import Final, cast
@@ -19,6 +21,7 @@ from mistrust.layers.network.flow import Flow, Peer
 QUOTED: Final = 5
 """Lines that are quoted; the rest is counted."""
 EVER: Final = 1 << 62
+LOOPBACK: Final = "loopback"
 _Who = tuple[str, str, str, str]
 
 
@@ -143,11 +146,15 @@ def flows(groups: Mapping[Key, Count]) -> dict[Flow, Tally]:
     """The flows that were let through.
 
     Several observers of one connection count it once: the one that counted most counts. What only the source's side
-    let through and the destination's refused is no use. Of names that not every observer gives, any is taken.
+    let through and the destination's refused is no use. Of names that not every observer gives, any is taken. What stays
+    on the loopback of a host is no flow.
     """
     merged: dict[tuple[_Who, _Who, str, int], _Several] = {}
     for key, seen in groups.items():
         point, side, refused, sn, sp, sw, sa, dn, dp, dw, da, name, protocol, port = key
+        sa, da = canonical(sa), canonical(da)
+        if LOOPBACK in (sa, da):
+            continue
         who = ((sn, sp, "" if sp else sw, sa), (dn, dp, "" if dp else dw, da), protocol, port)
         several = merged.get(who)
         if several is None:
@@ -173,6 +180,23 @@ def flows(groups: Mapping[Key, Count]) -> dict[Flow, Tally]:
         )
         out[flow] = Tally(max(1, *several.counts.values()), several.first, several.last)
     return out
+
+
+@lru_cache(maxsize=1 << 16)
+def canonical(address: str) -> str:
+    """One spelling of each address; loopback addresses are one.
+
+    >>> canonical("fd00:0:0::0A"), canonical("::ffff:10.0.0.1"), canonical("127.0.0.6"), canonical("")
+    ('fd00::a', '10.0.0.1', 'loopback', '')
+    """
+    if ":" in address or address.startswith("127."):
+        try:
+            found = ip_address(address)
+        except ValueError:
+            return address
+        found = (found.ipv4_mapped or found) if isinstance(found, IPv6Address) else found
+        return LOOPBACK if found.is_loopback else str(found)
+    return address
 
 
 def _peer(who: _Who, workload: str, name: str = "") -> Peer:

@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from mistrust.feeds.flows.ledger import LOOPBACK, canonical
 from mistrust.feeds.flows.sight import End, Remark, Sight, key
 
 CLIENTS: Final = frozenset((3, 4, "SPAN_KIND_CLIENT", "SPAN_KIND_PRODUCER"))
@@ -123,6 +124,8 @@ def _call(span: Span, here: End) -> Iterator[Sight | Remark]:
         return
     protocol = "UDP" if protocol == "quic" else protocol
     peer = _address(_first(known, PEER))
+    if canonical(peer) == LOOPBACK:  # a proxy beside the process
+        peer = ""
     if span.kind in SERVERS:
         own = msgspec.structs.replace(here, address=_address(_first(known, HOST)) or here.address)
         seen = key("OTLP server", "destination", End(address=peer), own, protocol, _port(known, HOST_PORT))
