@@ -6,6 +6,8 @@ requestURI, and a google.rpc code in place of the HTTP one.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 from mistrust.feeds.audit.event import Annotations, Event, Status, User
@@ -60,7 +62,7 @@ class Entry(msgspec.Struct, rename="camel"):
     """google.logging.v2.LogEntry."""
 
     insert_id: str = ""
-    timestamp: str = ""
+    timestamp: datetime | None = None
     proto_payload: Payload | None = None
     labels: Annotations | None = None
     operation: Operation | None = None

@@ -5,118 +5,141 @@ Memory grows with the distinct uses, never with the events: of the last events a
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
+from typing import cast
 
 import msgspec
 
 from mistrust.access.record import Tally
-from mistrust.feeds.audit.event import Annotations, Event, ObjectRef, Status, decode_impersonated
+from mistrust.feeds.audit.event import Annotations, Event, ObjectRef, Status, User, decode_impersonated
 from mistrust.feeds.audit.outcome import Outcome, outcome
 from mistrust.feeds.audit.request_info import target
-from mistrust.feeds.audit.silence import Minutes
+from mistrust.feeds.audit.silence import MINUTE, Minutes
 from mistrust.feeds.audit.uses import Seen, uses
 from mistrust.kube.version import Version
 from mistrust.layers.identity.lookup import Request
 
-REMEMBERED = 500_000
-"""Uses, at least, between two events of one request (its stages, or files that overlap) that count once. Further apart
+REMEMBERED = 100_000
+"""Uses, at least, between two copies of one event that count once: repeated batches, files that overlap. Further apart
 they count twice: the same uses, seen at the same times, with too high a count."""
 EARLIEST = 1_400_000_000
 """Seconds since 1970. Kubernetes is younger; an earlier time is a zero value."""
+_STARTED = "ResponseStarted"
 _KINDS = 10_000
-_TIMES = 100_000
+_USED, _RECEIVED = Outcome.USED, Outcome.RECEIVED
 _NO_STATUS = Status()
 _NO_ANNOTATIONS = Annotations()
-_NO_METADATA = ""
 
+Key = tuple[str, User | None, ObjectRef | str, bool, bool, bytes, str, bool]
+"""The fields of `Seen`, and whether the event is the first of two; a tuple, because that is quickest to look up."""
+Cell = tuple[int, str, User | None, ObjectRef | str, bool, bool, bytes, str, bool]
+"""The number of a span of time, and a key."""
+EVER = 1 << 62
 Kind = tuple[str, str, str, str]
 """Verb, API group, resource, subresource."""
 
 
 class Collector:
-    """Takes events one by one; see the attributes for what it knows then."""
+    """Takes events; see the attributes for what it knows then.
 
-    def __init__(self) -> None:
+    Parameters: `span`, in seconds: what happened in different spans of time is counted apart.
+    """
+
+    def __init__(self, span: int = EVER) -> None:
         self.events = 0
         self.first = 0
         self.last = 0
         self.outcomes: Counter[Outcome] = Counter()
+        """Of the requests that are no use."""
         self.received: Counter[Kind] = Counter()
         """Requests of which a beginning was logged."""
         self.answered: set[Kind] = set()
-        """Kinds of requests of which an answer was logged."""
+        """Kinds of requests, no use, of which an answer was logged."""
         self.minutes = Minutes()
-        self._cells: dict[Seen, list[int]] = {}
-        self._starts: dict[str, int] = {}
+        self.cells: dict[Cell, list[int]] = {}
+        """Count, first and last time."""
+        self._span = span
         self._recent: set[int] = set()
         self._older: set[int] = set()
 
-    def add(self, event: Event) -> str:
-        """Count an event. Returns what is wrong with it, where it cannot be counted; empty otherwise."""
-        at = self._seconds(event.request_received_timestamp) or self._seconds(event.stage_timestamp or event.timestamp)
-        if not at:
-            return "an event without a time"
-        ref, verb = event.object_ref, event.verb
-        code = (event.response_status or _NO_STATUS).code
-        decision = (event.annotations or _NO_ANNOTATIONS).decision
-        became = outcome(event.stage, code, decision, ref.subresource if ref else "")
-        impersonated = bytes(event.impersonated_user)
-        used = became is Outcome.USED
-        if used or (impersonated and became is not Outcome.RECEIVED):
-            metadata = event.authentication_metadata
-            constraint = metadata.impersonation_constraint if metadata else ""
-            seen = Seen(
-                verb, event.user, target(verb, ref, event.request_uri), used, code == 201, impersonated, constraint
-            )
-            cell = self._cells.get(seen)
-            if cell is None:
-                if wrong := _wrong(seen):
-                    return wrong
-                self._cells[seen] = [1, at, at]
-                cell = self._cells[seen]
-                self._first_of(event.audit_id, cell)
-            elif self._first_of(event.audit_id, cell):
-                cell[0] += 1
-                if at < cell[1]:
-                    cell[1] = at
-                if at > cell[2]:
-                    cell[2] = at
-        if not used:
-            self._note(became, verb, ref)
-        self.events += 1
-        if at > self.last:
-            self.last = at
-        if at < self.first or not self.first:
-            self.first = at
-        self.outcomes[became] += 1
-        self.minutes.mark(at, ref is not None and ref.resource == "leases" and verb in ("update", "patch"))
-        return ""
+    def take(self, events: Iterable[Event]) -> list[str]:
+        """Count events. Returns what is wrong with each that cannot be counted."""
+        wrong: list[str] = []
+        cells, minutes, span = self.cells, self.minutes, self._span
+        minute, beaten, taken, latest = 0, False, 0, self.last
+        first = self.first or sys.maxsize
+        for event in events:
+            moment = event.request_received_timestamp
+            at = int(moment.timestamp()) if moment is not None and moment.tzinfo else 0
+            if at < EARLIEST and not (at := _other_time(event)):
+                wrong.append("an event without a time")
+                continue
+            ref, verb = event.object_ref, event.verb
+            code = (event.response_status or _NO_STATUS).code
+            decision = (event.annotations or _NO_ANNOTATIONS).decision
+            became = outcome(event.stage, code, decision, ref.subresource if ref else "")
+            impersonated = bytes(event.impersonated_user) if len(event.impersonated_user) else b""
+            if became is _USED or (impersonated and became is not _RECEIVED):
+                about = target(verb, ref, event.request_uri)
+                metadata = event.authentication_metadata
+                constraint = metadata.impersonation_constraint if metadata else ""
+                started = event.stage == _STARTED
+                used, created = became is _USED, code == 201
+                key = (at // span, verb, event.user, about, used, created, impersonated, constraint, started)
+                cell = cells.get(key)
+                if cell is None:
+                    if why := _wrong(impersonated):
+                        wrong.append(why)
+                        continue
+                    cell = cells[key] = [0, at, at]
+                if self._first_copy(event.audit_id, cell):
+                    cell[0] += 1
+                    if at < cell[1]:
+                        cell[1] = at
+                    elif at > cell[2]:
+                        cell[2] = at
+            if became is not _USED:
+                self._note(became, verb, ref)
+            beat = ref is not None and ref.resource == "leases" and verb in ("update", "patch")
+            if at // MINUTE != minute or (beat and not beaten):
+                minute, beaten = at // MINUTE, beat
+                minutes.mark(minute, beat)
+            if at > latest:
+                latest = at
+            if at < first:
+                first = at
+            taken += 1
+        if taken:
+            self.events, self.first, self.last = self.events + taken, first, latest
+        return wrong
 
     def uses(self, version: Version | None) -> dict[Request, Tally]:
         """Every distinct use."""
-        found: dict[Request, Tally] = {}
-        for seen, (count, first, last) in self._cells.items():
-            tally = Tally(count, first, last)
-            for request in uses(seen, version):
-                found[request] = found[request] + tally if request in found else tally
-        return found
+        tallies: dict[Key, Tally] = {}
+        for (_, *fields), (count, first, last) in self.cells.items():
+            key, tally = cast(Key, tuple(fields)), Tally(count, first, last)
+            tallies[key] = tallies[key] + tally if key in tallies else tally
+        return requests(tallies, version)
 
     def kinds(self) -> set[Kind]:
         """The kinds of requests of which an answer was logged."""
-        return self.answered | {_kind(s.verb, s.target) for s in self._cells if isinstance(s.target, ObjectRef)}
+        return self.answered | {_kind(key[1], key[3]) for key in self.cells if isinstance(key[3], ObjectRef)}
 
-    def _first_of(self, audit_id: str, cell: list[int]) -> bool:
-        """Is this the first event that tells of this use? A client may choose the id: it alone does not say so."""
-        key = hash((audit_id, id(cell)))
-        if key in self._recent or key in self._older:
+    def _first_copy(self, audit_id: str, cell: list[int]) -> bool:
+        """Is this no copy of an event that was counted? Clients may choose the id, so that alone it says nothing."""
+        copy = hash(audit_id) ^ id(cell)
+        before = len(self._recent)
+        self._recent.add(copy)
+        if len(self._recent) == before or copy in self._older:
             return False
-        self._recent.add(key)
-        if len(self._recent) >= REMEMBERED:
+        if before >= REMEMBERED:
             self._older, self._recent = self._recent, set()
         return True
 
     def _note(self, became: Outcome, verb: str, ref: ObjectRef | None) -> None:
+        self.outcomes[became] += 1
         if ref is None:
             return
         if became is Outcome.RECEIVED:
@@ -125,35 +148,37 @@ class Collector:
         elif len(self.answered) < _KINDS:
             self.answered.add(_kind(verb, ref))
 
-    def _seconds(self, text: str | None) -> int:
-        """RFC 3339 -> seconds since 1970; 0 for what is no time, or no possible one."""
-        if not text:
-            return 0
-        start = self._starts.get(text[:16])
+
+def requests(tallies: Mapping[Key, Tally], version: Version | None) -> dict[Request, Tally]:
+    """Every distinct use. A long request is logged when its answer starts and when it ends, and counts once."""
+    whole: dict[Seen, Tally] = {}
+    for key, tally in tallies.items():
+        seen = Seen(*key[:-1])
+        other = whole.get(seen, tally)
+        whole[seen] = Tally(max(tally.count, other.count), min(tally.first, other.first), max(tally.last, other.last))
+    found: dict[Request, Tally] = {}
+    for seen, tally in whole.items():
+        for request in uses(seen, version):
+            found[request] = found[request] + tally if request in found else tally
+    return found
+
+
+def _other_time(event: Event) -> int:
+    """A time for an event that does not say when its request came; 0 for none."""
+    for moment in (event.stage_timestamp, event.timestamp):
+        if moment is not None and moment.tzinfo and (seconds := int(moment.timestamp())) >= EARLIEST:
+            return seconds
+    return 0
+
+
+def _kind(verb: str, ref: ObjectRef) -> Kind:
+    return verb, ref.api_group, ref.resource, ref.subresource
+
+
+def _wrong(impersonated: bytes) -> str:
+    if impersonated:
         try:
-            if start is not None and text.endswith("Z"):
-                return start + int(text[17:19])
-            moment = datetime.fromisoformat(text)
-        except ValueError:
-            return 0
-        seconds = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
-        if seconds < EARLIEST:
-            return 0
-        if text.endswith("Z"):
-            if len(self._starts) >= _TIMES:
-                self._starts.clear()
-            self._starts[text[:16]] = seconds - moment.second
-        return seconds
-
-
-def _kind(verb: str, ref: ObjectRef | str) -> Kind:
-    return (verb, ref.api_group, ref.resource, ref.subresource) if isinstance(ref, ObjectRef) else (verb, "", ref, "")
-
-
-def _wrong(seen: Seen) -> str:
-    if seen.impersonated:
-        try:
-            decode_impersonated(seen.impersonated)
+            decode_impersonated(impersonated)
         except msgspec.DecodeError as error:
             return f"impersonatedUser: {error}"
     return ""

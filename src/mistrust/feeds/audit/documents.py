@@ -1,4 +1,4 @@
-"""Bytes -> JSON documents, one at a time, in bounded memory, whatever the input is.
+"""Bytes -> JSON documents, in bounded memory, whatever the input is.
 
 A file holds a document a line, or documents that span lines: what `gcloud`, `aws` and `jq` print.
 """
@@ -8,14 +8,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from typing import NamedTuple
 
 LARGEST = 16 << 20
 """Bytes of one document. The API server's own limits are 1.5 MiB for an event, and 10 MiB for a batch."""
 LISTS = ("items", "events", "logEvents", "records", "value", "entries")
 """Where envelopes keep their events. A large one is not held whole: its events are taken out one by one."""
 
-Document = tuple[int, bytes | None]
-"""The line it starts at, from 1, and its text; None where it is larger than `LARGEST`."""
+
+class Block(NamedTuple):
+    """A document, or several with a line each."""
+
+    line: int
+    """The line it starts at, from 1."""
+    text: bytes | None
+    """None for a document larger than `LARGEST`."""
+    lines: bool
+    """Every line is a document."""
+
 
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]"]', re.S)
 _LISTS = frozenset(f'"{name}"'.encode() for name in LISTS)
@@ -23,8 +33,8 @@ _OPENERS = (b"{", b"[", b"[{")
 _OBJECT, _LIST, _QUOTE = b'{["'
 
 
-def documents(chunks: Iterable[bytes]) -> Iterator[Document]:
-    """Cut a stream into documents. NUL bytes, which a log truncated while it is written to is full of, are dropped."""
+def documents(chunks: Iterable[bytes]) -> Iterator[Block]:
+    """Cut a stream between documents. NUL bytes are dropped: truncating a log in use leaves many."""
     rest = iter(c.replace(b"\0", b"") if b"\0" in c else c for c in chunks)
     head, line = b"", 1
     for chunk in rest:
@@ -39,26 +49,28 @@ def documents(chunks: Iterable[bytes]) -> Iterator[Document]:
     yield from (_spanning if spans else _lines)(chain((head,), rest), line)
 
 
-def _lines(chunks: Iterable[bytes], line: int) -> Iterator[Document]:
+def _lines(chunks: Iterable[bytes], line: int) -> Iterator[Block]:
     rest, over = b"", False
     for chunk in chunks:
-        parts = chunk.split(b"\n")
-        parts[0] = rest + parts[0]
-        rest = parts.pop()
-        for part in parts:
-            if not over:
-                yield line, part
-            over = False
-            line += 1
-        if over or len(rest) > LARGEST:
-            if not over:
-                yield line, None
+        block, newline, tail = chunk.rpartition(b"\n")
+        if over and newline:
+            block, over, line = block.partition(b"\n")[2], False, line + 1
+        if over:
+            continue
+        if newline:
+            text = rest + block + newline
+            yield Block(line, text, True)
+            line, rest = line + text.count(b"\n"), tail
+        else:
+            rest += tail
+        if len(rest) > LARGEST:
+            yield Block(line, None, True)
             rest, over = b"", True
     if rest:
-        yield line, rest
+        yield Block(line, rest, True)
 
 
-def _spanning(chunks: Iterable[bytes], line: int) -> Iterator[Document]:
+def _spanning(chunks: Iterable[bytes], line: int) -> Iterator[Block]:
     """Objects at the top, in a list at the top, and in an envelope's list of events."""
     data, at, start, depth = b"", 0, -1, 0
     stack: list[int] = []
@@ -85,7 +97,7 @@ def _spanning(chunks: Iterable[bytes], line: int) -> Iterator[Document]:
                 if start >= 0 and len(stack) == depth:
                     line += data.count(b"\n", counted, start)
                     counted = start
-                    yield line, data[start:at]
+                    yield Block(line, data[start:at], False)
                     start = -1
         else:
             at = len(data)
@@ -93,7 +105,7 @@ def _spanning(chunks: Iterable[bytes], line: int) -> Iterator[Document]:
         line += data.count(b"\n", counted, cut)
         data, at, start = data[cut:], at - cut, min(start, 0)
         if len(data) > LARGEST:
-            yield line, None
+            yield Block(line, None, False)
             return
     if data.strip():
-        yield line, data
+        yield Block(line, data, False)

@@ -1,13 +1,14 @@
 """The fields of an audit event that say who used which right; every other field is skipped while it is parsed.
 
 Defined by k8s.io/apiserver/pkg/apis/audit/v1/types.go. v1beta1 has the same fields; v1alpha1 has its time in
-`timestamp` and the API group inside `objectRef.apiVersion`. Events inside an EventList carry no kind and no apiVersion. Bodies,
-tokens, addresses and user agents are never decoded. Of two equal keys the last counts.
+`timestamp` and the API group inside `objectRef.apiVersion`. Events inside an EventList carry no kind and no apiVersion.
+Bodies, tokens, addresses and user agents are never decoded. Of two equal keys the last counts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 import msgspec
 
@@ -69,11 +70,13 @@ class Event(msgspec.Struct, gc=False, rename="camel"):
     authentication_metadata: AuthenticationMetadata | None = None
     object_ref: ObjectRef | None = None
     response_status: Status | None = None
-    request_received_timestamp: str | None = None
-    stage_timestamp: str | None = None
-    timestamp: str | None = None
+    request_received_timestamp: datetime | None = None
+    stage_timestamp: datetime | None = None
+    timestamp: datetime | None = None
     annotations: Annotations | None = None
 
 
-decode_event = msgspec.json.Decoder(Event).decode
+_EVENT = msgspec.json.Decoder(Event)
+decode_event = _EVENT.decode
+decode_events = _EVENT.decode_lines
 decode_impersonated = msgspec.json.Decoder(Impersonated).decode

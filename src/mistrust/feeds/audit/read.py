@@ -11,7 +11,7 @@ from mistrust.access.record import Coverage, Record
 from mistrust.feeds.audit.collect import Collector
 from mistrust.feeds.audit.documents import documents
 from mistrust.feeds.audit.envelope import Bad, Form, Other, open_document
-from mistrust.feeds.audit.event import Event, decode_event
+from mistrust.feeds.audit.event import decode_events
 from mistrust.feeds.audit.quote import quote
 from mistrust.feeds.audit.remarks import remarks
 from mistrust.feeds.audit.sources import GZIP, ZSTD, CutShort, Source, chunks, sources, zstandard_frames
@@ -42,7 +42,7 @@ def read_audit(
     Raises `InputError` for a path that does not exist, for a named file that holds something else, saying what, and
     where no file of a folder is an audit log. Raises `UsageError` for an empty path or standard input twice.
     """
-    reading = _Reading(progress)
+    reading = Reading(progress, Collector())
     found = sources(paths)
     for source in found:
         reading.read(source)
@@ -72,14 +72,19 @@ def is_audit(begin: bytes) -> bool:
 _WANTED = "audit.k8s.io events, a line each, or as EKS, GKE or AKS export them"
 
 
-class _Reading:
-    def __init__(self, progress: Progress) -> None:
-        self.collector = Collector()
+class Reading:
+    """What was read so far. Parameters: `opened` gives the bytes of a named source."""
+
+    def __init__(
+        self, progress: Progress, collector: Collector, opened: Callable[[str], Iterator[bytes]] = chunks
+    ) -> None:
+        self.collector = collector
         self.problems: list[Problem] = []
         self._progress = progress
-        self._bad = 0
-        self._others = 0
-        self._cloud_logging = False
+        self._opened = opened
+        self.bad = 0
+        self.others = 0
+        self.cloud_logging = False
 
     def read(self, source: Source) -> None:
         """Read one file. Nothing in a file is fatal, but that none of it is an audit log, where it was named."""
@@ -88,14 +93,13 @@ class _Reading:
         found = others = 0
         other: Other | None = None
         try:
-            for line, text in documents(self._watched(source.name)):
-                for wrong in self._add(text):
-                    if isinstance(wrong, Other):
-                        other, others = other or wrong, others + 1
-                        continue
-                    found += 1
-                    if len(bad) < QUOTED:
-                        bad.append(Problem("not an audit event", source.name, line, f"{wrong.why}, {quote(text)}"))
+            for line, text, wrong in self._wrong(self._watched(source.name)):
+                if isinstance(wrong, Other):
+                    other, others = other or wrong, others + 1
+                    continue
+                found += 1
+                if len(bad) < QUOTED:
+                    bad.append(Problem("not an audit event", source.name, line, f"{wrong.why}, {quote(text)}"))
                 if found >= PATIENCE and self.collector.events == before:
                     break
         except CutShort as error:
@@ -105,8 +109,8 @@ class _Reading:
                 raise
             self.problems.append(Problem(error.what, source.name, got=error.got))
         if self.collector.events > before:
-            self._bad += found
-            self._others += others
+            self.bad += found
+            self.others += others
             self.problems += bad[: max(0, QUOTED - sum(p.line > 0 for p in self.problems))]
         elif bad or other:
             got = bad[0].got if bad else f"{others} times {other.what}" if other else ""
@@ -123,37 +127,39 @@ class _Reading:
             first=known.first,
             last=known.last,
             events=known.events,
-            bad=self._bad,
-            problems=(*self.problems, *remarks(known, about, others=self._others, cloud_logging=self._cloud_logging)),
+            bad=self.bad,
+            problems=(*self.problems, *remarks(known, about, others=self.others, cloud_logging=self.cloud_logging)),
             holes=known.minutes.holes(),
         )
         return Record(known.uses(version), coverage)
 
-    def _add(self, text: bytes | None) -> Iterator[Bad | Other]:
-        if text is None:
-            yield Bad("too large")
-            return
-        try:
-            event = decode_event(text)
-        except msgspec.DecodeError:
-            event = _NO_EVENT
-        if event.audit_id:
-            if wrong := self.collector.add(event):
-                yield Bad(wrong)
-            return
+    def _wrong(self, stream: Iterator[bytes]) -> Iterator[tuple[int, bytes | None, Bad | Other]]:
+        """Count every event of a stream. What is none comes out, with its line and its text."""
+        take = self.collector.take
+        for line, block, several in documents(stream):
+            if block is None:
+                yield line, None, Bad("too large")
+                continue
+            try:
+                events = decode_events(block)
+            except msgspec.DecodeError:
+                events = []
+            if events and all(event.audit_id for event in events):
+                yield from ((line, block, Bad(why)) for why in take(events))
+                continue
+            for number, text in enumerate(block.split(b"\n") if several else (block,), line):
+                yield from ((number, text, bad) for bad in self._look(text))
+
+    def _look(self, text: bytes) -> Iterator[Bad | Other]:
         for found in open_document(text):
             if isinstance(found, Bad | Other):
                 yield found
                 continue
             form, event = found
-            self._cloud_logging |= form is Form.CLOUD_LOGGING
-            if wrong := self.collector.add(event):
-                yield Bad(wrong)
+            self.cloud_logging |= form is Form.CLOUD_LOGGING
+            yield from map(Bad, self.collector.take((event,)))
 
     def _watched(self, name: str) -> Iterator[bytes]:
-        for chunk in chunks(name):
+        for chunk in self._opened(name):
             self._progress(name)
             yield chunk
-
-
-_NO_EVENT = Event()

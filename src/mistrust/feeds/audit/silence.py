@@ -22,19 +22,16 @@ class Minutes:
     """Which minutes had events, and which had renewals of leases: the clock that every cluster has."""
 
     def __init__(self) -> None:
-        self._days: dict[int, bytearray] = {}
-        self._last = (-1, False)
+        self.days: dict[int, bytearray] = {}
+        """A byte for each minute of a day since 1970."""
 
-    def mark(self, seconds: int, beat: bool) -> None:
-        """Note an event, and whether it renewed a lease."""
-        here = (seconds // MINUTE, beat)
-        if here != self._last:
-            self._last = here
-            day, minute = divmod(here[0], _MINUTES)
-            row = self._days.get(day)
-            if row is None:
-                row = self._days[day] = bytearray(_MINUTES)
-            row[minute] |= _EVENT | _BEAT if beat else _EVENT
+    def mark(self, minute: int, beat: bool) -> None:
+        """Note an event in a minute since 1970, and whether it renewed a lease."""
+        day, at = divmod(minute, _MINUTES)
+        row = self.days.get(day)
+        if row is None:
+            row = self.days[day] = bytearray(_MINUTES)
+        row[at] |= _EVENT | _BEAT if beat else _EVENT
 
     def holes(self) -> tuple[tuple[int, int], ...]:
         """From the end of the last minute with an event to the start of the next one, in seconds, in order.
@@ -48,7 +45,7 @@ class Minutes:
         for start, end, _ in silences:
             day = start // _MINUTES
             longest[day] = max(longest.get(day, 0), end - start)
-        usual = median([longest.get(day, 0) for day in self._days]) if self._days else 0
+        usual = median([longest.get(day, 0) for day in self.days]) if self.days else 0
         return tuple(
             (start * MINUTE, end * MINUTE)
             for start, end, live in silences
@@ -59,8 +56,8 @@ class Minutes:
         """From, to (in minutes), and whether leases were renewed in the minute before or after."""
         before = -1
         live = False
-        for day in sorted(self._days):
-            row = self._days[day]
+        for day in sorted(self.days):
+            row = self.days[day]
             for at in (i for i in range(_MINUTES) if row[i]):
                 minute, beat = day * _MINUTES + at, bool(row[at] & _BEAT)
                 if 0 <= before < minute - 1:

@@ -14,7 +14,8 @@ from typing import BinaryIO, NamedTuple
 from mistrust.kube.errors import InputError, UnsupportedError, UsageError
 
 STDIN = "-"
-CHUNK = 1 << 20
+CHUNK = 1 << 16
+"""Bytes at a time: few enough for their events to stay in the processor's cache, which is half of the speed."""
 GZIP = b"\x1f\x8b"
 ZSTD = b"\x28\xb5\x2f\xfd"
 
@@ -49,7 +50,7 @@ def sources(paths: Sequence[str]) -> tuple[Source, ...]:
 
 
 def chunks(name: str) -> Iterator[bytes]:
-    """The unpacked bytes of a source, a few mebibytes at a time at most, however far they unpack.
+    """The unpacked bytes of a source, little at a time, however far they unpack.
 
     Raises `InputError` for a file that cannot be read, `CutShort` for one that is damaged further on, and
     `UnsupportedError` for zstd where the library for it is not installed.
