@@ -146,7 +146,9 @@ def test_nodes_probes_and_the_world_have_addresses() -> None:
 def test_the_name_that_was_looked_up_stays_with_an_address_outside() -> None:
     record = reading(
         event(
-            destination=WORLD, destination_names=["api.example.com"], IP={"source": "::1", "destination": "2001:db8::7"}
+            destination=WORLD,
+            destination_names=["api.example.com"],
+            IP={"source": "fd00::1", "destination": "2001:db8::7"},
         )
     )
     (flow,) = record.uses
@@ -170,7 +172,11 @@ def test_a_request_of_layer_7_is_a_use_and_its_answer_none() -> None:
 
 
 def test_lost_events_take_from_the_evidence() -> None:
-    lost = {"lost_events": {"source": "HUBBLE_RING_BUFFER", "num_events_lost": "31"}, "node_name": "n3", "time": TIME}
+    lost = {
+        "lost_events": {"source": "HUBBLE_RING_BUFFER", "num_events_lost": "31"},
+        "node_name": "prod/n3",
+        "time": TIME,
+    }
     coverage = reading(event() + json.dumps(lost)).coverage
     assert remarks(coverage) == ["Hubble lost events before they were written: 31 times"]
     assert coverage.problems[0].blinds

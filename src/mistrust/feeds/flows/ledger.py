@@ -111,7 +111,7 @@ class Ledger:
             problems=(*self.problems, *told),
             holes=tuple(holes(self.minutes)),
             sampled=self.sampled,
-            nodes=tuple(sorted(filter(None, self.nodes))),
+            nodes=tuple(sorted({node.rpartition("/")[2] for node in self._nodes} - {""})),  # Hubble: cluster/node
         )
         return Record(flows(together(self.spans.values())), coverage)
 
@@ -146,8 +146,8 @@ def flows(groups: Mapping[Key, Count]) -> dict[Flow, Tally]:
     """The flows that were let through.
 
     Several observers of one connection count it once: the one that counted most counts. What only the source's side
-    let through and the destination's refused is no use. Of names that not every observer gives, any is taken. What stays
-    on the loopback of a host is no flow.
+    let through and the destination's refused is no use. Of names that not every observer gives, any is taken. What
+    stays on the loopback of a host is no flow.
     """
     merged: dict[tuple[_Who, _Who, str, int], _Several] = {}
     for key, seen in groups.items():
