@@ -235,6 +235,7 @@ def test_rules_for_a_host_that_is_not_there() -> None:
     ]
     assert told("rule-idle", *MESH, rule("shop", "b", tls("ISTIO_MUTUAL"), name="short")) == []
     assert told("rule-idle", *MESH, rule("shop", "b.shop", name="without-tls")) == []
+    assert told("rule-idle", *MESH, rule("shop", "*.example.com", tls("ISTIO_MUTUAL"), name="many")) == []
 
 
 @pytest.mark.parametrize(
