@@ -111,7 +111,7 @@ class Ledger:
             problems=(*self.problems, *told),
             holes=tuple(holes(self.minutes)),
             sampled=self.sampled,
-            nodes=tuple(sorted({node.rpartition("/")[2] for node in self._nodes} - {""})),  # Hubble: cluster/node
+            nodes=tuple(sorted({node.rpartition("/")[2] for node in self.nodes} - {""})),  # Hubble: cluster/node
         )
         return Record(flows(together(self.spans.values())), coverage)
 

@@ -67,6 +67,13 @@ def is_flows(begin: bytes) -> bool:
     return any(recognise(_bare(text)) for _, texts in rows((begin,)) for text in texts if text)
 
 
+def remembers(begin: bytes) -> bool:
+    """Does what a line of this log says rest on the lines before it? `begin` are the first bytes, unpacked."""
+    lines = (_bare(text) for _, texts in rows((begin,)) for text in texts if text)
+    form = next(filter(None, map(recognise, lines)), None)
+    return form is not None and form.remembers
+
+
 def recognise(line: bytes) -> Format | None:
     """The format of a line."""
     return next((f for f in FORMATS if f.like.search(line) and _understood(f.reader(), line)), None)

@@ -65,6 +65,8 @@ class Format(msgspec.Struct, frozen=True):
     """Makes a reader for one file."""
     sampled: bool = False
     """It shows a part of what happens: evidence of use, never of absence."""
+    remembers: bool = False
+    """What a line says rests on the lines before it, so that a file cannot be read from its middle on."""
 
 
 NOT_USED: Final = Sight()
