@@ -23,6 +23,6 @@ FORMATS: Final = (
     _format("Linkerd tap", rb'^\s*\{.*"proxyDirection"\s*:', linkerd.read_tap, sampled=True),
     _format("Linkerd access log", rb'^\s*\{.*"client\.addr"\s*:', linkerd.read_access),
     _format("conntrack", rb"\bsrc=\S+ .*\bdst=\S+ .*\bsrc=", conntrack.read),
-    Format("VPC flow logs", re.compile(rb"\bsrcaddr\b.*\bdstaddr\b|^2(?: \S+){13}\s*$", re.S), vpc.reader, remembers=True),
+    Format("VPC flow logs", re.compile(rb"\bsrcaddr\b.*\bdstaddr\b|^2(?: \S+){13}\s*$"), vpc.reader, remembers=True),
 )
 """In the order in which they are tried."""
