@@ -67,7 +67,7 @@ class Collector:
     def take(self, events: Iterable[Event]) -> list[str]:
         """Count events. Returns what is wrong with each that cannot be counted."""
         wrong: list[str] = []
-        cells, minutes, span = self.cells, self.minutes, self._span
+        cells, minutes, span, recent, older = self.cells, self.minutes, self._span, self._recent, self._older
         minute, beaten, taken, latest = 0, False, 0, self.last
         first = self.first or sys.maxsize
         for event in events:
@@ -79,7 +79,8 @@ class Collector:
             ref, verb = event.object_ref, event.verb
             code = (event.response_status or _NO_STATUS).code
             decision = (event.annotations or _NO_ANNOTATIONS).decision
-            became = outcome(event.stage, code, decision, ref.subresource if ref else "")
+            usual = decision == "allow" and 200 <= code < 400
+            became = _USED if usual else outcome(event.stage, code, decision, ref.subresource if ref else "")
             impersonated = bytes(event.impersonated_user) if len(event.impersonated_user) else b""
             if became is _USED or (impersonated and became is not _RECEIVED):
                 about = target(verb, ref, event.request_uri)
@@ -94,7 +95,9 @@ class Collector:
                         wrong.append(why)
                         continue
                     cell = cells[key] = [0, at, at]
-                if self._first_copy(event.audit_id, cell):
+                copy = hash(event.audit_id) ^ id(cell)  # a client may choose the id: it alone does not tell copies
+                if copy not in recent and copy not in older:
+                    recent.add(copy)
                     cell[0] += 1
                     if at < cell[1]:
                         cell[1] = at
@@ -111,6 +114,8 @@ class Collector:
             if at < first:
                 first = at
             taken += 1
+        if len(recent) >= REMEMBERED:
+            self._older, self._recent = recent, set()
         if taken:
             self.events, self.first, self.last = self.events + taken, first, latest
         return wrong
@@ -126,17 +131,6 @@ class Collector:
     def kinds(self) -> set[Kind]:
         """The kinds of requests of which an answer was logged."""
         return self.answered | {_kind(key[1], key[3]) for key in self.cells if isinstance(key[3], ObjectRef)}
-
-    def _first_copy(self, audit_id: str, cell: list[int]) -> bool:
-        """Is this no copy of an event that was counted? Clients may choose the id, so that alone it says nothing."""
-        copy = hash(audit_id) ^ id(cell)
-        before = len(self._recent)
-        self._recent.add(copy)
-        if len(self._recent) == before or copy in self._older:
-            return False
-        if before >= REMEMBERED:
-            self._older, self._recent = self._recent, set()
-        return True
 
     def _note(self, became: Outcome, verb: str, ref: ObjectRef | None) -> None:
         self.outcomes[became] += 1
