@@ -139,7 +139,12 @@ def test_policies_without_effect_are_told() -> None:
 )
 def test_clients_go_by_the_namespace_and_know_no_workload_policy(given: list[Plain], wanted: Mode) -> None:
     """istio's GetNamespaceMutualTLSMode (authentication.go), which BestEffortInferServiceMTLSMode asks."""
-    assert policies(*given).hint(NS) is wanted
+    assert policies(*given).hint(NS).mode is wanted
+
+
+def test_the_evidence_for_clients_is_the_policy_that_says_something() -> None:
+    found = policies(peers(ROOT, "DISABLE"), peers(NS, "UNSET")).hint(NS)
+    assert [str(e) for e in found.decided_by] == ["PeerAuthentication root-namespace/default spec.mtls.mode DISABLE"]
 
 
 def test_the_evidence_is_the_field_that_decides() -> None:

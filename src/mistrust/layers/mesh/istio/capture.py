@@ -30,8 +30,6 @@ class Side(msgspec.Struct, frozen=True, gc=False):
     """All ports but the excluded ones; False: none but the included ones."""
     included: frozenset[int] = frozenset()
     excluded: frozenset[int] = frozenset()
-    unread: tuple[str, ...] = ()
-    """Words in the annotations that are no port."""
     ranges: bool = False
     """Do annotations about addresses narrow it further?"""
 
@@ -84,20 +82,20 @@ def _uncaptured(e: Endpoint) -> bool:
 def _in(annotations: Mapping[str, str]) -> Side:
     """Every port unless `includeInboundPorts` lists some (an empty list: none)."""
     given = annotations.get(f"{PREFIX}includeInboundPorts", "*")
-    included, odd = _ports(given)
-    excluded, more = _ports(annotations.get(f"{PREFIX}excludeInboundPorts", ""))
-    return Side(given == "*", included, excluded | frozenset(OWN), (*odd, *more))
+    excluded = _ports(annotations.get(f"{PREFIX}excludeInboundPorts", ""))
+    return Side(given == "*", _ports(given), excluded | frozenset(OWN))
 
 
 def _out(annotations: Mapping[str, str]) -> Side:
     """Every address unless `includeOutboundIPRanges` lists some (an empty list: none); listed ports in any case."""
     ranges = annotations.get(f"{PREFIX}includeOutboundIPRanges", "*")
     narrowed = ranges not in ("", "*") or bool(annotations.get(f"{PREFIX}excludeOutboundIPRanges", ""))
-    included, odd = _ports(annotations.get(f"{PREFIX}includeOutboundPorts", ""))
-    excluded, more = _ports(annotations.get(f"{PREFIX}excludeOutboundPorts", ""))
-    return Side(ranges != "", included, excluded, (*odd, *more), narrowed)
+    included = _ports(annotations.get(f"{PREFIX}includeOutboundPorts", ""))
+    excluded = _ports(annotations.get(f"{PREFIX}excludeOutboundPorts", ""))
+    return Side(ranges != "", included, excluded, narrowed)
 
 
-def _ports(text: str) -> tuple[frozenset[int], tuple[str, ...]]:
-    words = [w for w in (part.strip() for part in text.split(",")) if w and w != "*"]
-    return frozenset(int(w) for w in words if w.isdigit()), tuple(w for w in words if not w.isdigit())
+def _ports(text: str) -> frozenset[int]:
+    """The numbers in a list; of a list with anything else the injector makes no pod."""
+    words = (w.strip() for w in text.split(","))
+    return frozenset(int(w) for w in words if w.isdigit())

@@ -13,13 +13,13 @@ from ipaddress import ip_address, ip_network
 
 import msgspec
 
-from mistrust.access.evidence import Evidence, at
-from mistrust.kube.istio import ClientTLS, PeerAuthentication
+from mistrust.access.evidence import Evidence
+from mistrust.kube.istio import ClientTLS
 from mistrust.layers.mesh.istio.capture import Side
 from mistrust.layers.mesh.istio.hosts import Via
 from mistrust.layers.mesh.istio.rules import Merged, Setting, settings
 from mistrust.layers.mesh.istio.scopes import Known
-from mistrust.layers.mesh.istio.server import Mode
+from mistrust.layers.mesh.istio.server import Mode, Served
 from mistrust.layers.mesh.member import Kind
 
 CONFIG_MAP = "configmap://"
@@ -81,20 +81,14 @@ class Server(msgspec.Struct, frozen=True):
     """Does it take HBONE? None: not known."""
 
 
-class Namespace(msgspec.Struct, frozen=True):
-    """What clients know of a Service's namespace."""
-
-    hint: Mode
-    policy: PeerAuthentication | None = None
-
-
 class Dialled(msgspec.Struct, frozen=True):
     """A way to the server, with what istiod knows of it."""
 
     via: Via
     merged: Merged | None
     """The DestinationRule that this client follows."""
-    namespace: Namespace
+    namespace: Served
+    """What clients go by of its namespace."""
     whole: bool
     """Have all endpoints of the Service a sidecar?"""
 
@@ -201,10 +195,9 @@ def _automatic(server: Server, mode: Mode, d: Dialled, s: Setting, *, auto: bool
     passthrough = d.via.headless or s.passthrough
     if passthrough and not d.whole:
         return Way(Wire.PLAIN, "the Service is headless, and not all of its endpoints have a sidecar")
-    if d.namespace.hint is Mode.DISABLE:
-        told = (at(d.namespace.policy, "spec.mtls.mode", value="DISABLE"),) if d.namespace.policy is not None else ()
+    if d.namespace.mode is Mode.DISABLE:
         because = "the PeerAuthentication for the Service's namespace switches mutual TLS off for its clients"
-        return Way(Wire.PLAIN, because, told)
+        return Way(Wire.PLAIN, because, d.namespace.decided_by)
     if passthrough:
         return Way(Wire.MUTUAL, "automatic mutual TLS: all endpoints of the headless Service have a sidecar")
     if s.told:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 
 import msgspec
 
-from mistrust.access.evidence import Evidence, at
 from mistrust.kube.core import ConfigMap
 from mistrust.kube.meta import Present, Value
 from mistrust.kube.snapshot import Snapshot
@@ -25,7 +24,6 @@ class ProxyConfig(Value, frozen=True, gc=False):
     """`defaultConfig`."""
 
     proxy_metadata: Mapping[str, str] = {}
-    interception_mode: str = ""
 
 
 class OutboundTrafficPolicy(Value, frozen=True, gc=False):
@@ -89,10 +87,6 @@ class Config(msgspec.Struct, frozen=True):
     def registry_only(self) -> bool:
         """Does a sidecar refuse what the mesh does not know?"""
         return self.mesh.outbound_traffic_policy.mode == "REGISTRY_ONLY"
-
-    def evidence(self, field: str, value: str) -> tuple[Evidence, ...]:
-        """Where a setting stands; nothing where it is assumed."""
-        return (at(self.read, "data", "mesh", value=f"{field}: {value}"),) if self.read is not None else ()
 
 
 def config(snapshot: Snapshot) -> Config:

@@ -58,7 +58,7 @@ def _met(mesh: Istio) -> Found:
 
 def _decided(view: View, via: Via) -> bool:
     """May a rule, or the mode of its namespace, decide how this host is dialled?"""
-    return view.rules.concern(via.host) or view.policies.hint(via.namespace) is Mode.DISABLE
+    return view.rules.concern(via.host) or view.policies.hint(via.namespace).mode is Mode.DISABLE
 
 
 def _ways(view: View, source: int, target: int, port: int) -> Iterator[tuple[str, Evidence, str]]:

@@ -69,8 +69,7 @@ class Keys:
         return (
             via.target,
             view.rules.host_key(via.host, via.namespace),
-            hint,
-            id(view.hinting(via.namespace)) if hint is Mode.DISABLE else 0,
+            hint.decided_by if hint.mode is Mode.DISABLE else (),
             via.headless,
             view.whole(via),
             via.external,

@@ -88,13 +88,9 @@ class Policies:
         """The policies of a namespace that have a selector, oldest first."""
         return tuple(self._selecting.get(namespace, ()))
 
-    def whole(self, namespace: str) -> PeerAuthentication | None:
-        """The policy for everything in a namespace; that of the root namespace holds for the mesh."""
-        return self._whole.get(namespace)
-
-    def hint(self, namespace: str) -> Mode:
+    def hint(self, namespace: str) -> Served:
         """What clients take the mode of a Service's namespace to be: workload policies do not count."""
-        return parent(Scope(self._whole.get(self.root), self._whole.get(namespace))).mode
+        return parent(Scope(self._whole.get(self.root), self._whole.get(namespace)))
 
 
 def age(p: PeerAuthentication) -> tuple[str, str]:

@@ -140,17 +140,13 @@ class View:
             Dialled(
                 via,
                 merged,
-                client.Namespace(self.policies.hint(via.namespace), self.hinting(via.namespace)),
+                self.policies.hint(via.namespace),
                 self.whole(via),
             )
             for via in self.hosts.vias[target]
             if via.target == port
             for merged in self.rules.followed(via.host, via.namespace, who.namespace, who.labels)
         )
-
-    def hinting(self, namespace: str) -> PeerAuthentication | None:
-        """The policy that clients of a namespace's Services go by."""
-        return self.policies.whole(namespace) or self.policies.whole(self.config.root)
 
     def _hbone(self, e: Endpoint) -> bool | None:
         """Does a sidecar speak HBONE? The injector labels the pod if so."""
