@@ -1,0 +1,83 @@
+"""What policies leave open between units and addresses, pod by pod: the bounds that a tighter one has to stay in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import Enum
+
+from mistrust.layers.network.addresses import place
+from mistrust.layers.network.exposure.outside import common, joined, spans_in, without
+from mistrust.layers.network.grants import Connections, Origin
+from mistrust.layers.network.lines import Span
+from mistrust.layers.network.party import text
+from mistrust.layers.network.separate import Unit
+
+
+class Extent(Enum):
+    """How many of the pairs of pods may."""
+
+    ALL = "all"
+    SOME = "some"
+    NONE = "none"
+
+
+class Permitted:
+    """Answers for groups of workloads."""
+
+    def __init__(self, granted: Connections) -> None:
+        self._origins = granted.origins
+        self._sources: dict[tuple[int, int, int], frozenset[int]] = {}
+        pods = (e for e in self._origins[0].reach.endpoints if not e.host_network)
+        taken = (at for e in pods for a in e.addresses if (at := place(a)) is not None)
+        self._taken = joined((at, at + 1) for at in taken)
+
+    def extent(self, source: Unit | Span, destination: Unit | Span, at: int) -> Extent:
+        """May the pods of the source open this port of those of the destination?
+
+        Each plugin that may run is asked on its own, and what one of them lets all pods do counts as allowed: so do
+        `Connections`.
+        """
+        found = False
+        for n, origin in enumerate(self._origins):
+            starts = set(_classes(origin, source))
+            held = [starts & self._may(n, d, at) for d in _classes(origin, destination)]
+            if starts and held and all(each == starts for each in held):
+                return Extent.ALL
+            found = found or any(held)
+        return Extent.SOME if found else Extent.NONE
+
+    def everybody(self, destination: Unit, at: int) -> bool:
+        """May every pod there is open this port?"""
+        for n, origin in enumerate(self._origins):
+            pods = {c for c, e in zip(origin.reach.class_of, origin.reach.endpoints, strict=True) if not e.host_network}
+            classes = list(_classes(origin, destination))
+            if classes and all(pods <= self._may(n, d, at) for d in classes):
+                return True
+        return False
+
+    def outside(self, among: Span, destination: Unit, at: int) -> tuple[Span, ...]:
+        """The addresses among these, none of them a pod's, that may open this port of every pod of the destination."""
+        found: tuple[Span, ...] = ()
+        for n, origin in enumerate(self._origins):
+            open_: tuple[Span, ...] = (among,)
+            classes = list(_classes(origin, destination))
+            for d in classes:
+                may = self._may(n, d, at)
+                blocks = (b for i, b in enumerate(origin.reach.blocks, origin.reach.classes) if i in may)
+                open_ = common(open_, [s for b in blocks for s in spans_in(b)])
+            found = joined((*found, *(open_ if classes else ())))
+        return without(found, self._taken)
+
+    def _may(self, origin: int, destination: int, at: int) -> frozenset[int]:
+        key = origin, destination, at
+        if key not in self._sources:
+            parts = self._origins[origin].reach.row_apart(destination)
+            self._sources[key] = frozenset(c for p in parts if at in p.ports for c in p.sources)
+        return self._sources[key]
+
+
+def _classes(origin: Origin, end: Unit | Span) -> Iterator[int]:
+    if isinstance(end, Unit):
+        yield from {origin.reach.class_of[i] for ref in end.workloads for i in origin.pods.get(ref, ())}
+    else:
+        yield origin.reach.block_of(text(end[0]))
