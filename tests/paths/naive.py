@@ -113,6 +113,7 @@ class World:
             case ("cluster-admin",):
                 yield ("gain", "namespace-admin", "")
                 yield from self._taken(NOBODY_ELSE, [(EVERYTHING, "")], frozenset())
+                yield from self.alone_together("")
             case ("gain", "any-identity", _):
                 yield ("gain", "user", "")
                 yield ("gain", "service-account", "")
@@ -125,6 +126,7 @@ class World:
                 yield from (("gain", gain, ns) for ns in self.namespaces)
             case ("gain", "namespace-admin", ns):
                 yield from self._taken(NOBODY_ELSE, [(EVERYTHING, ns)], frozenset())
+                yield from self.alone_together(ns)
                 yield from (
                     ("gain", g, ns) for g in ("create-pod", "pod", "service-account", "secrets", "namespace-labels")
                 )
@@ -142,6 +144,13 @@ class World:
                         owner = s.metadata.annotations["kubernetes.io/service-account.name"]
                         if (ns, owner) in self.accounts:
                             yield person(account(ns, owner))
+
+    def alone_together(self, scope: str) -> Iterator[Fact]:
+        """What several may do together, whoever may do everything does alone."""
+        for step in (s for s in self.steps if s.together):
+            for ns in (*self.namespaces, ""):
+                if all(self.meets([(EVERYTHING, scope)], step, n, ns, NOBODY) for n in step.needs):
+                    yield from self.gains(step, ns, None, None)
 
     def combined(self, held: set[Fact]) -> set[Fact]:
         """What follows from several facts together."""

@@ -126,7 +126,7 @@ class Powers:
             met = self.reading.met_by(EVERYTHING)
             self._all_rights[generic] = tuple(
                 (s, where, names)
-                for s in self.by_requests
+                for s in (*self.by_requests, *sorted(self.together))
                 for where, names in gained(self.steps[s], s, [(met, generic)]).items()
             )
         for s, where, names in self._all_rights[generic]:
