@@ -196,7 +196,7 @@ def foreseen(truth: World, asked: World, network: Reach, seed: int) -> None:
         assert [sure, real, may] == sorted([sure, real, may]), (truth, source, destination, protocol, number)
 
 
-@pytest.mark.parametrize("seed", range(200, 230))
+@pytest.mark.parametrize("seed", range(200, 240))
 def test_events_end_where_a_fresh_start_ends(seed: int) -> None:
     events_in_a_row(seed)
 
@@ -217,7 +217,8 @@ def events_in_a_row(seed: int) -> None:
     seen = None if chance.random() < 0.7 else ("shop",)
     network = solved(world, spare=chance.choice((0, 1, 4)), seen=seen)
     for step in range(6):
-        table(network, world)
+        if chance.random() < 0.7:
+            table(network, world)
         network, world = event(network, world, maker, chance, 100 + step)
         assert table(network, world) == table(solved(world, seen=seen), world), (seed, step)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+import yaml
 from tests.layers.network.reached import ALL, NONE, PLACES, PODS, Reached, shop
-from tests.layers.network.scene import Plain, cluster, pod, policy
+from tests.layers.network.scene import Plain, cluster, made, pod, policy
 
 from mistrust.kube.endpoints import endpoints
 from mistrust.kube.network import NetworkPolicy
 from mistrust.layers.network.bits import Classes
-from mistrust.layers.network.reach import Reach
+from mistrust.layers.network.reach import Reach, Ties
 
 
 def rows(network: Reach) -> list[object]:
@@ -152,3 +153,71 @@ def test_more_classes_than_were_spared_start_afresh() -> None:
     last = len(network.endpoints) - 1
     assert str(network.between(last, db)) == ALL
     assert str(network.between(last, db)) != NONE
+
+
+def wide(name: str, priority: int, spec: str) -> Plain:
+    return made({"ClusterNetworkPolicy": name, "spec": {"priority": priority, **yaml.safe_load(spec)}})
+
+
+ALL_PODS = "subject: {namespaces: {}}"
+OUT = "podSelector: {matchLabels: {app: web}}, policyTypes: [Egress]"
+COMING = {
+    "a first policy about what goes out": ([], policy("shop/out", f"{{{OUT}}}")),
+    "one more for a pod that is limited already": (
+        [policy("shop/none", f"{{{OUT}}}")],
+        policy("shop/out", f"{{{OUT}, egress: [{{to: [{{podSelector: {{}}}}], ports: [{{port: 5432}}]}}]}}"),
+    ),
+    "one that opens to addresses": (
+        [policy("shop/none", f"{{{OUT}}}")],
+        policy("shop/out", f"{{{OUT}, egress: [{{to: [{{ipBlock: {{cidr: 203.0.113.0/24}}}}]}}]}}"),
+    ),
+    "one that cuts the addresses of pods": (
+        [policy("shop/none", f"{{{OUT}}}")],
+        policy("shop/out", f"{{{OUT}, egress: [{{to: [{{ipBlock: {{cidr: 10.0.0.0/24}}}}]}}]}}"),
+    ),
+    "one with a port that nobody named before": (
+        [policy("shop/none", f"{{{OUT}}}")],
+        policy("shop/out", f"{{{OUT}, egress: [{{ports: [{{port: 4000, endPort: 4002}}]}}]}}"),
+    ),
+    "one under a policy for the whole cluster": (
+        [wide("w", 5, f"{{tier: Baseline, {ALL_PODS}, egress: [{{action: Deny, to: [{{namespaces: {{}}}}]}}]}}")],
+        policy("shop/out", f"{{{OUT}, egress: [{{ports: [{{port: 80}}]}}]}}"),
+    ),
+    "one for the whole cluster, about what comes in": (
+        [policy("shop/open", "{ingress: [{}]}")],
+        wide("w", 5, f"{{tier: Admin, {ALL_PODS}, ingress: [{{action: Deny, from: [{{namespaces: {{}}}}]}}]}}"),
+    ),
+    "one for the whole cluster, about what goes out": (
+        [policy("shop/none", f"{{{OUT}}}")],
+        wide("w", 5, f"{{tier: Admin, {ALL_PODS}, egress: [{{action: Accept, to: [{{networks: [10.0.0.0/8]}}]}}]}}"),
+    ),
+    "one that is asked before another": (
+        [wide("z", 5, f"{{tier: Admin, {ALL_PODS}, egress: [{{action: Deny, to: [{{namespaces: {{}}}}]}}]}}")],
+        wide("w", 4, f"{{tier: Admin, {ALL_PODS}, egress: [{{action: Accept, to: [{{namespaces: {{}}}}]}}]}}"),
+    ),
+    "one that ties with another": (
+        [wide("m", 5, f"{{tier: Admin, {ALL_PODS}, ingress: [{{action: Deny, from: [{{namespaces: {{}}}}]}}]}}")],
+        wide("a", 5, f"{{tier: Admin, {ALL_PODS}, ingress: [{{action: Accept, from: [{{namespaces: {{}}}}]}}]}}"),
+    ),
+}
+
+
+@pytest.mark.parametrize("ties", ["forward", "backward"])
+@pytest.mark.parametrize("was_read", [True, False])
+@pytest.mark.parametrize(("given", "new"), COMING.values(), ids=COMING)
+def test_a_policy_comes_and_goes(given: list[Plain], new: Plain, was_read: bool, ties: Ties) -> None:
+    before, fresh = shop(*given, ties=ties, spare=2), shop(*given, new, ties=ties)
+    if was_read:
+        rows(before.reach)
+    (read_new,) = (p for p in (*fresh.policies.network, *fresh.policies.cluster) if p.name == new["metadata"]["name"])
+    after = before.reach.with_policy(read_new)
+    assert answers(after) == answers(fresh.reach)
+    assert answers(after) != answers(before.reach) or ties == "backward"
+    assert answers(after.without_policy(read_new)) == answers(before.reach)
+
+
+def answers(network: Reach) -> dict[str, str]:
+    outside = {a: network.block_of(a) for a in ("10.0.0.77", "203.0.113.7", "8.8.8.8", "fd00::1")}
+    inside = {e.name: network.class_of[i] for i, e in enumerate(network.endpoints)}
+    ends = {**inside, **outside}
+    return {f"{a} -> {b}": str(network.ports(ends[a], ends[b])) for a in ends for b in ends if {a, b} & inside.keys()}
