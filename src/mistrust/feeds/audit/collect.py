@@ -10,10 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import cast
 
-import msgspec
-
 from mistrust.access.record import Tally
-from mistrust.feeds.audit.event import Annotations, Event, ObjectRef, Status, User, decode_impersonated
+from mistrust.feeds.audit.event import UNREADABLE, Annotations, Event, ObjectRef, Status, User, decode_impersonated
 from mistrust.feeds.audit.outcome import Outcome, outcome
 from mistrust.feeds.audit.request_info import target
 from mistrust.feeds.audit.silence import MINUTE, Minutes
@@ -30,6 +28,7 @@ _STARTED = "ResponseStarted"
 _KINDS = 10_000
 _USED, _RECEIVED = Outcome.USED, Outcome.RECEIVED
 _NO_STATUS = Status()
+_NULL = len(b"null")
 _NO_ANNOTATIONS = Annotations()
 
 Key = tuple[str, User | None, ObjectRef | str, bool, bool, bytes, str, bool]
@@ -64,24 +63,24 @@ class Collector:
         self._recent: set[int] = set()
         self._older: set[int] = set()
 
-    def take(self, events: Iterable[Event]) -> list[str]:
-        """Count events. Returns what is wrong with each that cannot be counted."""
-        wrong: list[str] = []
+    def take(self, events: Iterable[Event]) -> list[tuple[int, str]]:
+        """Count events. Returns the index of each that cannot be counted, and what is wrong with it."""
+        wrong: list[tuple[int, str]] = []
         cells, minutes, span, recent, older = self.cells, self.minutes, self._span, self._recent, self._older
         minute, beaten, taken, latest = 0, False, 0, self.last
         first = self.first or sys.maxsize
-        for event in events:
+        for i, event in enumerate(events):
             moment = event.request_received_timestamp
             at = int(moment.timestamp()) if moment is not None and moment.tzinfo else 0
             if at < EARLIEST and not (at := _other_time(event)):
-                wrong.append("an event without a time")
+                wrong.append((i, "an event without a time"))
                 continue
             ref, verb = event.object_ref, event.verb
             code = (event.response_status or _NO_STATUS).code
             decision = (event.annotations or _NO_ANNOTATIONS).decision
             usual = decision == "allow" and 200 <= code < 400
             became = _USED if usual else outcome(event.stage, code, decision, ref.subresource if ref else "")
-            impersonated = bytes(event.impersonated_user) if len(event.impersonated_user) else b""
+            impersonated = bytes(event.impersonated_user) if len(event.impersonated_user) > _NULL else b""
             if became is _USED or (impersonated and became is not _RECEIVED):
                 about = target(verb, ref, event.request_uri)
                 metadata = event.authentication_metadata
@@ -92,7 +91,7 @@ class Collector:
                 cell = cells.get(key)
                 if cell is None:
                     if why := _wrong(impersonated):
-                        wrong.append(why)
+                        wrong.append((i, why))
                         continue
                     cell = cells[key] = [0, at, at]
                 copy = hash(event.audit_id) ^ id(cell)  # a client may choose the id: it alone does not tell copies
@@ -173,6 +172,6 @@ def _wrong(impersonated: bytes) -> str:
     if impersonated:
         try:
             decode_impersonated(impersonated)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             return f"impersonatedUser: {error}"
     return ""

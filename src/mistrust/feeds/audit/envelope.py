@@ -17,7 +17,7 @@ import msgspec
 
 from mistrust.feeds.audit.cloud_logging import decode_entry, from_entry
 from mistrust.feeds.audit.documents import LISTS
-from mistrust.feeds.audit.event import Event, decode_event
+from mistrust.feeds.audit.event import UNREADABLE, Event, decode_event
 
 _CARRIERS = ("message", "log", "properties", "log_s", "jsonPayload", "textPayload")
 _DEEPEST = 5
@@ -71,14 +71,14 @@ def _object(text: bytes, depth: int) -> Iterator[Found]:
     try:
         event = decode_event(text)
         wrong = None
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         event, wrong = Event(), error
     if event.audit_id:
         yield Form.EVENT, event
         return
     try:
         fields = _decode_object(text)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         yield Bad(str(error))
         return
     if "protoPayload" in fields:
@@ -96,7 +96,7 @@ def _object(text: bytes, depth: int) -> Iterator[Found]:
 def _each(text: bytes, depth: int) -> Iterator[Found]:
     try:
         items = _decode_list(text)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         yield Bad(str(error))
         return
     for item in items:
@@ -106,14 +106,14 @@ def _each(text: bytes, depth: int) -> Iterator[Found]:
 def _quoted(text: bytes, depth: int) -> Iterator[Found]:
     try:
         yield from open_document(_decode_text(text).encode(), depth + 1)
-    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+    except (*UNREADABLE, UnicodeEncodeError) as error:
         yield Bad(str(error))
 
 
 def _entry(text: bytes) -> Iterator[Found]:
     try:
         entry = decode_entry(text)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         yield Bad(str(error))
         return
     event = from_entry(entry)

@@ -76,6 +76,9 @@ class Event(msgspec.Struct, gc=False, rename="camel"):
     annotations: Annotations | None = None
 
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What the decoders raise: not JSON or not of this shape, not UTF-8, nested without end."""
+
 _EVENT = msgspec.json.Decoder(Event)
 decode_event = _EVENT.decode
 decode_events = _EVENT.decode_lines

@@ -5,13 +5,11 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 
-import msgspec
-
 from mistrust.access.record import Coverage, Record
 from mistrust.feeds.audit.collect import Collector
 from mistrust.feeds.audit.documents import documents
 from mistrust.feeds.audit.envelope import Bad, Form, Other, open_document
-from mistrust.feeds.audit.event import decode_events
+from mistrust.feeds.audit.event import UNREADABLE, decode_events
 from mistrust.feeds.audit.quote import quote
 from mistrust.feeds.audit.remarks import remarks
 from mistrust.feeds.audit.sources import GZIP, ZSTD, CutShort, Source, chunks, sources, zstandard_frames
@@ -142,10 +140,10 @@ class Reading:
                 continue
             try:
                 events = decode_events(block)
-            except msgspec.DecodeError:
+            except UNREADABLE:
                 events = []
             if events and all(event.audit_id for event in events):
-                yield from ((line, block, Bad(why)) for why in take(events))
+                yield from ((*_nth(i, line, block), Bad(why)) for i, why in take(events))
                 continue
             for number, text in enumerate(block.split(b"\n") if several else (block,), line):
                 yield from ((number, text, bad) for bad in self._look(text))
@@ -157,9 +155,15 @@ class Reading:
                 continue
             form, event = found
             self.cloud_logging |= form is Form.CLOUD_LOGGING
-            yield from map(Bad, self.collector.take((event,)))
+            yield from (Bad(why) for _, why in self.collector.take((event,)))
 
     def _watched(self, name: str) -> Iterator[bytes]:
         for chunk in self._opened(name):
             self._progress(name)
             yield chunk
+
+
+def _nth(i: int, line: int, block: bytes) -> tuple[int, bytes]:
+    """Line and text of a document among others; blank lines hold none."""
+    full = [(number, text) for number, text in enumerate(block.split(b"\n"), line) if text.strip()]
+    return full[i] if i < len(full) else (line, block)
