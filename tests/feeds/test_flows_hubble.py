@@ -133,11 +133,14 @@ def test_a_connection_that_was_open_before_the_log_began_is_used() -> None:
     assert list(reading(event(l4=l4("TCP", 5432, ACK=True))).uses.values()) == [Tally(1, 1793613600, 1793613600)]
 
 
-def test_nodes_probes_and_the_world_have_addresses() -> None:
-    probe = event(**INGRESS, source=HOST, IP={"source": "10.0.1.1", "destination": "10.0.1.2"})
+def test_other_nodes_and_the_world_have_addresses_and_the_own_node_is_nobody_outside() -> None:
+    here = {"source": "10.0.1.1", "destination": "10.0.1.2"}
+    probe = event(**INGRESS, source=HOST, IP=here)
+    elsewhere = event(**INGRESS, source={"identity": 6, "labels": ["reserved:remote-node"]}, IP=here)
     outside = event(destination=WORLD, IP={"source": "10.0.0.1", "destination": "203.0.113.7"})
-    record = reading(probe + outside)
+    record = reading(probe + elsewhere + outside)
     assert told(record) == [
+        "/reserved:host -> shop/db-0 TCP 5432",
         "10.0.1.1 -> shop/db-0 TCP 5432",
         "shop/web-7d9f8c6b5-x2x9k -> 203.0.113.7 TCP 5432",
     ]

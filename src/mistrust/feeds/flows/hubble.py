@@ -51,6 +51,7 @@ class Workload(msgspec.Struct, frozen=True, gc=False):
 class Endpoint(msgspec.Struct, frozen=True, gc=False):
     """A pod where it has a pod_name; else the host, another node, the world."""
 
+    identity: int = 0
     namespace: str = ""
     pod_name: str = ""
     workloads: tuple[Workload, ...] = ()
@@ -106,6 +107,8 @@ REFUSED: Final = frozenset(("POLICY_DENIED", "POLICY_DENY", "AUTH_REQUIRED"))
 SIDES: Final[dict[str, Side]] = {"EGRESS": "source", "INGRESS": "destination"}
 EARLY: Final = ("FROM_", "TO_OVERLAY")
 """Points that a packet passes before it is looked up, or again in a tunnel: what follows says more."""
+OWN_NODE: Final = {1: "reserved:host", 4: "reserved:health"}
+"""pkg/identity/numericidentity.go. A pod's own node always reaches it, and is nobody outside: so probes need nothing."""
 UNDECIDED: Final = Remark("a flow does not say whether it is a reply, and is not counted as a use", blinds=True)
 AUDITED: Final = Remark("a flow was let through by audit mode only: its policy denies it")
 NOTHING: Final = (NOT_USED,)
@@ -146,11 +149,11 @@ def read(line: bytes) -> tuple[Sight | Remark, ...]:
         refused,
         s.namespace,
         s.pod_name,
-        s.workloads[0].name if s.workloads else "",
+        s.workloads[0].name if s.workloads else OWN_NODE.get(s.identity, ""),
         flow.ip.source,
         d.namespace,
         d.pod_name,
-        d.workloads[0].name if d.workloads else "",
+        d.workloads[0].name if d.workloads else OWN_NODE.get(d.identity, ""),
         flow.ip.destination,
         flow.destination_names[0] if flow.destination_names and not d.pod_name else "",
         protocol,
