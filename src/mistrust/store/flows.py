@@ -1,0 +1,145 @@
+"""Flow logs as a rollup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from mistrust.access.record import Record, Tally
+from mistrust.feeds.audit.documents import documents
+from mistrust.feeds.audit.sources import Source
+from mistrust.feeds.flows.ledger import Count, Ledger
+from mistrust.feeds.flows.read import is_flows, read_source, remembers
+from mistrust.feeds.flows.sight import Key, Remark, Side
+from mistrust.feeds.flows.silence import MINUTE
+from mistrust.kube.problem import Problem
+from mistrust.kube.version import Version
+from mistrust.layers.network.flow import Flow
+from mistrust.store.file import Unread, shown
+from mistrust.store.rollup import HOUR, Batch, Cell, Column, Progress, Values, Window, further, problems
+
+COLUMNS: Final = (
+    Column("point", "VARCHAR"),
+    Column("side", "VARCHAR"),
+    Column("refused", "BOOLEAN"),
+    Column("source_namespace", "VARCHAR"),
+    Column("source_pod", "VARCHAR"),
+    Column("source_workload", "VARCHAR"),
+    Column("source_address", "VARCHAR"),
+    Column("destination_namespace", "VARCHAR"),
+    Column("destination_pod", "VARCHAR"),
+    Column("destination_workload", "VARCHAR"),
+    Column("destination_address", "VARCHAR"),
+    Column("destination_name", "VARCHAR"),
+    Column("protocol", "VARCHAR"),
+    Column("port", "INTEGER"),
+)
+
+
+class _Notes(msgspec.Struct, frozen=True):
+    """What the reader knows beside the uses."""
+
+    first: int
+    last: int
+    events: int
+    bad: int
+    sampled: bool
+    nodes: list[str]
+    remarks: list[tuple[Remark, int, str]]
+    minutes: list[int]
+    problems: list[Problem]
+
+
+class _Use(msgspec.Struct, frozen=True, array_like=True):
+    """A row, typed."""
+
+    point: str
+    side: Side
+    refused: bool
+    source_namespace: str
+    source_pod: str
+    source_workload: str
+    source_address: str
+    destination_namespace: str
+    destination_pod: str
+    destination_workload: str
+    destination_address: str
+    destination_name: str
+    protocol: str
+    port: int
+
+
+_NOTES: Final = msgspec.json.Decoder(_Notes)
+
+
+class Flows:
+    """The use of connections."""
+
+    name = "flows"
+    columns = COLUMNS
+
+    def recognises(self, begin: bytes) -> bool:
+        """Do these first bytes, packed or not, begin a flow log?"""
+        return is_flows(begin)
+
+    def whole(self, begin: bytes) -> bool:
+        """JSON that spans lines cannot be read from its middle on, nor a format whose lines rest on those before."""
+        first = next(iter(documents((begin,))), None)
+        return (first is not None and not first.lines) or remembers(begin)
+
+    def read(self, source: Source, unread: Unread, progress: Progress) -> Batch:
+        """Read what is new in a log. Raises `InputError` for a named file that is none."""
+        ledger = Ledger(HOUR)
+        read_source(source, ledger, progress, unread.opened)
+        notes = _Notes(
+            ledger.first,
+            ledger.last,
+            ledger.events,
+            ledger.bad,
+            ledger.sampled,
+            sorted(ledger.nodes),
+            [(remark, count, shown(file)) for remark, (count, file) in ledger.remarks.items()],
+            sorted(ledger.minutes),
+            further(ledger.problems, unread.before.lines),
+        )
+        cells = [
+            Cell(hour, key, Tally(count.count, count.first, count.last))
+            for hour, groups in ledger.spans.items()
+            for key, count in groups.items()
+        ]
+        return Batch(cells, msgspec.json.encode(notes), ledger.events, ledger.first, ledger.last)
+
+    def record(
+        self,
+        uses: Iterable[tuple[Values, Tally]],
+        notes: Iterable[bytes],
+        window: Window,
+        about: str,
+        version: Version | None,
+    ) -> Record[Flow]:
+        """Everything that batches say."""
+        ledger = Ledger()
+        low, high = (hour * HOUR // MINUTE for hour in window.hours)
+        for note in map(_NOTES.decode, notes):
+            ledger.events += note.events
+            ledger.bad += note.bad
+            ledger.first = min(filter(None, (ledger.first, note.first)), default=0)
+            ledger.last = max(ledger.last, note.last)
+            ledger.sampled |= note.sampled
+            ledger.nodes.update(note.nodes)
+            ledger.minutes.update(minute for minute in note.minutes if low <= minute < high)
+            ledger.problems += note.problems
+            for remark, count, file in note.remarks:
+                before, first = ledger.remarks.get(remark, (0, file))
+                ledger.remarks[remark] = (before + count, first)
+        ledger.first, ledger.last = window.clip(ledger.first, ledger.last)
+        ledger.problems = problems(ledger.problems)
+        ledger.groups.update((_key(values), Count(tally.count, tally.first, tally.last)) for values, tally in uses)
+        return ledger.record()
+
+
+def _key(values: Values) -> Key:
+    use = msgspec.convert(values, _Use)
+    return msgspec.structs.astuple(use)

@@ -1,0 +1,151 @@
+"""Parts: the uses of one reading, as two Parquet files. DuckDB writes and reads them, in memory.
+
+`N.uses.parquet` has each distinct use once, numbered; `N.hours.parquet` has how often it was seen in which hour. Hours
+are numbers only, so that a month of them is summed up before any text is compared.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from glob import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from mistrust.access.record import Tally
+from mistrust.kube.errors import InputError
+from mistrust.store.catalogue import Part, sync
+from mistrust.store.file import shown
+from mistrust.store.rollup import Cell, Column, Value, Values, Window
+
+if TYPE_CHECKING:
+    import duckdb
+
+FOLDER: Final = "parts"
+USES, HOURS = "uses", "hours"
+_OURS: Final = re.compile(r"(\d+)\.(?:uses|hours)\.parquet(?:\.new)?")
+_NEW: Final = ".new"
+_Values = tuple[Column, Sequence[Value]]
+
+
+class Sums(NamedTuple):
+    """CRC-32 of the two files: what Parquet does not check."""
+
+    uses: int
+    hours: int
+
+
+def path(folder: Path, number: int, table: str) -> Path:
+    """Where a table of a part is."""
+    return folder / FOLDER / f"{number}.{table}.parquet"
+
+
+def write(folder: Path, number: int, columns: Sequence[Column], cells: Sequence[Cell]) -> Sums:
+    """Write a part that is safe on the disk when this returns, and means nothing before the catalogue names it."""
+    numbers: dict[Values, int] = {}
+    places = [numbers.setdefault(cell.use, len(numbers)) for cell in cells]
+    uses: list[_Values] = [(Column("use", "INTEGER"), range(len(numbers)))]
+    uses += zip(columns, zip(*numbers, strict=True), strict=True)
+    hours: list[_Values] = [
+        (Column("use", "INTEGER"), places),
+        (Column("hour", "INTEGER"), [cell.hour for cell in cells]),
+        (Column("count", "BIGINT"), [cell.tally.count for cell in cells]),
+        (Column("first", "BIGINT"), [cell.tally.first for cell in cells]),
+        (Column("last", "BIGINT"), [cell.tally.last for cell in cells]),
+    ]
+    db = _database()
+    sums = Sums(
+        _table(db, path(folder, number, USES), number, uses, "use"),
+        _table(db, path(folder, number, HOURS), number, hours, "hour, use"),
+    )
+    sync(folder / FOLDER)
+    return sums
+
+
+def read(
+    folder: Path, parts: Sequence[Part], columns: Sequence[Column], window: Window
+) -> Iterator[tuple[Values, Tally]]:
+    """Every distinct use in a window, from all parts.
+
+    Raises `InputError` for a part that is damaged, and `FileNotFoundError` for one that is gone.
+    """
+    parts = [part for part in parts if part.rows]
+    if not parts:
+        return
+    for part in parts:
+        _check(folder, part)
+    files = [[escape(str(path(folder, part.id, table))) for part in parts] for table in (HOURS, USES)]
+    names = ", ".join(f'"{column.name}"' for column in columns)
+    query = f"""
+        WITH seen AS (
+          SELECT part, use, sum(count)::BIGINT AS count, min(first) AS first, max(last) AS last
+          FROM read_parquet(?) WHERE hour >= ? AND hour < ? GROUP BY part, use)
+        SELECT {names}, sum(count)::BIGINT, min(first), max(last)
+        FROM seen JOIN read_parquet(?) USING (part, use) GROUP BY {names}"""  # noqa: S608
+    db = _database()
+    found = db.execute(query, [files[0], *window.hours, files[1]])
+    while rows := found.fetchmany(10_000):
+        for row in rows:
+            yield row[:-3], Tally(*row[-3:])
+
+
+def sweep(folder: Path, known: Iterable[int]) -> None:
+    """Remove what no catalogue names: parts that were not finished, or replaced. Only a process that writes may."""
+    kept = set(known)
+    for file in (folder / FOLDER).iterdir():
+        ours = _OURS.fullmatch(file.name)
+        if ours and (int(ours[1]) not in kept or file.name.endswith(_NEW)):
+            file.unlink(missing_ok=True)
+
+
+def intact(folder: Path, part: Part) -> bool:
+    """Is a part as it was written?"""
+    try:
+        _check(folder, part)
+    except (InputError, OSError):
+        return False
+    return True
+
+
+def _check(folder: Path, part: Part) -> None:
+    for table, wanted in ((USES, part.uses_sum), (HOURS, part.hours_sum)) if part.rows else ():
+        file = path(folder, part.id, table)
+        if zlib.crc32(file.read_bytes()) != wanted:
+            raise InputError("a part of the evidence is damaged", where=shown(str(file)))
+
+
+def _table(
+    db: duckdb.DuckDBPyConnection,
+    file: Path,
+    number: int,
+    table: Sequence[_Values],
+    order: str,
+) -> int:
+    import numpy as np
+
+    data = {}
+    for column, values in table:
+        if column.type in ("VARCHAR", "BLOB"):
+            array = np.empty(len(values), dtype=np.object_)
+            array[:] = values
+        else:
+            array = np.array(values, dtype=np.bool_ if column.type == "BOOLEAN" else np.int64)
+        data[column.name] = array
+    db.register("data", data)
+    fields = ", ".join(f'"{column.name}"::{column.type} AS "{column.name}"' for column, _ in table)
+    new = file.with_name(file.name + _NEW)
+    relation = db.sql(f"SELECT {number}::INTEGER AS part, {fields} FROM data ORDER BY {order}")  # noqa: S608
+    relation.write_parquet(str(new), compression="zstd")
+    db.unregister("data")
+    sync(new)
+    new.replace(file)
+    return zlib.crc32(file.read_bytes())
+
+
+def _database() -> duckdb.DuckDBPyConnection:
+    import duckdb
+
+    return duckdb.connect(
+        config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false", "temp_directory": ""}
+    )
