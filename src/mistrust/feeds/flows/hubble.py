@@ -108,7 +108,7 @@ SIDES: Final[dict[str, Side]] = {"EGRESS": "source", "INGRESS": "destination"}
 EARLY: Final = ("FROM_", "TO_OVERLAY")
 """Points that a packet passes before it is looked up, or again in a tunnel: what follows says more."""
 OWN_NODE: Final = {1: "reserved:host", 4: "reserved:health"}
-"""pkg/identity/numericidentity.go. A pod's own node always reaches it, and is nobody outside: so probes need nothing."""
+"""pkg/identity/numericidentity.go. A pod's own node always reaches it, and is nobody outside: probes need nothing."""
 UNDECIDED: Final = Remark("a flow does not say whether it is a reply, and is not counted as a use", blinds=True)
 AUDITED: Final = Remark("a flow was let through by audit mode only: its policy denies it")
 NOTHING: Final = (NOT_USED,)
