@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from tests.layers.mesh.istio_scene import IN_AMBIENT, Plain, meta, namespace, read, workload
+from tests.layers.mesh.istio_scene import IN_AMBIENT, Plain, meta, namespace, read, service, workload
 
 from mistrust.access.ports import Ports
 from mistrust.access.verdict import Answer
@@ -82,6 +82,33 @@ def joined(s: Scene, source: str) -> list[int]:
     a, b = (side(s, name).pods[0] for name in (source, "web"))
     told = [(ports, c) for ports, c in join(network, s.mesh).between(a, b) if c.transport != "broken"]
     return sorted(p for p in (8080, 9090) if any(p in ports for ports, _ in told))
+
+
+def test_where_a_waypoint_may_open_the_connection_a_closed_port_proves_nothing() -> None:
+    """The policy sees the waypoint's pod; whether that one may come in is another question."""
+    waypoint = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "Gateway",
+        "metadata": meta("w", "shop"),
+        "spec": {
+            "gatewayClassName": "istio-waypoint",
+            "listeners": [{"name": "mesh", "port": 15008, "protocol": "HBONE"}],
+        },
+    }
+    used = service("web", ports=(8080,), labels={"istio.io/use-waypoint": "w"})
+    s = scene(closed(), waypoint, used)
+    wanted = Ports.span("TCP", 8080, 8080)
+    (found,) = ask(s, side(s, "client"), side(s, "web"), lambda _: wanted)
+    assert found.verdict.answer is Answer.UNKNOWN
+    assert any("waypoint" in reason for reason in found.verdict.failed)
+    (refused,) = ask(s, side(s, "old"), side(s, "web"), lambda _: wanted)
+    assert refused.verdict.answer is Answer.DENIED
+    network = reach(s.ends, namespace_labels(s.snapshot), policies(s.snapshot), UPSTREAM)
+    a, b = side(s, "client").pods[0], side(s, "web").pods[0]
+    table = join(network, s.mesh)
+    own = table.reach.class_of[a]
+    (strand,) = [x for x in table.rows[table.reach.class_of[b]] if own in x.sources and wanted <= x.ports]
+    assert (strand.unsure, strand.channel.plaintext) == (True, False)
 
 
 def test_it_is_said_why() -> None:

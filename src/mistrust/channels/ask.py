@@ -98,6 +98,8 @@ def _decided(scene: Scene, a: One, b: One, at: int) -> Verdict:
         return decide(scene.ground, a.party, b.party, at)
     verdict = decide(scene.ground, a.party, b.party, point("TCP", channel.carried))
     because = f"{verdict.because}; the mesh carries it in a tunnel, on port {channel.carried}, whatever port is dialled"
+    if channel.relayed and verdict.answer is Answer.DENIED:
+        return Verdict(Answer.UNKNOWN, because, verdict.decided_by, (*verdict.failed, *channel.unknown))
     if not channel.perhaps:
         return structs.replace(verdict, because=because)
     dialled = decide(scene.ground, a.party, b.party, at)

@@ -156,7 +156,8 @@ def carried(
 
     Where the network lets the tunnel's port through, every port of the target is open to the tunnel; where it does not,
     none is, because the client's proxy does not fall back to plaintext. Policies about other ports limit plaintext.
-    Where it is not known whether there is a tunnel, what only one of the two ports lets through is in doubt.
+    Where it is not known whether there is a tunnel, what only one of the two ports lets through is in doubt, and so is
+    what neither lets through where another pod may open the connection in the client's place.
     """
     ranges: dict[tuple[Channel, bool, Classes], list[tuple[int, int]]] = {}
     for source, members in groups.items():
@@ -182,11 +183,13 @@ def carried(
                         (hidden, False, through - opened),
                         (channel, True, maybe & opened),
                         (hidden, True, maybe - opened),
-                        (_stopped(channel), False, opened - through - maybe),
+                        (channel if channel.relayed else _stopped(channel), channel.relayed, opened - through - maybe),
                     )
                 ):
                     if who:
                         ranges.setdefault((kind, doubt, who), []).extend(ports.ranges)
+                if channel.relayed and (others := members - opened - through - maybe):
+                    ranges.setdefault((hidden, True, others), []).extend(ports.ranges)
     found: dict[tuple[Ports, Channel, bool], Classes] = {}
     for (channel, doubt, who), pieces in ranges.items():
         key = Ports.of(pieces), channel, doubt

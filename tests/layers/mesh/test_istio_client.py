@@ -379,7 +379,7 @@ def test_a_waypoint_on_the_way_hides_the_client_from_the_network() -> None:
     found = Scene(namespace("amb", IN_AMBIENT), workload("y", "amb"), workload("z", "amb"), used, waypoint).channel(
         "y", "z"
     )
-    assert (found.transport, found.carried, found.perhaps) == (Transport.MTLS_OPPORTUNISTIC, 15008, True)
+    assert (found.transport, found.carried, found.relayed) == (Transport.MTLS_OPPORTUNISTIC, 15008, True)
     assert any("waypoint" in u for u in found.unknown)
 
 

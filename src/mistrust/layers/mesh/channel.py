@@ -68,3 +68,5 @@ class Channel(msgspec.Struct, frozen=True, gc=False):
     """The TCP port that the network sees in place of the one that is dialled, where a tunnel carries the connection."""
     perhaps: bool = False
     """Is it not known whether a tunnel carries it?"""
+    relayed: bool = False
+    """May another pod of the mesh open it in the client's place? The network then sees that pod."""

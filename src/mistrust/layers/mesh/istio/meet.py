@@ -124,7 +124,7 @@ def agreed(found: Sequence[Channel], unknown: Sequence[str]) -> Channel:
     carried = max(c.carried for c in found)
     perhaps = any(c.perhaps or c.carried != carried for c in found)
     if all((c.transport, c.authn, c.authz, c.plaintext) == _answer(first) for c in found):
-        return structs.replace(first, carried=carried, perhaps=perhaps)
+        return structs.replace(first, carried=carried, perhaps=perhaps, relayed=any(c.relayed for c in found))
     return Channel(
         _one([c.transport for c in found], Transport.UNKNOWN),
         _one([c.authn for c in found], Authn.UNKNOWN),
@@ -135,6 +135,7 @@ def agreed(found: Sequence[Channel], unknown: Sequence[str]) -> Channel:
         unknown=tuple(dict.fromkeys((*unknown, *(u for c in found for u in c.unknown)))),
         carried=carried,
         perhaps=perhaps,
+        relayed=any(c.relayed for c in found),
     )
 
 

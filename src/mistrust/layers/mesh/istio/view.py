@@ -86,7 +86,7 @@ class View:
 
         found = meet(ways, accepts, authorize)
         if waypoint and found.carried:
-            return structs.replace(found, perhaps=True, unknown=(*found.unknown, RELAYED))
+            return structs.replace(found, relayed=True, unknown=(*found.unknown, RELAYED))
         return found
 
     def accepts(self, target: int, kind: Kind, port: int) -> Accepts:
