@@ -37,12 +37,12 @@ def _commands() -> dict[str, tuple[str, list[str]]]:
     """Every command with its help line and its long options, asked of the parsers themselves."""
     import importlib
 
-    from mistrust.cli.main import COMMANDS
+    from mistrust.cli.main import COMMANDS, MODULES
 
     found: dict[str, tuple[str, list[str]]] = {}
     for name, line in COMMANDS:
         parser = argparse.ArgumentParser(add_help=True)
-        importlib.import_module(f"mistrust.cli.{name}").add_arguments(parser)
+        importlib.import_module(f"mistrust.cli.{MODULES.get(name, name)}").add_arguments(parser)
         options = sorted(o for action in parser._actions for o in action.option_strings if o.startswith("--"))
         found[name] = (line, options)
     return found

@@ -1,4 +1,4 @@
-"""`--evidence`: files that show what is used, each recognised by what it holds."""
+"""`--evidence`: files that show what is used, each recognised by what it holds, and stores of evidence."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from mistrust.layers.network.flow import Flow
 
 BEGIN: Final = 1 << 16
 """Bytes of a file that tell what it is."""
+CATALOGUE: Final = "catalogue.sqlite"
+"""In a folder that is a store."""
 NONE: Final = "no evidence: used is unknown"
 
 
@@ -48,10 +50,19 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 def evidence(paths: Sequence[str], version: Version | None, progress: Callable[[str], None]) -> Seen:
-    """Read every file that the paths name; folders are walked.
+    """Read every file that the paths name; folders are walked, but stores of evidence, which answer.
 
-    Raises `UsageError` for a path that does not exist, or a file that is neither an audit log nor a log of flows.
+    Raises `UsageError` for a path that does not exist, for a file that is neither an audit log nor a log of flows, and
+    for a store beside other evidence of the same kind, which only a store can bring together.
     """
+    stores = [path for path in paths if Path(path, CATALOGUE).is_file()]
+    if stores:
+        from mistrust.cli.evidence_store import kept
+
+        logs = [path for path in paths if path not in stores]
+        return _apart(
+            *(kept(path, version) for path in stores), *((evidence(logs, version, progress),) if logs else ())
+        )
     audit: list[str] = []
     flows: list[str] = []
     for path in paths:
@@ -69,6 +80,15 @@ def evidence(paths: Sequence[str], version: Version | None, progress: Callable[[
         read_audit(audit, progress, version=version) if audit else None,
         read_flows(flows, progress) if flows else None,
     )
+
+
+def _apart(*several: Seen) -> Seen:
+    audit = [seen.audit for seen in several if seen.audit is not None]
+    flows = [seen.flows for seen in several if seen.flows is not None]
+    if len(audit) > 1 or len(flows) > 1:
+        what = "a store of evidence beside other evidence of the same kind"
+        raise UsageError(what, do="add all of it to one store: mistrust evidence add STORE PATH")
+    return Seen(audit[0] if audit else None, flows[0] if flows else None)
 
 
 def _kind(path: Path) -> str:

@@ -12,11 +12,15 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("diff", "connections and permissions that came or went between two versions"),
     ("tighten", "write the policy that is just enough for what was used, with proof"),
     ("prove", "a change keeps everything that is used, and grants nothing new"),
+    ("evidence", "keep what logs show, so that months fit in megabytes and no log is read twice"),
     ("snapshot", "save what was read, without secrets, to analyse it again offline"),
     ("demo", "write a small shop cluster with honest flaws and check it"),
     ("completion", "shell completion for bash, zsh or fish"),
 )
-"""Every command with its one line of help; a command's module is `mistrust.cli.<name>`."""
+"""Every command with its one line of help."""
+
+MODULES = {"evidence": "evidence_store"}
+"""The modules in `mistrust.cli` of commands; others have the command's name."""
 
 EXIT_CODES = """exit codes:
   0 clean   1 a gate failed, or the answer is no   2 usage or configuration
@@ -91,7 +95,7 @@ def _command(name: str, rest: list[str]) -> int:
     import argparse
     import importlib
 
-    module = importlib.import_module(f"mistrust.cli.{name}")
+    module = importlib.import_module(f"mistrust.cli.{MODULES.get(name, name)}")
     parser = argparse.ArgumentParser(
         prog=f"mistrust {name}",
         description=module.__doc__,
