@@ -78,6 +78,12 @@ def test_without_a_port_it_is_not_known_what_was_used() -> None:
     assert told(reading(log(dest_port=None, proto="icmp"))) == []
 
 
+def camel(fields: dict[str, object]) -> dict[str, object]:
+    """With names as protojson writes them."""
+    first = {name: name.split("_")[0] + "".join(map(str.title, name.split("_")[1:])) for name in fields}
+    return {first[name]: camel(value) if isinstance(value, dict) else value for name, value in fields.items()}
+
+
 def test_goldmane_and_whisker_say_the_same() -> None:
     key = {
         "source_name": "web-5bdcdd9c97-*", "source_namespace": "shop", "source_type": "WorkloadEndpoint",
@@ -88,8 +94,13 @@ def test_goldmane_and_whisker_say_the_same() -> None:
         "source_labels": ["pod-template-hash=5bdcdd9c97", "k8s-app=web"],
         "dest_labels": ["pod-template-hash=576cbf47c7"],
     }
-    flow = {"Key": key, "start_time": "1577834657", "end_time": "1577834672", "num_connections_started": "37", **labels}
+    times = {"start_time": "1577834657", "end_time": "1577834672"}
+    flow: dict[str, object] = {"Key": key, **times, "num_connections_started": "37", **labels}
     assert reading(json.dumps({"id": "7", "flow": flow})).uses == reading(log()).uses
+    numbers = flow | {"Key": key | {"source_type": 1, "dest_type": 1, "dest_port": 53, "reporter": 2, "action": 1}}
+    assert reading(json.dumps(numbers | {"start_time": 1577834657})).uses == reading(log()).uses  # the emitter
+    assert told(reading(json.dumps(numbers | {"Key": key | {"action": 2}}))) == []
+    assert reading(json.dumps({"id": "7", "flow": camel(flow)})).uses == reading(log()).uses
     whisker = {
         "start_time": "2019-12-31T23:24:17Z", "end_time": "2019-12-31T23:24:32Z", "action": "Allow",
         "source_name": "web-5bdcdd9c97-*", "source_namespace": "shop", "dest_port": 53, "protocol": "udp",
@@ -98,3 +109,5 @@ def test_goldmane_and_whisker_say_the_same() -> None:
         "policies": {"enforced": [], "pending": []},
     }  # fmt: skip
     assert list(reading(json.dumps({"total": 1, "items": [whisker]}, indent=2)).uses) == list(reading(log()).uses)
+    assert list(reading(json.dumps(whisker | {"action": 1, "reporter": 2})).uses) == list(reading(log()).uses)
+    assert told(reading(json.dumps(whisker | {"action": 2, "reporter": 2}))) == []

@@ -34,6 +34,10 @@ def test_one_connection_is_one_use_of_the_pod_behind_the_service() -> None:
         (f"[1700000000.2]\t [UPDATE] tcp      6 10 CLOSE {THERE} {BACK}\n", False),
         (f"[1700000000.2]\t[DESTROY] tcp      6 {THERE} {BACK}\n", False),
         (f"[1700000000.2]\t[DESTROY] tcp      6 {THERE} [UNREPLIED] {BACK}\n", False),
+        # with counts of packets: a handshake and data, or one reset
+        (f"[1700000000.2]\t[DESTROY] tcp      6 {THERE} packets=7 bytes=2006 {BACK} packets=7 bytes=4083\n", True),
+        (f"[1700000000.2]\t[DESTROY] tcp      6 {THERE} packets=1 bytes=60 {BACK} packets=1 bytes=40\n", False),
+        (f"[1700000000.2]\t[DESTROY] tcp      6 FIN_WAIT {THERE} {BACK}\n", True),
         # a reset ended what stood
         (f"[1700000000.2]\t [UPDATE] tcp      6 10 CLOSE {THERE} {BACK} [ASSURED]\n", True),
         # the table, as conntrack and as /proc show it

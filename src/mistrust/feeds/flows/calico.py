@@ -15,6 +15,10 @@ from mistrust.feeds.flows.sight import End, Remark, Side, Sight, key, seconds
 
 SIDES: Final[dict[str, Side]] = {"src": "source", "dst": "destination"}
 PROTOCOLS: Final = {"6": "TCP", "17": "UDP", "132": "SCTP"}
+TYPES: Final = ("", "wep", "hep", "ns", "net")
+REPORTERS: Final = ("", "src", "dst")
+ACTIONS: Final = ("", "allow", "deny", "pass")
+"""The numbers of Goldmane's enums."""
 PODS: Final = frozenset(("wep", "workloadendpoint", ""))
 HASH: Final = re.compile(r"(.+)-[bcdf4-9]{5,10}")
 """A ReplicaSet's name: its hash is decimal digits in the alphabet of k8s.io/apimachinery/pkg/util/rand
@@ -35,8 +39,8 @@ class FlowLog(msgspec.Struct, frozen=True, gc=False):
     """A line of Felix, or a flow of Whisker: some fields have different names and types."""
 
     start_time: str | int
-    action: str
-    reporter: str
+    action: str | int
+    reporter: str | int
     source_namespace: str = ""
     dest_namespace: str = ""
     source_name: str = ""
@@ -56,27 +60,27 @@ class FlowLog(msgspec.Struct, frozen=True, gc=False):
 
 
 class FlowKey(msgspec.Struct, frozen=True, gc=False):
-    """FlowKey of Goldmane."""
+    """FlowKey of Goldmane. Its enums are names, or numbers where Go's own encoder wrote them."""
 
-    reporter: str
-    action: str
+    reporter: str | int
+    action: str | int
     source_name: str = ""
     source_namespace: str = ""
-    source_type: str = ""
+    source_type: str | int = ""
     dest_name: str = ""
     dest_namespace: str = ""
-    dest_type: str = ""
+    dest_type: str | int = ""
     dest_port: Number = 0
     proto: str = ""
 
 
 class GoldmaneFlow(msgspec.Struct, frozen=True, gc=False):
-    """Flow of Goldmane."""
+    """Flow of Goldmane, as its emitter and `UseProtoNames` write it."""
 
     start_time: Number
     key: FlowKey = msgspec.field(name="Key")
-    source_labels: tuple[str, ...] = ()
-    dest_labels: tuple[str, ...] = ()
+    source_labels: tuple[str, ...] | None = ()
+    dest_labels: tuple[str, ...] | None = ()
     num_connections_started: Number = 0
 
 
@@ -87,7 +91,9 @@ class FlowResult(msgspec.Struct, frozen=True, gc=False):
 
 
 _decode = msgspec.json.Decoder(FlowLog).decode
+_decode_goldmane = msgspec.json.Decoder(GoldmaneFlow).decode
 _decode_result = msgspec.json.Decoder(FlowResult).decode
+_CAMEL = re.compile(rb'(?<=[a-z])[A-Z](?=[A-Za-z]*"\s*:)')
 
 
 def read(line: bytes) -> tuple[Sight | Remark, ...]:
@@ -97,8 +103,8 @@ def read(line: bytes) -> tuple[Sight | Remark, ...]:
     target = _end(log.dest_namespace, log.dest_name_aggr, log.dest_name, log.dest_type, log.dest_labels)
     return _sight(
         log.start_time if isinstance(log.start_time, int) else seconds(log.start_time),
-        log.reporter,
-        log.action,
+        _named(REPORTERS, log.reporter),
+        _named(ACTIONS, log.action),
         msgspec.structs.replace(source, address=log.source_ip or ""),
         msgspec.structs.replace(target, address=log.dest_ip or ""),
         log.proto or log.protocol,
@@ -109,12 +115,19 @@ def read(line: bytes) -> tuple[Sight | Remark, ...]:
 
 def read_goldmane(line: bytes) -> tuple[Sight | Remark, ...]:
     """One flow of Goldmane."""
-    flow = _decode_result(line).flow
+    if b'"destPort"' in line:  # protojson, which may also keep the names of the fields as they are
+        line = _CAMEL.sub(lambda capital: b"_" + capital[0].lower(), line)
+    flow = _decode_result(line).flow if b'"flow"' in line else _decode_goldmane(line)
     k = flow.key
-    source = _end(k.source_namespace, k.source_name, "", k.source_type, Labels(flow.source_labels))
-    target = _end(k.dest_namespace, k.dest_name, "", k.dest_type, Labels(flow.dest_labels))
+    source = _end(k.source_namespace, k.source_name, "", _named(TYPES, k.source_type), Labels(flow.source_labels))
+    target = _end(k.dest_namespace, k.dest_name, "", _named(TYPES, k.dest_type), Labels(flow.dest_labels))
+    reporter, action = _named(REPORTERS, k.reporter), _named(ACTIONS, k.action)
     started = flow.num_connections_started
-    return _sight(int(flow.start_time or 0), k.reporter, k.action, source, target, k.proto, k.dest_port, started)
+    return _sight(int(flow.start_time or 0), reporter, action, source, target, k.proto, k.dest_port, started)
+
+
+def _named(names: tuple[str, ...], value: str | int) -> str:
+    return value if isinstance(value, str) else names[value] if 0 <= value < len(names) else ""
 
 
 def _sight(

@@ -15,6 +15,8 @@ NO_TIMES: Final = Remark("a table of conntrack has no times: its flows have the 
 ONE_WAY: Final = Remark("a UDP flow was never answered: it may be one-way or refused, and is not counted as a use")
 STANDS: Final = frozenset((b"SYN_RECV", b"ESTABLISHED", b"FIN_WAIT", b"CLOSE_WAIT", b"LAST_ACK", b"TIME_WAIT"))
 """States of TCP after the server said yes. CLOSE is also where a reset answers the first packet, ASSURED is not."""
+UNSURE: Final = Remark("the end of a TCP connection does not say whether it stood, and is not counted as a use")
+_PACKETS = re.compile(rb"\bpackets=(\d+)")
 _HEAD = re.compile(
     rb"(?:\[(\d+)\.\d+\]\s+)?(?:\[(NEW|UPDATE|DESTROY)\]\s+)?(?:ipv[46]\s+\d+\s+)?([a-z]+[\w-]*)\s+\d+\s"
 )
@@ -23,7 +25,7 @@ _TUPLE = re.compile(rb"\b(src|dst|sport|dport)=(\S+)")
 
 
 def read(line: bytes) -> tuple[Sight | Remark, ...]:
-    """One event or entry. It is a use where replies were seen: a connection that was refused has none."""
+    """One event or entry. It is a use where replies were seen, and more than the one packet that refuses."""
     head = _HEAD.match(line.lstrip())
     ends = _TUPLE.findall(line)
     if head is None or len(ends) < 4:
@@ -41,7 +43,11 @@ def read(line: bytes) -> tuple[Sight | Remark, ...]:
     destination, port = End(address=ends[4][1].decode()), int(ends[6][1])
     state = _STATE.search(line)
     if protocol == b"tcp" and b"[ASSURED]" not in line and (state is None or state[1] not in STANDS):
-        return (Sight(time, None, 0),)
+        packets = _PACKETS.findall(line)
+        if len(packets) < 2 and state is None:
+            return Sight(time, None, 0), UNSURE
+        if len(packets) < 2 or int(packets[1]) < 2:
+            return (Sight(time, None, 0),)
     point = b" ".join((b"conntrack", event or b"", state[1] if state else b"")).decode()
     seen = Sight(time, key(point, "", source, destination, protocol.decode(), port))
     return (seen,) if stamp else (seen, NO_TIMES)

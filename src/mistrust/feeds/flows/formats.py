@@ -16,7 +16,7 @@ def _format(name: str, like: bytes, read: Reader, sampled: bool = False) -> Form
 FORMATS: Final = (
     _format("OpenTelemetry traces", rb'^\s*\{.*"resourceSpans"\s*:', otlp.read, sampled=True),
     _format("Calico Goldmane", rb'^\s*\{.*"Key"\s*:\s*\{.*"reporter"\s*:', calico.read_goldmane),
-    _format("Calico", rb'^\s*\{.*"reporter"\s*:\s*"', calico.read),
+    _format("Calico", rb'^\s*\{.*"reporter"\s*:\s*["1-9]', calico.read),
     _format("Cilium Hubble", rb'^\s*\{.*"(?:flow|lost_events|node_status|agent_event)"\s*:\s*\{', hubble.read),
     _format("ztunnel", rb'^\s*\{.*"scope"\s*:\s*"access"|^\S+Z\s+\w+\s+access:?\s', ztunnel.read),
     _format("Envoy", rb'^\s*\{.*"upstream_host"\s*:|^\[\d{4}-\d\d-\d\dT\S+Z\] "', envoy.read),
