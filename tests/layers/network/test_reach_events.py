@@ -171,6 +171,14 @@ COMING = {
         [policy("shop/none", f"{{{OUT}}}")],
         policy("shop/out", f"{{{OUT}, egress: [{{to: [{{ipBlock: {{cidr: 203.0.113.0/24}}}}]}}]}}"),
     ),
+    "one that cuts addresses that another names": (
+        [
+            policy(
+                "shop/none", f"{{{OUT}, egress: [{{to: [{{ipBlock: {{cidr: 0.0.0.0/0}}}}], ports: [{{port: 443}}]}}]}}"
+            )
+        ],
+        policy("pay/out", "{policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: 203.0.113.0/24}}]}]}"),
+    ),
     "one that cuts the addresses of pods": (
         [policy("shop/none", f"{{{OUT}}}")],
         policy("shop/out", f"{{{OUT}, egress: [{{to: [{{ipBlock: {{cidr: 10.0.0.0/24}}}}]}}]}}"),
@@ -214,6 +222,44 @@ def test_a_policy_comes_and_goes(given: list[Plain], new: Plain, was_read: bool,
     assert answers(after) == answers(fresh.reach)
     assert answers(after) != answers(before.reach) or ties == "backward"
     assert answers(after.without_policy(read_new)) == answers(before.reach)
+
+
+NEWCOMER = pod("shop/new", "app=new", "http=TCP/8088", "10.0.0.50", "n2")
+IT = "{matchLabels: {app: new}}"
+IT_ANYWHERE = f"{{pods: {{namespaceSelector: {{}}, podSelector: {IT}}}}}"
+UNDER = {
+    "a policy that selects it": [policy("shop/new", f"{{podSelector: {IT}, egress: [{{ports: [{{port: http}}]}}]}}")],
+    "policies that name it": [
+        policy("shop/db", f"{{ingress: [{{from: [{{podSelector: {IT}}}], ports: [{{port: 1}}]}}]}}"),
+        policy("pay/all", f"{{egress: [{{to: [{{namespaceSelector: {{}}, podSelector: {IT}}}]}}]}}"),
+    ],
+    "policies that name its address": [
+        policy("shop/db", "{ingress: [{from: [{ipBlock: {cidr: 10.0.0.32/27}}, {ipBlock: {cidr: 11.0.0.0/8}}]}]}"),
+        policy("pay/all", "{policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: 10.0.0.0/24}}]}]}"),
+    ],
+    "one for the whole cluster that denies it": [
+        wide("w", 5, f"{{tier: Admin, {ALL_PODS}, ingress: [{{action: Deny, from: [{IT_ANYWHERE}]}}]}}"),
+    ],
+    "one for the whole cluster that is about it": [
+        wide(
+            "w", 5, f"{{tier: Admin, subject: {IT_ANYWHERE}, egress: [{{action: Deny, to: [{{namespaces: {{}}}}]}}]}}"
+        ),
+    ],
+}
+
+
+@pytest.mark.parametrize("was_read", [True, False])
+@pytest.mark.parametrize("given", UNDER.values(), ids=UNDER)
+def test_a_pod_of_a_new_class_comes(given: list[Plain], was_read: bool) -> None:
+    before, fresh = shop(*given, spare=2), Reached(*PLACES, *PODS, NEWCOMER, *given)
+    if was_read:
+        rows(before.reach)
+    (new,) = endpoints(cluster(NEWCOMER))
+    after = before.reach.with_pod(new)
+    assert answers(after) == answers(fresh.reach)
+    assert answers(after.without_pod(len(after.endpoints) - 1)) == answers(before.reach)
+    assert ALL in answers(fresh.reach).values()
+    assert len({v for k, v in answers(fresh.reach).items() if "new" in k}) > 1
 
 
 def answers(network: Reach) -> dict[str, str]:

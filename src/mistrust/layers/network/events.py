@@ -117,7 +117,6 @@ def _rank(more: Legs, number: int, change: Change, *, backward: bool) -> None:
         rulings = (*more.wide_egress[c], *added)
         places = {n: i for i, n in enumerate(in_turn({n for n, _, _ in rulings}))}
         more.wide_egress[c] = tuple(sorted(rulings, key=lambda ruling: (places[ruling[0]], ruling[1])))
-    change.towards.update(rules)
 
 
 def _unrank(more: Legs, number: int, change: Change) -> None:
