@@ -31,6 +31,7 @@ _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]"]', re.S)
 _LISTS = frozenset(f'"{name}"'.encode() for name in LISTS)
 _OPENERS = (b"{", b"[", b"[{")
 _OBJECT, _LIST, _QUOTE = b'{["'
+_BETWEEN = b" \t\r\n,"
 
 
 def documents(chunks: Iterable[bytes]) -> Iterator[Block]:
@@ -45,7 +46,7 @@ def documents(chunks: Iterable[bytes]) -> Iterator[Block]:
         if b"\n" in head or len(head) > LARGEST:
             break
     first, newline, _ = head.partition(b"\n")
-    spans = first.rstrip() in _OPENERS if newline else len(head) > LARGEST
+    spans = first.rstrip() in _OPENERS if newline else len(head) > LARGEST and head[0] in (_OBJECT, _LIST)
     yield from (_spanning if spans else _lines)(chain((head,), rest), line)
 
 
@@ -83,10 +84,12 @@ def _spanning(chunks: Iterable[bytes], line: int) -> Iterator[Block]:
             if text == b'"':  # this string goes on in the next chunk
                 at = token.start()
                 break
-            at, opener = token.end(), text[0]
+            ended, at, opener = at, token.end(), text[0]
             if opener == _QUOTE:
                 key = text if len(stack) == 1 else key
             elif opener in (_OBJECT, _LIST):
+                if not stack and (gap := data[ended : token.start()].strip(_BETWEEN)):
+                    yield Block(line, gap, False)
                 if opener == _LIST and stack == [_OBJECT] and key in _LISTS:
                     start = -1
                 elif opener == _OBJECT and start < 0 and stack in ([], [_LIST], [_OBJECT, _LIST]):
