@@ -12,6 +12,7 @@ import zstandard
 from tests.corpora import corpus
 from tests.feeds.audit_events import event, lines, pod, read
 
+from mistrust.feeds.audit import sources
 from mistrust.feeds.audit.read import is_audit, read_audit
 
 EVENTS = [pod(id="one"), pod("list", "", id="two")]
@@ -86,6 +87,18 @@ def test_every_form_says_the_same(tmp_path: Path, form: str, packed: Callable[[b
     assert {r.user for r in record.uses} == {"alice"}
     assert (record.coverage.events, record.coverage.bad) == (2, 0)
     assert is_audit(log.read_bytes()[:4096])
+
+
+@pytest.mark.parametrize("size", [1, 3, 64])
+@pytest.mark.parametrize("form", FORMS)
+def test_how_much_is_read_at_a_time_does_not_matter(
+    tmp_path: Path, form: str, size: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sources, "CHUNK", size)
+    log = tmp_path / "log"
+    log.write_bytes(FORMS[form])
+    record = read_audit([str(log)])
+    assert (sorted(map(str, record.uses)), record.coverage.bad) == (WANT, 0)
 
 
 def test_standard_input(monkeypatch: pytest.MonkeyPatch):
