@@ -74,7 +74,8 @@ def _one(peer: PolicyPeer) -> str:
         return _selector(peer.pod_selector)
     if peer.namespace_selector == LabelSelector():
         return "every pod" if peer.pod_selector is None else "?"
-    return f"{peer.namespace_selector.match_labels[NAMESPACE_NAME]}:{_selector(peer.pod_selector)}"
+    name = peer.namespace_selector.match_labels.get(NAMESPACE_NAME) or _selector(peer.namespace_selector)
+    return f"{name}:{_selector(peer.pod_selector or LabelSelector())}"
 
 
 def _selector(selector: LabelSelector | None) -> str:

@@ -126,6 +126,11 @@ def test_from_outside_the_source_is_nobody(cluster: Snapshot) -> None:
     assert list(found.seen) == [Connection(None, WEB, "TCP", 8080)]
 
 
+def test_an_address_of_a_private_network_is_not_the_internet(cluster: Snapshot) -> None:
+    found = usage(cluster, Flow(Peer(address="172.16.0.9"), Peer("shop", workload="web"), "TCP", 8080))
+    assert (list(found.seen), [a.address for a in found.abroad]) == ([], ["172.16.0.9"])
+
+
 def test_a_flow_that_the_policies_deny_is_told_and_not_counted(cluster: Snapshot) -> None:
     found = usage(cluster, Flow(Peer("ops", pod="agent"), Peer("shop", pod="db-0"), "TCP", 5432))
     assert found.count() == 0

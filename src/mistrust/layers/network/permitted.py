@@ -10,6 +10,7 @@ from mistrust.layers.network.exposure.outside import common, joined, spans_in, w
 from mistrust.layers.network.grants import Connections, Origin
 from mistrust.layers.network.lines import Span
 from mistrust.layers.network.party import text
+from mistrust.layers.network.profile import Profile
 from mistrust.layers.network.separate import Unit
 
 
@@ -19,6 +20,8 @@ class Extent(Enum):
     ALL = "all"
     SOME = "some"
     NONE = "none"
+    WORDLESS = "wordless"
+    """They may, with a plugin for which no NetworkPolicy can say so: it matches no node by its address."""
 
 
 class Permitted:
@@ -30,6 +33,9 @@ class Permitted:
         pods = (e for e in self._origins[0].reach.endpoints if not e.host_network)
         taken = (at for e in pods for a in e.addresses if (at := place(a)) is not None)
         self._taken = joined((at, at + 1) for at in taken)
+        hosts = (e.addresses for e in self._origins[0].reach.endpoints if e.host_network)
+        own = (tuple(a.address for a in n.status.addresses) for n in self._origins[0].ground.nodes.values())
+        self._nodes = {place(a) for each in (*hosts, *own) for a in each}
 
     def extent(self, source: Unit | Span, destination: Unit | Span, at: int) -> Extent:
         """May the pods of the source open this port of those of the destination?
@@ -37,20 +43,30 @@ class Permitted:
         Each plugin that may run is asked on its own, and what one of them lets all pods do counts as allowed: so do
         `Connections`.
         """
-        found = False
+        found = wordless = False
+        ends = [end for end in (source, destination) if not isinstance(end, Unit)]
+        on_node = any(low in self._nodes for low, _ in ends)
         for n, origin in enumerate(self._origins):
             starts = set(_classes(origin, source))
             held = [starts & self._may(n, d, at) for d in _classes(origin, destination)]
+            if on_node and _names_no_node(origin.reach.profile):
+                wordless = wordless or any(held)
+                continue
             if starts and held and all(each == starts for each in held):
                 return Extent.ALL
             found = found or any(held)
-        return Extent.SOME if found else Extent.NONE
+        return Extent.SOME if found else Extent.WORDLESS if wordless else Extent.NONE
+
+    def nodes_differ(self, span: Span) -> bool:
+        """Is it a node's address, which one of the plugins that may run matches by no policy?"""
+        return span[0] in self._nodes and any(map(_names_no_node, self._origins[0].ground.profiles))
 
     def everybody(self, destination: Unit, at: int) -> bool:
-        """May every pod there is open this port?"""
+        """May every pod of other workloads open this port?"""
         for n, origin in enumerate(self._origins):
             pods = {c for c, e in zip(origin.reach.class_of, origin.reach.endpoints, strict=True) if not e.host_network}
             classes = list(_classes(origin, destination))
+            pods -= set(classes)
             if classes and all(pods <= self._may(n, d, at) for d in classes):
                 return True
         return False
@@ -74,6 +90,10 @@ class Permitted:
             parts = self._origins[origin].reach.row_apart(destination)
             self._sources[key] = frozenset(c for p in parts if at in p.ports for c in p.sources)
         return self._sources[key]
+
+
+def _names_no_node(profile: Profile) -> bool:
+    return profile.enforces and not profile.blocks_match_nodes
 
 
 def _classes(origin: Origin, end: Unit | Span) -> Iterator[int]:

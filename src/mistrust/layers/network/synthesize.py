@@ -34,6 +34,7 @@ from mistrust.layers.network.writing import Note, Peer, Written, deny_all, polic
 
 PROBES: Final = "probes of the kubelet need no rule: a node always reaches its own pods"
 DENY: Final = "default-deny"
+USED: Final = "what of it was used is in the policies of the workloads"
 
 
 class Replacement(msgspec.Struct, frozen=True):
@@ -177,8 +178,13 @@ class _Scene:
         if extent is Extent.SOME:
             why = f"of the pods that its labels choose, policies let only some open {one}: add a label"
             draft.missing.extend(Missing(ref, why) for u in mine for ref in u.workloads)
+        if extent is Extent.WORDLESS:
+            why = f"{one}: the network plugin matches no node by its address; its own kind of policy can"
+            draft.missing.extend(Missing(ref, why) for u in mine for ref in u.workloads)
         if extent is not Extent.ALL:
             return
+        if any(isinstance(end, tuple) and self.permitted.nodes_differ(end) for end in (source, destination)):
+            draft.remarks.append("Cilium matches no node by its address: if it runs here, nodes need its own policies")
         if source in draft.covered and isinstance(source, Unit):
             _add(draft.egress, source, destination, one)
         if destination in draft.covered and isinstance(destination, Unit):
@@ -230,27 +236,26 @@ class _Scene:
                 others = listed([str(u.workloads[0]) for u in here if u in chosen - draft.covered])
                 why = f"it also limits {others}" if others else "nobody knows what it says"
                 remarks.append(f"{old.ref} stays, with what it allows: {why}")
+        shut = next((p for p in (*staying, *gone) if whole and _denies(p)), None)
+        if shut is not None:
+            gone = [p for p in gone if p is not shut]
+            staying.append(shut)
         written = list(self._written(mine, draft, gone, {p.name for p in staying}, whole=whole))
-        selectors = [w.policy.spec.pod_selector for w in written]
-        shut = [p for p in (*staying, *gone) if _denies(p)]
-        if whole and not shut:
+        if whole and shut is None:
             taken = {p.name for p in (*staying, *(w.policy for w in written))}
-            denial = deny_all(namespace, _free(DENY, taken))
-            written.append(Written(denial, ()))
+            written.append(Written(deny_all(namespace, _free(DENY, taken)), ()))
+        selectors = [w.policy.spec.pod_selector for w in written]
         by_name = {w.policy.name: w for w in written}
         for old in gone:
             same = by_name.pop(old.name, None)
             if same is not None:
                 if same.policy.spec != old.spec:
                     yield _replaced(old, same)
-            elif whole and shut and old is shut[0]:
-                continue
             elif whole or old.spec.pod_selector in selectors:
-                yield Replacement(old, (), "what of it was used is in the policies of the workloads")
+                yield Replacement(old, (), USED)
             elif old.spec.ingress or old.spec.egress:
                 bare = structs.replace(old.spec, policy_types=old.spec.directions, ingress=(), egress=())
-                because = "what of it was used is in the policies of the workloads; pods to come stay limited"
-                yield Replacement(old, (structs.replace(old, spec=bare),), because)
+                yield Replacement(old, (structs.replace(old, spec=bare),), f"{USED}; pods to come stay limited")
         yield from (_replaced(None, w) for w in by_name.values())
 
     def _written(
@@ -315,8 +320,7 @@ def _replaced(old: NetworkPolicy | None, new: Written) -> Replacement:
     if new.policy.spec.pod_selector == LabelSelector():
         because = "every workload of the namespace has a policy: what comes later has to get one"
     if old is not None:
-        metadata = structs.replace(old.metadata)
-        return Replacement(old, (structs.replace(old, metadata=metadata, spec=new.policy.spec),), because, new.notes)
+        return Replacement(old, (structs.replace(old, spec=new.policy.spec),), because, new.notes)
     return Replacement(None, (new.policy,), because, new.notes)
 
 

@@ -17,6 +17,7 @@ from mistrust.kube.meta import Ref
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.network.addresses import place
 from mistrust.layers.network.exposure.behind import Behind
+from mistrust.layers.network.exposure.outside import INTERNET, common
 from mistrust.layers.network.flow import Flow, Peer
 from mistrust.layers.network.grants import Connection, Connections
 
@@ -47,7 +48,7 @@ class Usage(msgspec.Struct, frozen=True):
     granted: Connections
     """With every port at which a flow showed that a workload answers."""
     seen: Mapping[Connection, Tally]
-    """Every observed connection to a workload, allowed or not."""
+    """Every observed connection to a workload from another one or from the Internet, allowed or not."""
     outside: Mapping[tuple[Ref, str, int], Tally]
     """What workloads opened outside the cluster: protocol and port, by workload."""
     unresolved: Mapping[Flow, Tally]
@@ -84,7 +85,7 @@ def used(granted: Connections, record: Record[Flow], snapshot: Snapshot) -> Usag
             if not (known.at_node(flow.source) and targets) and not (source and known.at_node(flow.destination)):
                 unresolved[flow] = tally
             continue
-        for target, port in targets:
+        for target, port in targets if source or known.stranger(flow.source) else ():
             connection = Connection(source[0] if source else None, target, flow.protocol, port)
             _add(within if connection.source == target else seen, connection, tally)
         if not targets and source:
@@ -160,6 +161,11 @@ class Names:
                 for i, number in self._behind.targets(service, port):
                     found[self._refs[self._ends[i].workload], number] = None
         yield from found
+
+    def stranger(self, peer: Peer) -> bool:
+        """Is its address one of the Internet?"""
+        at = place(peer.address)
+        return at is not None and bool(common([(at, at + 1)], INTERNET))
 
     def at_node(self, peer: Peer) -> bool:
         """Is it a node, as far as its address tells?"""
