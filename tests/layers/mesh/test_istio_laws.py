@@ -23,6 +23,7 @@ from tests.layers.mesh.istio_scene import (
 from mistrust.access.ports import SPAN, point
 from mistrust.layers.mesh.istio.istio import Istio
 from mistrust.layers.mesh.istio.view import OUTSIDE
+from mistrust.layers.mesh.layer import Meshes
 from mistrust.layers.mesh.mesh import UNMESHED
 
 NAMESPACES = ("istio-system", "shop", "pay", "old")
@@ -150,6 +151,29 @@ def test_a_class_answers_for_each_of_its_members_and_a_span_for_each_of_its_port
                     assert (alone.transport, alone.plaintext) == (UNMESHED.transport, UNMESHED.plaintext)
                 else:
                     assert told == alone, (seed, source, target, at)
+
+
+def told(scene: Scene) -> dict[str, object]:
+    """Everything that is said of a cluster, by names alone."""
+    names = [f"{e.namespace}/{e.name}" for e in scene.endpoints]
+    said: dict[str, object] = {}
+    for a, source in [("", scene.mesh.outside), *zip(names, scene.mesh.source_of, strict=True)]:
+        for b, target in zip(names, scene.mesh.target_of, strict=True):
+            for port in PORTS:
+                c = scene.mesh.channel(source, target, point("TCP", port))
+                evidence = sorted(map(str, c.decided_by))
+                said[f"{a} {b} {port}"] = (c.transport, c.authz, c.plaintext, c.because, evidence, c.unknown)
+    facts = Meshes().facts(scene.snapshot, scene.mesh)
+    said["facts"] = sorted((f.name, f.subject, f.detail, sorted(map(str, f.evidence))) for f in facts)
+    return said
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_the_order_of_the_input_does_not_matter(seed: int) -> None:
+    dice = Random(seed)
+    plain = cluster(dice)
+    shuffled = dice.sample(plain, len(plain))
+    assert told(Scene(*plain)) == told(Scene(*shuffled))
 
 
 def test_many_pods_are_few_classes() -> None:

@@ -30,8 +30,8 @@ def _metadata(e: Endpoint) -> str:
 
 
 def listed(names: Iterable[object]) -> str:
-    """`Deployment a/b, Deployment a/c and 7 more`."""
-    every = [str(n) for n in dict.fromkeys(names)]
+    """`Deployment a/b, Deployment a/c and 7 more`, whatever order they come in."""
+    every = sorted({str(n) for n in names})
     if len(every) <= SHOWN + 1:
         return ", ".join(every)
     return f"{', '.join(every[:SHOWN])} and {len(every) - SHOWN:,} more"

@@ -23,7 +23,7 @@ OTHER_PORT = 0
 
 def facts(mesh: View, snapshot: Snapshot) -> Iterator[Fact]:
     """Every fact about PeerAuthentications."""
-    served = [i for i, m in enumerate(mesh.members) if m.kind in SERVES]
+    served = [i for i in mesh.ordered if mesh.members[i].kind in SERVES]
     yield from _permissive(mesh, snapshot, served)
     yield from _disabled(mesh, snapshot, served)
     yield from _ignored(mesh, snapshot)
@@ -95,7 +95,8 @@ def _ignored(mesh: View, snapshot: Snapshot) -> Iterator[Fact]:
     for policy, why in mesh.policies.ignored:
         yield Fact("mesh.peers-ignored", str(policy.ref), policy.ref, why, (at(policy, "spec"),))
     lost: dict[tuple[Ref, Ref], tuple[PeerAuthentication, list[int]]] = {}
-    for e in mesh.endpoints:
+    for i in mesh.ordered:
+        e = mesh.endpoints[i]
         chosen = [p for p in mesh.policies.selecting(e.namespace) if labels(p).items() <= e.labels.items()]
         for later in chosen[1:]:
             lost.setdefault((chosen[0].ref, later.ref), (later, []))[1].append(e.workload)
@@ -127,7 +128,8 @@ def _idle(mesh: View, snapshot: Snapshot) -> Iterator[Fact]:
 def _service_ports(mesh: View, snapshot: Snapshot) -> Iterator[Fact]:
     """A port of the Service where the container's was meant: the setting holds for a port that nobody listens on."""
     told: set[tuple[Ref, int]] = set()
-    for i, e in enumerate(mesh.endpoints):
+    for i in mesh.ordered:
+        e = mesh.endpoints[i]
         own = _scope(mesh, e).workload
         if own is None or mesh.members[i].kind is Kind.NONE:
             continue
@@ -146,7 +148,8 @@ def _service_ports(mesh: View, snapshot: Snapshot) -> Iterator[Fact]:
 def _ambient(mesh: View, snapshot: Snapshot) -> Iterator[Fact]:
     """Where ztunnel does not do what the same policy does at a sidecar."""
     lost: dict[tuple[Ref, str], tuple[PeerAuthentication, list[int]]] = {}
-    for i, e in enumerate(mesh.endpoints):
+    for i in mesh.ordered:
+        e = mesh.endpoints[i]
         scope = _scope(mesh, e)
         if mesh.members[i].kind is not Kind.AMBIENT or scope.workload is None:
             continue

@@ -28,7 +28,8 @@ def facts(mesh: View, snapshot: Snapshot) -> Iterator[Fact]:
     """Every fact about pods in the mesh and beside it."""
     yield from _outside(mesh, snapshot)
     seen: set[int] = set()
-    for i, e in enumerate(mesh.endpoints):
+    for i in mesh.ordered:
+        e = mesh.endpoints[i]
         if e.workload in seen:
             continue
         seen.add(e.workload)
@@ -48,7 +49,8 @@ def _outside(mesh: View, snapshot: Snapshot) -> Iterator[Fact]:
         key = next((k for k in (INJECTION, REVISION) if enabled and k in held), MODE)
         if not enabled and held.get(MODE) != AMBIENT:
             continue
-        missed = [i for i, e in enumerate(mesh.endpoints) if e.namespace == name and mesh.members[i].kind is Kind.NONE]
+        held_here = [i for i in mesh.ordered if mesh.endpoints[i].namespace == name]
+        missed = [i for i in held_here if mesh.members[i].kind is Kind.NONE]
         if not missed:
             continue
         names = listed(snapshot.workloads[mesh.endpoints[i].workload].ref for i in missed)

@@ -43,7 +43,8 @@ def _met(mesh: Istio) -> Found:
     clients = [i for i in mesh.senders() if view.members[i].kind in SENDS]
     concerned = {v for vias in view.hosts.vias for v in vias if _decided(view, v)}
     seen: set[tuple[int, int]] = set()
-    for target, e in enumerate(view.endpoints):
+    for target in view.ordered:
+        e = view.endpoints[target]
         kind, vias = view.members[target].kind, concerned.intersection(view.hosts.vias[target])
         if kind is Kind.UNKNOWN or (e.workload, mesh.target_of[target]) in seen:
             continue

@@ -41,6 +41,8 @@ class View:
 
     def __init__(self, snapshot: Snapshot, endpoints: Sequence[Endpoint]) -> None:
         self.endpoints = tuple(endpoints)
+        self.ordered = sorted(range(len(endpoints)), key=lambda i: (endpoints[i].namespace, endpoints[i].name))
+        """Endpoints by name: what is told does not hang on the order of the input."""
         self.config: Config = config(snapshot)
         self.members: Sequence[Member] = members(snapshot, self.endpoints)
         self.policies = Policies(snapshot.of(PeerAuthentication), self.config.root)
