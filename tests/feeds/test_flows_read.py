@@ -75,6 +75,12 @@ def test_a_bad_line_is_counted_and_the_first_are_quoted_shortened() -> None:
     assert "hunter2" not in first.got
 
 
+@pytest.mark.parametrize("year", ["1970", "1999", "2100", "9999"])
+def test_a_damaged_time_does_not_stretch_the_window(year: str) -> None:
+    coverage = reading(LINE + LINE.replace("2026", year)).coverage
+    assert (coverage.days, coverage.events, coverage.bad) == (0, 1, 1)
+
+
 def test_a_file_that_is_cut_short_counts_up_to_there(tmp_path: Path) -> None:
     noise = "".join(LINE.replace("web-0", f"web-{random.Random(i).random()}") for i in range(2000))
     packed = gzip.compress((LINE + noise).encode())

@@ -12,10 +12,14 @@ from typing import Final
 from mistrust.feeds.flows.sight import End, Remark, Sight, key
 
 NO_TIMES: Final = Remark("a table of conntrack has no times: its flows have the time of the file")
-ONE_WAY: Final = Remark("a UDP flow was never answered: it may be one-way or refused, and is not counted as a use")
+ONE_WAY: Final = Remark(
+    "a UDP flow was never answered: it may be one-way or refused, and is not counted as a use", blinds=True
+)
 STANDS: Final = frozenset((b"SYN_RECV", b"ESTABLISHED", b"FIN_WAIT", b"CLOSE_WAIT", b"LAST_ACK", b"TIME_WAIT"))
 """States of TCP after the server said yes. CLOSE is also where a reset answers the first packet, ASSURED is not."""
-UNSURE: Final = Remark("the end of a TCP connection does not say whether it stood, and is not counted as a use")
+UNSURE: Final = Remark(
+    "the end of a TCP connection does not say whether it stood, and is not counted as a use", blinds=True
+)
 _PACKETS = re.compile(rb"\bpackets=(\d+)")
 _HEAD = re.compile(
     rb"(?:\[(\d+)\.\d+\]\s+)?(?:\[(NEW|UPDATE|DESTROY)\]\s+)?(?:ipv[46]\s+\d+\s+)?([a-z]+[\w-]*)\s+\d+\s"

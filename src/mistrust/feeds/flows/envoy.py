@@ -26,7 +26,9 @@ REFUSED: Final = frozenset(
 UAEX, a refusal by external authorization. UC, UR, URX, UT, DC broke what stood."""
 DENIED: Final = "rbac_access_denied"
 """In the details of what an AuthorizationPolicy refused."""
-FORWARDED: Final = (Remark("the client of a request is known from X-Forwarded-For only, not who connected"),)
+FORWARDED: Final = (
+    Remark("the client of a request is known from X-Forwarded-For only, not who connected", blinds=True),
+)
 NAMELESS: Final = (Remark("a line of Envoy's own default format does not name the client", blinds=True),)
 _HEAD = re.compile(r'\[(\S+)\] ".*?" (\d+) (\S+) (.*)', re.S)
 _WORD = r'([^\s"]+)'

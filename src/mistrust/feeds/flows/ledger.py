@@ -21,6 +21,8 @@ from mistrust.layers.network.flow import Flow, Peer
 QUOTED: Final = 5
 """Lines that are quoted; the rest is counted."""
 EVER: Final = 1 << 62
+EARLIEST, LATEST = 946_684_800, 4_102_444_800
+"""2000 and 2100: a damaged time would stretch the window of the evidence."""
 LOOPBACK: Final = "loopback"
 _Who = tuple[str, str, str, str]
 
@@ -53,7 +55,7 @@ class Ledger:
         self.remarks: dict[Remark, tuple[int, str]] = {}
 
     def add(self, sights: Iterable[Sight | Remark], file: str, otherwise: int) -> None:
-        """Count what lines said; `otherwise` is the time of those that have none."""
+        """Count a line; `otherwise` is its time where it has none. Raises ValueError for a time that cannot be."""
         for seen in sights:
             if isinstance(seen, Remark):
                 self._remark(seen, file)
@@ -79,6 +81,8 @@ class Ledger:
                 known.last = time
 
     def _tick(self, time: int) -> None:
+        if time and not EARLIEST <= time < LATEST:
+            raise ValueError("not a time of this century")
         self._at = time
         self.groups = self.spans.setdefault(time // self._span, {})
         if time:

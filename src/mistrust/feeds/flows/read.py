@@ -150,12 +150,11 @@ def _count(batches: Iterable[Rows], read: Reader, ledger: Ledger, file: str, pre
                 if text is None:
                     raise ValueError("too long")
                 sights = read(_bare(text) if prefixed else text)
+                ledger.add(sights, file, otherwise)
             except (ValueError, msgspec.DecodeError):
                 bad += 1
                 if text is None or text.strip():
                     ledger.misread(file, at, text)
-                continue
-            ledger.add(sights, file, otherwise)
         ledger.events += len(texts) - bad
 
 
