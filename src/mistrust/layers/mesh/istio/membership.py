@@ -71,9 +71,7 @@ def members(snapshot: Snapshot, endpoints: Sequence[Endpoint]) -> tuple[Member, 
         return (OUTSIDER,) * len(endpoints)
     setting = Setting(_injectors(snapshot), {n.name: n for n in snapshot.of(Namespace)})
     return tuple(
-        _running(e, e.source.spec)
-        if isinstance(e.source, Pod) and e.source.live
-        else _promised(e, _spec(e), setting)
+        _running(e, e.source.spec) if isinstance(e.source, Pod) and e.source.live else _promised(e, _spec(e), setting)
         for e in endpoints
     )
 
