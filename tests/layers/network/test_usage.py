@@ -109,6 +109,35 @@ def test_the_address_of_a_service_becomes_the_port_of_its_pods(cluster: Snapshot
     assert list(found.seen) == [Connection(AGENT, WEB, "TCP", 8080)]
 
 
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("web.shop", True),
+        ("web.shop.svc", True),
+        ("WEB.shop.svc.cluster.local.", True),
+        ("web", False),  # in the namespace of the agent there is none
+        ("web.shop.example.com", False),
+        ("shop", False),
+        ("", False),
+    ],
+)
+def test_the_name_of_a_service_stands_for_it_where_no_address_is_known(
+    cluster: Snapshot, name: str, found: bool
+) -> None:
+    told = usage(cluster, Flow(Peer("ops", pod="agent"), Peer(name=name), "TCP", 80))
+    assert list(told.seen) == ([Connection(AGENT, WEB, "TCP", 8080)] if found else [])
+    assert bool(told.unresolved) is not found
+    near = usage(cluster, Flow(Peer("shop", pod="db-0"), Peer(name="web"), "TCP", 80))
+    assert list(near.seen) == [Connection(DB, WEB, "TCP", 8080)]
+
+
+def test_the_name_of_a_headless_service_stands_for_its_pods_at_the_port_that_was_called() -> None:
+    headless = CLUSTER.replace("clusterIP: 10.96.0.5", "clusterIP: None")
+    objects, _ = read(headless.encode(), "cluster.yaml")
+    told = usage(snapshot(objects), Flow(Peer("ops", pod="agent"), Peer(name="web.shop"), "TCP", 8080))
+    assert list(told.seen) == [Connection(AGENT, WEB, "TCP", 8080)]
+
+
 def test_a_flow_shows_that_somebody_answers(cluster: Snapshot) -> None:
     before = granted(cluster).count()
     found = usage(cluster, Flow(Peer("shop", workload="web"), Peer(address="10.0.0.7"), "TCP", 9100))

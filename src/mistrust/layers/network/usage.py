@@ -150,13 +150,15 @@ class Names:
 
     def targets(self, flow: Flow) -> Iterator[tuple[Ref, int]]:
         """The workloads behind the destination, each with the port of its container."""
-        service = self._services.get(flow.destination.address)
-        if service is None or flow.destination.pod or flow.destination.workload:
+        service = self._service(flow)
+        if service is None:
             for ref in self.who(flow.destination) or ():
                 yield ref, flow.port
             return
         found: dict[tuple[Ref, int], None] = {}
-        for port in service.spec.ports:
+        if service.spec.cluster_ip == "None":  # its name is the names of its pods
+            found = {(self._refs[self._ends[i].workload], flow.port): None for i in self._behind.pods(service)}
+        for port in service.spec.ports if not found else ():
             if (port.protocol, port.port) == (flow.protocol, flow.port):
                 for i, number in self._behind.targets(service, port):
                     found[self._refs[self._ends[i].workload], number] = None
@@ -187,6 +189,22 @@ class Names:
         found, beyond = self.who(source), self.at_node(destination) or self.who(destination) is None
         if found and beyond and place(destination.address) is not None and not any(self.targets(flow)):
             yield Abroad(found[0], False, destination.address, flow.protocol, flow.port, destination.name)
+
+    def _service(self, flow: Flow) -> Service | None:
+        """The Service that was called: by its address, or by its DNS name where that is all that is known.
+
+        Names are those of github.com/kubernetes/dns/blob/master/docs/specification.md, in full or as pods shorten them.
+        """
+        to = flow.destination
+        if to.pod or to.workload:
+            return None
+        if to.address:
+            return self._services.get(to.address)
+        name, _, rest = to.name.lower().rstrip(".").partition(".")
+        namespace, _, rest = rest.partition(".")
+        if rest and rest.split(".")[0] != "svc":
+            return None
+        return self._behind.services.get((namespace or flow.source.namespace, name))
 
     def _made(self, namespace: str, pod: str) -> Ref | None:
         """The workload whose controller gives pods such names."""
