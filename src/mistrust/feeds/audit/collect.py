@@ -19,7 +19,7 @@ from mistrust.feeds.audit.uses import Seen, uses
 from mistrust.kube.version import Version
 from mistrust.layers.identity.lookup import Request
 
-REMEMBERED = 100_000
+REMEMBERED = 50_000
 """Uses, at least, between two copies of one event that count once: repeated batches, files that overlap. Further apart
 they count twice: the same uses, seen at the same times, with too high a count."""
 EARLIEST = 1_400_000_000
@@ -60,6 +60,8 @@ class Collector:
         self.cells: dict[Cell, list[int]] = {}
         """Count, first and last time."""
         self._span = span
+        self._users: dict[User, User] = {}
+        self._targets: dict[ObjectRef | str, ObjectRef | str] = {}
         self._recent: set[int] = set()
         self._older: set[int] = set()
 
@@ -93,7 +95,7 @@ class Collector:
                     if why := _wrong(impersonated):
                         wrong.append((i, why))
                         continue
-                    cell = cells[key] = [0, at, at]
+                    cell = cells[self._shared(key)] = [0, at, at]
                 copy = hash(event.audit_id) ^ id(cell)  # a client may choose the id: it alone does not tell copies
                 if copy not in recent and copy not in older:
                     recent.add(copy)
@@ -118,6 +120,13 @@ class Collector:
         if taken:
             self.events, self.first, self.last = self.events + taken, first, latest
         return wrong
+
+    def _shared(self, cell: Cell) -> Cell:
+        """An equal key whose parts other keys have too: looking up then stays within the processor's cache."""
+        span, verb, user, about, *rest = cell
+        user = user and self._users.setdefault(user, user)
+        about = self._targets.setdefault(about, about)
+        return cast(Cell, (span, sys.intern(verb), user, about, *rest))
 
     def uses(self, version: Version | None) -> dict[Request, Tally]:
         """Every distinct use."""
