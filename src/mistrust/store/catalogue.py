@@ -77,9 +77,12 @@ class Catalogue:
             if create:
                 self._create(folder)
             mark, form = (self._number(f"PRAGMA {name}") for name in ("application_id", "user_version"))
+            tables = self._number("SELECT count(*) FROM sqlite_schema")
             self._db.execute("PRAGMA synchronous=FULL")
         if mark != MARK:
-            raise UsageError("no store of evidence", where=shown(str(folder)), got="another SQLite database")
+            got = "another SQLite database" if tables else "one that was never finished"
+            do = "" if tables else "mistrust evidence add finishes it"
+            raise UsageError("no store of evidence", where=shown(str(folder)), got=got, do=do)
         if form != FORM:
             raise UnsupportedError(
                 "a store of another version",
@@ -175,7 +178,7 @@ class Catalogue:
         self._db.execute("INSERT OR REPLACE INTO look VALUES (?, ?, ?, ?, ?)", values)
 
     def _create(self, folder: Path) -> None:
-        if self._number("PRAGMA user_version"):
+        if self._number("SELECT count(*) FROM sqlite_schema"):
             return
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("BEGIN IMMEDIATE")
