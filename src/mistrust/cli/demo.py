@@ -54,16 +54,17 @@ EXAMPLES = """examples:
   mistrust demo --to /tmp/shop
 """
 
-NEXT = """
-What to try next:
-  open {out}/report.html
-  {me} explain --list {shop}           every finding with its id
-  {me} paths {shop} --from pod         what any pod could reach if it were taken
-  {me} can sa:shop/web create pods/exec {shop} -n shop
-  {me} can who get secrets {shop} -n shop
-  grep -h "used:" {out}/tighter/*/*.yaml      what each rule that stayed rests on
-Two things hide in the month: a break-glass day, and a night on which somebody had the token of the dashboard.
-"""
+NEXT = (
+    ("open {out}/report.html", ""),
+    ("{me} explain --list {shop}", "every finding with its id"),
+    ("{me} paths {shop} --from pod", "what any pod could reach if it were taken"),
+    ("{me} can sa:shop/web create pods/exec {shop} -n shop", ""),
+    ("{me} can who get secrets {out}/tightened -n shop", ""),
+    ('grep -h "used:" {out}/tighter/*/*.yaml', "what each rule that stayed rests on"),
+)
+HIDDEN = (
+    "Two things hide in the month: a day of broken glass, and a night on which somebody had the token of the dashboard."
+)
 FROM_OUTSIDE = "MT-PATH-00"
 """The checks of attack paths that begin outside; those from MT-PATH-011 on begin in a pod that was taken."""
 WRITTEN = (
@@ -121,7 +122,12 @@ def run(args: argparse.Namespace) -> int:
         excess = "unknown" if row.excess is None else f"{row.excess:.1%}"
         changes = len(each.paths.changes) if outside else 0
         _say(f"{name:<24}{row.granted:>12,}{excess:>9}{outside:>20}{changes:>21}")
-    _say(NEXT.format(out=out, shop=shop, me=_me()).rstrip())
+    _say("\nWhat to try next:")
+    tries = [(words.format(out=out, shop=shop, me=_me()), what) for words, what in NEXT]
+    width = max(len(words) for words, what in tries if what)
+    for words, what in tries:
+        _say(f"  {words:<{width}}   {what}".rstrip())
+    _say(HIDDEN)
     return 0
 
 

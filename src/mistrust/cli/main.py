@@ -14,7 +14,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("prove", "a change keeps everything that is used, and grants nothing new"),
     ("evidence", "keep what logs show, so that months fit in megabytes and no log is read twice"),
     ("snapshot", "save what was read, without secrets, to analyse it again offline"),
-    ("demo", "write a small shop cluster with honest flaws and check it"),
+    ("demo", "a small shop with honest flaws and a month of logs: checked, tightened, proved"),
     ("completion", "shell completion for bash, zsh or fish"),
 )
 """Every command with its one line of help."""
