@@ -46,6 +46,8 @@ class Neighbours(msgspec.Struct, frozen=True):
     """The points at which a workload is known to answer, workloads in their order."""
     nodes: dict[int, frozenset[str]]
     """Where a workload's pods run; the empty name for one of which nobody knows."""
+    pods: dict[int, list[int]]
+    """A workload's pods, as indexes of endpoints."""
     plaintext: frozenset[int] | None = None
     """Those at an end of a connection in plaintext; None: nobody knows."""
 
@@ -71,13 +73,16 @@ def neighbours(inv: Inventory, net: Network) -> Neighbours:
     at = positions(inv.snapshot, inv.workloads)
     listening = {at[w]: ports for w, ports in net.listening.items() if at[w] >= 0}
     nodes: dict[int, set[str]] = {}
-    for e in net.ends:
+    pods: dict[int, list[int]] = {}
+    for n, e in enumerate(net.ends):
         nodes.setdefault(at[e.workload], set()).add(e.node)
+        pods.setdefault(at[e.workload], []).append(n)
     return Neighbours(
         net,
         classes_of(inv.snapshot, inv.workloads, net),
         dict(sorted(listening.items())),
         {i: frozenset(names) for i, names in nodes.items() if i >= 0},
+        pods,
         None if net.plaintext is None else frozenset(at[w] for w in net.plaintext if at[w] >= 0),
     )
 

@@ -12,7 +12,6 @@ from mistrust.kube.endpoints import Endpoint
 from mistrust.kube.workloads import Workload
 from mistrust.layers.network.decide import decide
 from mistrust.paths.inventory import Inventory
-from mistrust.paths.legs import positions
 from mistrust.paths.neighbours import Neighbours
 
 SHOWN = 3
@@ -38,19 +37,20 @@ def connection(inv: Inventory, near: Neighbours, source: int, target: int) -> tu
     points = near.between(source, target)
     clause = f"connects to {named(points)} of {inv.workloads[target].ref}"
     evidence = list(_declared(inv.workloads[target], points[0]))
-    verdict = _verdict(inv, near, source, target, points[0])
+    verdict = _verdict(near, source, target, points[0])
     if verdict is not None and verdict.answer is Answer.UNKNOWN:
-        clause += f", if policies let it: {'; '.join(verdict.failed) or verdict.because}"
-    return clause, [*evidence, *(verdict.decided_by if verdict is not None else ())]
+        clause += f", if policies let it: {'; '.join(sorted(verdict.failed)) or verdict.because}"
+    decided = verdict.decided_by if verdict is not None else ()
+    return clause, [*evidence, *sorted(decided, key=lambda e: (e.ref, tuple(map(str, e.path))))]
 
 
-def _verdict(inv: Inventory, near: Neighbours, source: int, target: int, point: int) -> Verdict | None:
+def _verdict(near: Neighbours, source: int, target: int, point: int) -> Verdict | None:
     """Of two of their pods between which it may be opened."""
     net = near.net
     if net.ground is None:
         return None
     found: Verdict | None = None
-    for a, b in _pods(inv, near, source, target):
+    for a, b in _pods(near, source, target):
         verdict = decide(net.ground, net.ground.pod(a), net.ground.pod(b), point, net.rows.profile)
         if verdict.answer is Answer.ALLOWED:
             return verdict
@@ -59,16 +59,14 @@ def _verdict(inv: Inventory, near: Neighbours, source: int, target: int, point: 
     return found
 
 
-def _pods(inv: Inventory, near: Neighbours, source: int, target: int) -> Iterator[tuple[Endpoint, Endpoint]]:
+def _pods(near: Neighbours, source: int, target: int) -> Iterator[tuple[Endpoint, Endpoint]]:
     """A pair for each two classes of their pods, then those that are on one node."""
-    place = positions(inv.snapshot, inv.workloads)
-    ends: dict[int, list[tuple[int, Endpoint]]] = {source: [], target: []}
-    for e, c in zip(near.net.ends, near.net.rows.class_of, strict=True):
-        if place[e.workload] in ends:
-            ends[place[e.workload]].append((c, e))
-    yield from product(dict(ends[source]).values(), dict(ends[target]).values())
-    by_node = {e.node: e for _, e in ends[target] if e.node}
-    yield from ((e, by_node[e.node]) for _, e in ends[source] if e.node in by_node)
+    senders, takers = (sorted(near.pods[i], key=lambda n: near.net.ends[n].name) for i in (source, target))
+    ends, class_of = near.net.ends, near.net.rows.class_of
+    alike = [{class_of[n]: ends[n] for n in several}.values() for several in (senders, takers)]
+    yield from product(*alike)
+    by_node = {ends[n].node: ends[n] for n in takers if ends[n].node}
+    yield from ((ends[n], by_node[ends[n].node]) for n in senders if ends[n].node in by_node)
 
 
 def _declared(workload: Workload, point: int) -> Iterator[Evidence]:
