@@ -1,0 +1,112 @@
+"""Laws of NetworkPolicies that are just enough, on random clusters with random flows: used ⊆ new ⊆ old, and no more."""
+
+from __future__ import annotations
+
+from random import Random
+
+import msgspec
+import pytest
+from tests.layers.network import definition, dice
+from tests.layers.network.tightened import readings, world
+
+from mistrust.access.ports import PROTOCOLS, SPAN
+from mistrust.kube.endpoints import endpoints
+from mistrust.kube.meta import Object
+from mistrust.kube.snapshot import snapshot
+from mistrust.layers.network.grants import granted
+from mistrust.layers.network.separate import units
+from mistrust.layers.network.synthesize import synthesize
+from mistrust.layers.network.usage import used
+from mistrust.trust.prove import prove
+
+SEEDS = range(120)
+
+
+def test_the_worlds_are_worth_it() -> None:
+    """Most have something to tighten, and workloads that are limited as well as some that are left alone."""
+    worlds = [world(seed) for seed in range(40)]
+    assert sum(bool(w.found.changes) for w in worlds) > 25
+    assert sum(len(w.left) < len(w.old.workloads) for w in worlds) > 25
+    assert sum(bool(w.left) for w in worlds) > 10
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_was_used_stays_and_nothing_is_wider(seed: int) -> None:
+    w = world(seed)
+    proof = prove(granted(w.old), granted(w.new), ((c,) for c in w.usage.seen))
+    assert [str(x.access) for x in proof.lost] == []
+    assert proof.gain is None
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_pod_and_no_address_may_more_than_before_by_the_definition(seed: int) -> None:
+    w, random = world(seed), Random(seed)
+    before, now = (list(readings(s)) for s in (w.old, w.new))
+    pods = before[0].endpoints
+    for _ in range(150):
+        parties = [random.choice([*pods, *dice.ADDRESSES]) for _ in range(2)]
+        protocol, port = random.choice(PROTOCOLS[:2]), random.choice(dice.PORTS)
+        if any(definition.connects(v, parties[0], parties[1], protocol, port) for v in now):
+            assert any(definition.connects(v, parties[0], parties[1], protocol, port) for v in before), parties
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_second_time_there_is_nothing_left_to_do(seed: int) -> None:
+    w = world(seed)
+    again = used(granted(w.new), w.record, w.new)
+    assert synthesize(w.new, again).changes == ()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_between_limited_workloads_only_what_was_used_is_left(seed: int) -> None:
+    """But for names, and for workloads that no label tells apart. Cluster-wide kinds may allow more."""
+    w = world(seed, cluster_wide=False)
+    now, left = granted(w.new), w.left
+    unit = {ref: u.workloads for u in units(w.old, endpoints(w.old)) for ref in u.workloads}
+    wanted = {
+        (s, d, c.protocol, c.port)
+        for c in (*w.usage.seen, *w.usage.within)
+        for s in unit.get(c.source, ())
+        for d in unit.get(c.destination, ())
+    }
+    for source in unit.keys() - left:
+        for destination in unit.keys() - left:
+            for low, high in now.ports(source, destination).ranges:
+                assert high == low + 1, (source, destination)
+                protocol, port = PROTOCOLS[low // SPAN], low % SPAN
+                dns = destination.name == "coredns" and port == 53
+                assert dns or (source, destination, protocol, port) in wanted, (source, destination, protocol, port)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_workload_is_limited_in_both_directions_or_said_to_be_left_alone(seed: int) -> None:
+    w = world(seed)
+    for origin in granted(w.new).origins:
+        for ref, pods in origin.pods.items():
+            isolated = {origin.reach.isolated(origin.reach.class_of[i]) for i in pods}
+            assert isolated == {(True, True)} or ref in w.left, ref
+    named = {p.ref for c in w.found.changes for p in c.new}
+    assert not w.left & named
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_restart_and_scaling_to_zero_and_back_change_no_answer(seed: int) -> None:
+    """Hashes of pods change, and their number; the policies choose the same workloads."""
+    w, random = world(seed), Random(seed)
+    restarted = [_restarted(o, random.choice([0, 1])) for o in w.new.objects]
+    again = snapshot([o for o in restarted if o is not None], scope=w.new.scope)
+    before, now = granted(w.new), granted(again)
+    changed = {w.ref for w in w.new.workloads if w.ref.kind == "Deployment"}
+    for c in w.usage.seen:
+        if c in w.usage.granted and {c.source, c.destination} & changed:
+            assert (c in before) == (c in now), str(c)
+
+
+def _restarted(o: Object, keep: int) -> Object | None:
+    """The pod of a Deployment with another hash, or gone."""
+    hashed = "pod-template-hash"
+    if hashed not in o.metadata.labels:
+        return o
+    labels = {**o.metadata.labels, hashed: "77c9"}
+    metadata = msgspec.structs.replace(o.metadata, labels=labels, name=o.name.replace("5d4f", "77c9"))
+    return msgspec.structs.replace(o, metadata=metadata) if keep else None
