@@ -151,6 +151,11 @@ def test_what_the_destinations_ztunnel_refuses_is_no_use() -> None:
     assert told(reading(SLEEP, rejected, INBOUND)) == DETAILS
 
 
+def test_a_server_that_did_not_listen_once_takes_nothing_from_what_was_used() -> None:
+    empty = INBOUND.replace("bytes_sent=84 bytes_recv=358", "bytes_sent=0 bytes_recv=0").rstrip()
+    assert told(reading(SLEEP, empty + BROKEN)) == DETAILS
+
+
 def test_to_a_waypoint_the_address_of_the_service_stays() -> None:
     line = SLEEP.replace("dst.hbone_addr=10.42.0.5:9080", "dst.hbone_addr=10.96.0.7:9080")
     (flow,) = reading(line).uses
