@@ -90,9 +90,30 @@ def test_a_file_that_is_cut_short_counts_up_to_there(tmp_path: Path) -> None:
     assert "cut short" in [p.what for p in record.coverage.problems]
 
 
-def test_lines_as_container_runtimes_keep_them() -> None:
-    prefixed = "".join(f"2026-11-02T10:00:00.1Z stdout F {line}\n" for line in (LINE + LINE).splitlines())
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "2026-11-02T10:00:00.1Z stdout F ",  # container runtimes
+        "2026-11-02T10:00:00.123456789+01:00 stderr F ",
+        "[pod/cilium-x2x9k/export] ",  # kubectl logs --prefix
+        "[pod/cilium-x2x9k/export] 2026-11-02T10:00:00.123456789Z ",  # and --timestamps
+        "2026-11-02T10:00:00.123456789Z ",
+    ],
+)
+def test_lines_as_they_are_kept(prefix: str) -> None:
+    prefixed = "".join(f"{prefix}{line}\n" for line in (LINE + LINE).splitlines())
     assert reading(prefixed).uses == reading(LINE + LINE).uses
+    zt = (
+        '2024-08-21T15:32:05.754291Z\tinfo\taccess\tconnection complete\tsrc.addr=10.0.0.1:1 dst.addr=10.0.0.2:80 '
+        'direction="outbound" bytes_sent=1 bytes_recv=1 duration="1ms"\n'
+    )  # fmt: skip
+    assert reading(prefix + zt).uses == reading(zt).uses
+
+
+def test_an_export_from_cloudwatch() -> None:
+    record = "2 1234 eni-1 172.31.16.139 172.31.16.21 20641 22 6 20 4249 1418530010 1418530070 ACCEPT OK\n"
+    coverage = reading("2014-12-14T04:07:50.000Z " + record).coverage
+    assert (coverage.events, coverage.first, coverage.bad) == (1, 1418530010, 0)
 
 
 def test_what_a_program_says_first_does_not_hide_its_flows() -> None:

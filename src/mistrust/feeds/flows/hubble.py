@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from mistrust.feeds.flows.sight import NOT_USED, Key, Remark, Side, Sight, seconds
+from mistrust.feeds.flows.sight import Key, Remark, Side, Sight, seconds
 
 
 class Flags(msgspec.Struct, frozen=True, gc=False):
@@ -111,7 +111,6 @@ OWN_NODE: Final = {1: "reserved:host", 4: "reserved:health"}
 """pkg/identity/numericidentity.go. A pod's own node always reaches it, and is nobody outside: probes need nothing."""
 UNDECIDED: Final = Remark("a flow does not say whether it is a reply, and is not counted as a use", blinds=True)
 AUDITED: Final = Remark("a flow was let through by audit mode only: its policy denies it")
-NOTHING: Final = (NOT_USED,)
 
 _decode = msgspec.json.Decoder(Export).decode
 _NOBODY: Final = Layer4()

@@ -24,8 +24,12 @@ from mistrust.layers.network.flow import Flow
 PATIENCE: Final = 200
 """Lines that no format understands, before any that one does, after which a file is no flow log. Proxies begin their
 logs with words of their own."""
-RUNTIME: Final = re.compile(rb"\d{4}-\d\d-\d\dT\S+ (?:stdout|stderr) [FP] ")
-"""What container runtimes write before each line of /var/log/pods."""
+PREFIX: Final = re.compile(
+    rb"(?=\[pod/|\d{4}-)(?:\[pod/\S+\] )?"
+    rb"(?:\d{4}-\d\d-\d\dT\S+ (?:(?:stdout|stderr) [FP] |(?=\{|\[\d{4}-|\d{4}-\d\d-\d\dT|2 \d)))?"
+)
+"""What is written before each line by container runtimes (/var/log/pods), `kubectl logs --prefix --timestamps`, and
+exports from CloudWatch."""
 WANTED: Final = "flows of Hubble, Istio, Envoy, Linkerd, Calico, conntrack or a VPC, or OTLP traces as JSON"
 _BEGIN: Final = 1 << 16
 
@@ -88,7 +92,7 @@ def _understood(read: Reader, line: bytes) -> bool:
 
 
 def _bare(line: bytes) -> bytes:
-    prefix = RUNTIME.match(line)
+    prefix = PREFIX.match(line)
     return line[prefix.end() :] if prefix else line
 
 
@@ -127,7 +131,7 @@ def _read_lines(file: str, ledger: Ledger, pieces: Iterable[bytes]) -> bool:
             form = recognise(_bare(text)) if text else None
             if form is not None:
                 ledger.sampled |= form.sampled
-                _count(chain(waiting, batches), form.reader(), ledger, file, RUNTIME.match(text or b"") is not None)
+                _count(chain(waiting, batches), form.reader(), ledger, file, _bare(text or b"") != text)
                 return True
             unknown += text is None or bool(text.strip())
             if unknown == PATIENCE:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Literal
 
 import msgspec
 
@@ -67,9 +67,6 @@ class Format(msgspec.Struct, frozen=True):
     """It shows a part of what happens: evidence of use, never of absence."""
     remembers: bool = False
     """What a line says rests on the lines before it, so that a file cannot be read from its middle on."""
-
-
-NOT_USED: Final = Sight()
 
 
 def key(

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from mistrust.feeds.flows.sight import NOT_USED, End, Remark, Side, Sight, key, seconds, split
+from mistrust.feeds.flows.sight import End, Remark, Side, Sight, key, seconds, split
 
 SIDES: Final[dict[str, Side]] = {"outbound": "source", "inbound": "destination"}
 REJECTED: Final = "policy"
@@ -64,7 +64,7 @@ def sight(line: Line) -> tuple[Sight | Remark, ...]:
     """What a line shows. With an error it is a use only if bytes were carried: the tunnel stood before it broke."""
     time = seconds(line.time)
     if line.scope != "access" or not line.message.startswith("connection complete"):
-        return (Sight(time, None, 0),) if line.scope else (NOT_USED,)
+        return (Sight(time, None, 0),)
     side = SIDES.get(line.direction, "")
     refused = bool(line.error) and not (int(line.bytes_sent or 0) or int(line.bytes_recv or 0))
     if refused and not (side == "destination" and REJECTED in line.error):
