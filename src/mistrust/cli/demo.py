@@ -61,6 +61,7 @@ NEXT = (
     ("{me} can sa:shop/web create pods/exec {shop} -n shop", ""),
     ("{me} can who get secrets {out}/tightened -n shop", ""),
     ('grep -h "used:" {out}/tighter/*/*.yaml', "what each rule that stayed rests on"),
+    ("{me} evidence add {out}/seen {out}/evidence", "the month in a megabyte, to be read once"),
 )
 HIDDEN = (
     "Two things hide in the month: a day of broken glass, and a night on which somebody had the token of the dashboard."
