@@ -85,7 +85,7 @@ class Collector:
             impersonated = bytes(event.impersonated_user) if len(event.impersonated_user) > _NULL else b""
             if became is _USED or (impersonated and became is not _RECEIVED):
                 about = target(verb, ref, event.request_uri)
-                metadata = event.authentication_metadata
+                metadata = event.authentication_metadata if impersonated else None
                 constraint = metadata.impersonation_constraint if metadata else ""
                 started = event.stage == _STARTED
                 used, created = became is _USED, code == 201
@@ -106,10 +106,12 @@ class Collector:
                         cell[2] = at
             if became is not _USED:
                 self._note(became, verb, ref)
-            beat = ref is not None and ref.resource == "leases" and verb in ("update", "patch")
-            if at // MINUTE != minute or (beat and not beaten):
-                minute, beaten = at // MINUTE, beat
-                minutes.mark(minute, beat)
+            if at // MINUTE != minute:
+                minute, beaten = at // MINUTE, False
+                minutes.mark(minute, False)
+            if not beaten and ref is not None and ref.resource == "leases" and verb in ("update", "patch"):
+                beaten = True
+                minutes.mark(minute, True)
             if at > latest:
                 latest = at
             if at < first:
