@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from itertools import product
 
+import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from tests.paths.cluster import Plain, cluster, named
@@ -23,6 +24,7 @@ from mistrust.layers.identity.index import rbac
 from mistrust.layers.identity.subjects import group, user
 from mistrust.layers.network.decide import decide, ground
 from mistrust.layers.network.profile import UPSTREAM
+from mistrust.paths import neighbours
 from mistrust.paths.attack import ANY_NODE, ANY_POD, CLUSTER_ADMIN, INTERNET, attack
 from mistrust.paths.costs import Costs
 from mistrust.paths.network import network_of
@@ -207,3 +209,16 @@ def test_any_pod_stands_for_itself_alone(objects: list[Plain]) -> None:
     free = cluster(*(o for o in objects if o["kind"] != "NetworkPolicy"))
     without = attack(free, rbac(free), STEPS, (ANY_POD,), tuple(TARGETS))
     assert answered(free, ANY_POD) == without
+
+
+@law
+@given(networks(doors=True))
+def test_crowds_that_are_taken_together_change_nothing(objects: list[Plain]) -> None:
+    """Large clusters have crowds by the thousand, these have a handful: so here two are already many."""
+    snapshot = cluster(*objects)
+    apart = answered(snapshot)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neighbours, "TOGETHER", 2)
+        together = answered(snapshot)
+    assert (pairs(together), together.fixes) == (pairs(apart), apart.fixes)
+    assert [len(p.hops) for p in together.paths] == [len(p.hops) for p in apart.paths]
