@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
 
 import pytest
+import yaml
 
 from mistrust.cli.main import run
+from mistrust.cli.shop.month import write_month
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -21,9 +24,22 @@ COMMANDS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def production(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the README calls a dump and its logs: the shop, and three of its days."""
+    folder = tmp_path_factory.mktemp("production")
+    write_month(folder, days=3)
+    (folder / "flows" / "hubble.log").rename(folder / "flows.jsonl")
+    objects = [o for file in sorted((ROOT / "examples/shop").glob("*.yaml")) for o in yaml.safe_load_all(file.open())]
+    (folder / "prod.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+    return folder
+
+
 @pytest.fixture(autouse=True)
-def _in_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _in_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, production: Path) -> None:
     (tmp_path / "examples").symlink_to(ROOT / "examples")
+    for name in ("audit", "flows.jsonl", "prod.json"):
+        (tmp_path / name).symlink_to(production / name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("mistrust.cli.assess.today", lambda: "2026-11-23")
 
