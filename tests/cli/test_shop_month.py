@@ -40,6 +40,8 @@ from mistrust.layers.network.usage import used
 SHOP = Path(__file__).resolve().parents[2] / "examples" / "shop"
 
 
+SEEDS = pytest.mark.parametrize("seed", [SEED, 1, 2])
+
 DNS = """
 apiVersion: v1
 kind: Namespace
@@ -86,15 +88,15 @@ def digests(folder: Path) -> dict[str, str]:
     return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
-def requests() -> Iterator[tuple[Day, Asked]]:
-    cluster = Cluster(SEED)
-    for day in (Day(n, SEED) for n in range(DAYS)):
+def requests(seed: int = SEED) -> Iterator[tuple[Day, Asked]]:
+    cluster = Cluster(seed)
+    for day in (Day(n, seed) for n in range(DAYS)):
         yield from ((day, each) for each in asked(day, cluster))
 
 
-def connections() -> Iterator[tuple[Day, Opened]]:
-    cluster = Cluster(SEED)
-    for day in (Day(n, SEED) for n in range(DAYS)):
+def connections(seed: int = SEED) -> Iterator[tuple[Day, Opened]]:
+    cluster = Cluster(seed)
+    for day in (Day(n, seed) for n in range(DAYS)):
         yield from ((day, each) for each in flows.opened(day, cluster))
 
 
@@ -123,6 +125,18 @@ def test_every_line_is_understood_and_the_month_has_no_holes(audit: Record[Reque
     assert seen.coverage.nodes == ("node-1", "node-2", "node-3")
 
 
+def test_lines_stand_in_the_order_of_time_and_a_watch_has_two(month: Path) -> None:
+    events = [json.loads(line) for line in (month / "audit" / "audit.log").read_text().splitlines()]
+    assert [e["stageTimestamp"] for e in events] == sorted(e["stageTimestamp"] for e in events)
+    assert all(e["requestReceivedTimestamp"] < e["stageTimestamp"] for e in events)
+    stages: dict[str, list[str]] = {}
+    for e in events:
+        stages.setdefault(e["auditID"], []).append(f"{e['verb']} {e['stage']}")
+    assert sum(s == ["watch ResponseStarted", "watch ResponseComplete"] for s in stages.values()) > 100
+    shown = [json.loads(line)["time"] for line in (month / "flows" / "hubble.log").read_text().splitlines()]
+    assert shown == sorted(shown)
+
+
 def test_a_day_that_is_missing_is_a_hole(month: Path) -> None:
     for name, read in (("audit", read_audit), ("flows", read_flows)):
         logs = sorted((month / name).iterdir())
@@ -130,9 +144,10 @@ def test_a_day_that_is_missing_is_a_hole(month: Path) -> None:
         assert len(record.coverage.holes) == 1, name
 
 
-def test_what_a_log_says_was_allowed_is_allowed_and_what_was_forbidden_is_not(shop: Snapshot) -> None:
+@SEEDS
+def test_what_a_log_says_was_allowed_is_allowed_and_what_was_forbidden_is_not(shop: Snapshot, seed: int) -> None:
     lookup = Lookup(Identity(default_rbac(), api_resources()).granted(shop).rbac)
-    calls = dict.fromkeys((each.who, each.call) for _, each in requests())
+    calls = dict.fromkeys((each.who, each.call) for _, each in requests(seed))
     wrong = [
         (who.name, call)
         for who, call in calls
@@ -158,10 +173,11 @@ def test_only_kubelets_rest_on_another_authorizer_than_rbac(shop: Snapshot) -> N
     assert others == {"system:node:node-1", "system:node:node-2", "system:node:node-3"}
 
 
-def test_what_the_flows_show_is_what_the_policies_do(shop: Snapshot) -> None:
+@SEEDS
+def test_what_the_flows_show_is_what_the_policies_do(shop: Snapshot, seed: int) -> None:
     ground = network.ground(shop)
     pods = {(e.namespace, shop.workloads[e.workload].ref.name): ground.pod(e) for e in endpoints(shop)}
-    kinds = dict.fromkeys((end(o.source), end(o.destination), o.protocol, o.port, o.became) for _, o in connections())
+    kinds = {(end(o.source), end(o.destination), o.protocol, o.port, o.became) for _, o in connections(seed)}
     judged = Counter[str]()
     for source, destination, protocol, port, became in kinds:
         if port == flows.SIDECAR:
@@ -178,11 +194,12 @@ def end(one: End) -> tuple[str, str] | str:
     return (one.namespace, one.workload.name) if isinstance(one, Pod) else one
 
 
-def test_pods_have_one_address_and_one_name_each_at_a_time() -> None:
-    cluster = Cluster(SEED)
+@SEEDS
+def test_pods_have_one_address_and_one_name_each_at_a_time(seed: int) -> None:
+    cluster = Cluster(seed)
     names = [(pod.namespace, pod.name) for pod in cluster.all()]
     assert len(set(names)) == len(names)
-    for day in (Day(n, SEED) for n in range(DAYS)):
+    for day in (Day(n, seed) for n in range(DAYS)):
         addresses = [pod.address for workload in STANDING for pod in cluster.at(workload, day.start)]
         assert len(set(addresses)) == len(addresses)
 

@@ -32,7 +32,7 @@ APPS: Final = "apps"
 BATCH: Final = "batch"
 LEASES: Final = "coordination.k8s.io"
 AUTHORIZATION: Final = "authorization.k8s.io"
-INTRUDER: Final = "203.0.113.66"
+INTRUDER: Final = "192.0.2.199"
 """Where the stolen token is used from. No pod of the dashboard has this address."""
 GO: Final = "v0.34.1 (linux/amd64) kubernetes/$Format"
 
