@@ -81,8 +81,10 @@ class Store:
             if self.folder.is_dir() and not is_store(self.folder) and any(self.folder.iterdir()):
                 wanted = "a store, or an empty folder to make one in"
                 raise UsageError("a folder of something else", where=name, wanted=wanted)
-            (self.folder / parts.FOLDER).mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
         self._catalogue = Catalogue(self.folder, create=create)
+        if create:
+            (self.folder / parts.FOLDER).mkdir(exist_ok=True)
         self._swept = False
 
     def close(self) -> None:
