@@ -12,7 +12,7 @@ from mistrust.feeds.audit.envelope import Bad, Form, Other, open_document
 from mistrust.feeds.audit.event import UNREADABLE, decode_events
 from mistrust.feeds.audit.quote import quote
 from mistrust.feeds.audit.remarks import remarks
-from mistrust.feeds.audit.sources import GZIP, ZSTD, CutShort, Source, chunks, sources, zstandard_frames
+from mistrust.feeds.audit.sources import GZIP, PIECE, ZSTD, CutShort, Source, chunks, sources, zstandard_frames
 from mistrust.kube.errors import InputError
 from mistrust.kube.problem import Problem
 from mistrust.kube.version import Version
@@ -59,7 +59,7 @@ def is_audit(begin: bytes) -> bool:
             return False
     elif begin.startswith(ZSTD):
         try:
-            begin = next(zstandard_frames(begin[i : i + 256] for i in range(0, _BEGIN, 256)), b"")
+            begin = next(zstandard_frames(begin[i : i + PIECE] for i in range(0, _BEGIN, PIECE)), b"")
         except CutShort:
             return False
     if b"auditID" in begin:
