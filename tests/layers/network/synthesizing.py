@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from tests.layers.network.scene import Plain, pairs
+import yaml
+from tests.layers.network.scene import Plain, cluster, namespace, node, pairs
 
 from mistrust.access.ports import Ports
 from mistrust.access.record import Coverage, Record, Tally
 from mistrust.kube.endpoints import NAMESPACE_NAME
+from mistrust.kube.meta import Ref
 from mistrust.kube.network import NetworkPolicy, PolicyPeer, PolicyPort
 from mistrust.kube.selectors import LabelSelector
 from mistrust.kube.snapshot import Snapshot, snapshot
 from mistrust.layers.network.flow import Flow, Peer
 from mistrust.layers.network.grants import granted
-from mistrust.layers.network.synthesize import Tightened, applied
+from mistrust.layers.network.synthesize import Tightened, applied, synthesize
 from mistrust.layers.network.usage import Usage, used
 
 WINDOW = Coverage(first=1, last=1 + 30 * 86_400, events=1)
@@ -60,7 +62,10 @@ def told(policy: NetworkPolicy) -> list[str]:
     spec = policy.spec
     rules = [("ingress", r.sources, r.ports) for r in spec.ingress]
     rules += [("egress", r.destinations, r.ports) for r in spec.egress]
-    return [_selector(spec.pod_selector), *(f"{way} {_peers(peers)} {_ports(ports)}" for way, peers, ports in rules)]
+    return [
+        selector_words(spec.pod_selector),
+        *(f"{way} {_peers(peers)} {_ports(ports)}" for way, peers, ports in rules),
+    ]
 
 
 def _peers(peers: Iterable[PolicyPeer]) -> str:
@@ -71,14 +76,14 @@ def _one(peer: PolicyPeer) -> str:
     if peer.ip_block is not None:
         return " - ".join((peer.ip_block.cidr, *peer.ip_block.excluded))
     if peer.namespace_selector is None:
-        return _selector(peer.pod_selector)
+        return selector_words(peer.pod_selector)
     if peer.namespace_selector == LabelSelector():
         return "every pod" if peer.pod_selector is None else "?"
-    name = peer.namespace_selector.match_labels.get(NAMESPACE_NAME) or _selector(peer.namespace_selector)
-    return f"{name}:{_selector(peer.pod_selector or LabelSelector())}"
+    name = peer.namespace_selector.match_labels.get(NAMESPACE_NAME) or selector_words(peer.namespace_selector)
+    return f"{name}:{selector_words(peer.pod_selector or LabelSelector())}"
 
 
-def _selector(selector: LabelSelector | None) -> str:
+def selector_words(selector: LabelSelector | None) -> str:
     assert selector is not None
     words = [f"{k}={v}" for k, v in selector.match_labels.items()]
     words += [
@@ -93,3 +98,49 @@ def _ports(ports: Iterable[PolicyPort]) -> str:
     for each in spans:
         found = found | each
     return str(found)
+
+
+SHOP = (
+    namespace("shop"),
+    namespace("kube-system"),
+    deployment("shop/web", "app=web", "TCP/8080"),
+    deployment("shop/db", "app=db", "TCP/5432"),
+    deployment("kube-system/coredns", "k8s-app=kube-dns", "UDP/53 TCP/53"),
+)
+DNS = "egress kube-system:k8s-app=kube-dns TCP 53,UDP 53"
+USED = "shop/web -> shop/db TCP/5432"
+NODES = (node("n1", "192.168.0.1"), node("n2", "192.168.0.2"))
+
+
+def plain(text: str) -> list[Plain]:
+    return list(yaml.safe_load_all(text))
+
+
+def tighten(world: Sequence[Plain], *flows: str, coverage: Coverage = WINDOW, callers: Sequence[Ref] = ()) -> Tightened:
+    snapshot = cluster(*world)
+    return synthesize(snapshot, seen(snapshot, *flows, coverage=coverage), callers=callers)
+
+
+def policies(world: Sequence[Plain], *flows: str, callers: Sequence[Ref] = ()) -> dict[str, list[str]]:
+    """`{"shop/web": ["app=web", "ingress ... TCP 80"]}` of everything that is in force afterwards."""
+    snapshot = cluster(*world)
+    found = after(snapshot, synthesize(snapshot, seen(snapshot, *flows), callers=callers)).of(NetworkPolicy)
+    return {f"{p.namespace}/{p.name}": told(p) for p in found}
+
+
+def left(found: Tightened) -> dict[str, str]:
+    return {f"{each.workload.namespace}/{each.workload.name}": each.because for each in found.left}
+
+
+SERVER = """
+apiVersion: v1
+kind: Service
+metadata: {name: kubernetes, namespace: default}
+spec: {clusterIP: 10.96.0.1, ports: [{name: https, port: 443, targetPort: 6443}]}
+---
+apiVersion: v1
+kind: Endpoints
+metadata: {name: kubernetes, namespace: default}
+subsets: [{addresses: [{ip: 172.18.0.3}], ports: [{name: https, port: 6443}]}]
+"""
+"""The API server as a cluster shows it."""
