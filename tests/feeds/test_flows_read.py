@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import time
 from collections import defaultdict
 from pathlib import Path
 
@@ -246,6 +247,27 @@ def test_no_damage_to_a_line_is_fatal() -> None:
         text = (sample.encode() + bytes(damaged)).decode("latin-1")
         record = reading(text)
         assert record.coverage.events >= 1, name
+
+
+@pytest.mark.parametrize(
+    ("begin", "again", "end"),
+    [
+        ("2024-08-21T15:32:05.754291Z\tinfo\taccess\tconnection complete\t", "a", ""),
+        ("2024-08-21T15:32:05.754291Z\tinfo\taccess\tconnection complete\t", 'a="', ""),
+        ('[2016-04-15T20:17:00.310Z] "', '" 1 ', ""),
+        ('[2016-04-15T20:17:00.310Z] "GET / HTTP/2" 204 - ', '"a" ', ""),
+        ("", "src=a dst=", ""),
+        ("", "src=a ", ""),
+        ('{"Key":{', '"Key":{', '"'),
+        ("", "2 ", ""),
+        ("[pod/", "a] ", ""),
+    ],
+)
+def test_no_line_takes_long(begin: str, again: str, end: str) -> None:
+    line = (begin + again * (1_000_000 // len(again)) + end + "\n").encode()
+    start = time.process_time()
+    assert not is_flows(line * 2)
+    assert time.process_time() - start < 10
 
 
 def test_progress_names_files(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from mistrust.feeds.flows.sight import End, Remark, Side, Sight, key, seconds, split
+from mistrust.feeds.flows.sight import End, Remark, Side, Sight, key, seconds, split, text
 
 REFUSED: Final = frozenset(
     ("DPE", "FI", "IH", "LH", "LR", "NC", "NFCF", "NR", "OM", "RL", "RLSE", "UAEX", "UF", "UH", "UO")
@@ -69,10 +69,10 @@ def read(line: bytes) -> tuple[Sight | Remark, ...]:
             return sights(_decode(line))
         except msgspec.ValidationError:
             return (Sight(seconds(_decode_self(line).time), None, 0),)
-    text = line.decode(errors="replace").rstrip()
-    if own := _SELF.match(text):
+    told = text(line)
+    if own := _SELF.match(told):
         return (Sight(seconds(own[1]), None, 0),)
-    head = _HEAD.match(text)
+    head = _HEAD.match(told)
     if head is None:
         raise ValueError("not an access log of Envoy")
     start, _, flags, rest = head.groups()

@@ -32,6 +32,7 @@ PREFIX: Final = re.compile(
 exports from CloudWatch."""
 WANTED: Final = "flows of Hubble, Istio, Envoy, Linkerd, Calico, conntrack or a VPC, or OTLP traces as JSON"
 _BEGIN: Final = 1 << 16
+_TELLING: Final = 1 << 14
 
 Progress = Callable[[str], None]
 
@@ -80,7 +81,8 @@ def remembers(begin: bytes) -> bool:
 
 def recognise(line: bytes) -> Format | None:
     """The format of a line."""
-    return next((f for f in FORMATS if f.like.search(line) and _understood(f.reader(), line)), None)
+    begin = line[:_TELLING]
+    return next((f for f in FORMATS if f.like.search(begin) and _understood(f.reader(), line)), None)
 
 
 def _understood(read: Reader, line: bytes) -> bool:

@@ -51,6 +51,8 @@ class Remark(msgspec.Struct, frozen=True, gc=False):
     blinds: bool = False
 
 
+LONGEST_TEXT = 1 << 17
+"""Bytes of a line that is not JSON. Envoy takes 60 KiB of headers; patterns are not tried on more."""
 Reader = Callable[[bytes], Iterable[Sight | Remark]]
 """Reads one line. Raises ValueError or msgspec.DecodeError where it is not of the format."""
 
@@ -67,6 +69,13 @@ class Format(msgspec.Struct, frozen=True):
     """It shows a part of what happens: evidence of use, never of absence."""
     remembers: bool = False
     """What a line says rests on the lines before it, so that a file cannot be read from its middle on."""
+
+
+def text(line: bytes) -> str:
+    """A line that is not JSON. Raises ValueError where it is longer than any log's."""
+    if len(line) > LONGEST_TEXT:
+        raise ValueError("a line longer than any log's")
+    return line.decode(errors="replace").rstrip()
 
 
 def key(

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from mistrust.feeds.flows.sight import End, Remark, Side, Sight, key, seconds, split
+from mistrust.feeds.flows.sight import End, Remark, Side, Sight, key, seconds, split, text
 
 SIDES: Final[dict[str, Side]] = {"outbound": "source", "inbound": "destination"}
 REJECTED: Final = "policy"
@@ -50,7 +50,7 @@ def read(line: bytes) -> tuple[Sight | Remark, ...]:
     """One line. What ztunnel logs about itself is understood, and no use."""
     if line.startswith(b"{"):
         return sight(_decode(line))
-    head = _HEAD.match(line.decode())
+    head = _HEAD.match(text(line))
     if head is None:
         raise ValueError("not a line of ztunnel")
     at, scope, rest = head.groups()
