@@ -34,7 +34,7 @@ def test_the_server_refuses_nothing_that_was_used(controlplane: ControlPlane, se
     decoded = (o for i, m in enumerate(written) for o in from_plain(dict(m), Origin("world", i)))
     objects = [o for o in decoded if isinstance(o, Object)]
     requests = [request_of(msgspec.convert(asked[i], Spec)) for i in used]
-    tight = applied(objects, synthesize(rbac(snapshot(objects), default_rbac()), requests))
+    tight = applied(objects, synthesize(objects, requests, lambda some: rbac(snapshot(some), default_rbac())))
     try:
         after = controlplane.reviews([manifest(o) for o in tight], asked)
     finally:

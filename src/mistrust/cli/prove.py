@@ -79,14 +79,14 @@ def proofs(old: Snapshot, new: Snapshot, seen: Seen) -> Iterator[tuple[str, AnyP
     """Each layer that can be compared, held against what was seen of it."""
     from mistrust.catalog.load import api_resources, default_rbac
     from mistrust.layers.identity.layer import Identity
-    from mistrust.layers.identity.usage import ways
+    from mistrust.layers.identity.usage import nameable, ways
     from mistrust.layers.network.layer import Network
     from mistrust.layers.network.usage import used
     from mistrust.trust.prove import prove
 
     identity = Identity(default_rbac(), api_resources())
     requests = seen.audit.uses if seen.audit is not None else ()
-    yield "permissions", prove(identity.granted(old), identity.granted(new), map(ways, requests))
+    yield "permissions", prove(identity.granted(old), identity.granted(new), map(ways, filter(nameable, requests)))
     network = Network()
     before, after = network.granted(old), network.granted(new)
     flows = used(before, seen.flows, old).seen if seen.flows is not None else ()

@@ -19,6 +19,7 @@ from mistrust.cli.source import add_source_arguments
 if TYPE_CHECKING:
     from mistrust.access.record import Record
     from mistrust.cli.evidence import Seen
+    from mistrust.kube.meta import Object
     from mistrust.kube.snapshot import Snapshot
     from mistrust.layers.identity.lookup import Request
     from mistrust.layers.identity.synthesize import Replacement
@@ -66,10 +67,13 @@ def run(args: argparse.Namespace) -> int:
     with Progress("reading", quiet=args.quiet) as progress:
         seen = evidence(args.evidence, old.version, progress.step)
     record = _enough(seen, args.days)
-    rbac = Identity(default_rbac(), api_resources()).granted(old).rbac
-    changes = synthesize(rbac, record.uses)
-    objects = applied(old.objects, changes)
-    new = snapshot(objects, old.problems, gaps=old.gaps, scope=old.scope, version=old.version, name=old.name)
+    identity = Identity(default_rbac(), api_resources())
+
+    def with_objects(objects: Sequence[Object]) -> Snapshot:
+        return snapshot(objects, old.problems, gaps=old.gaps, scope=old.scope, version=old.version, name=old.name)
+
+    changes = synthesize(old.objects, record.uses, lambda objects: identity.index(with_objects(objects)))
+    new = with_objects(applied(old.objects, changes))
     found = dict(proofs(old, new, seen))
     doubts = [str(p) for p in (*old.problems, *seen.problems) if p.blinds]
     lines = [seen.words(), *_told(changes, old), *(line for name, proof in found.items() for line in told(name, proof))]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from tests.layers.identity.hostile import asked
@@ -15,15 +17,16 @@ from mistrust.layers.identity.index import Rbac, rbac
 from mistrust.layers.identity.lookup import Lookup, Request
 from mistrust.layers.identity.synthesize import Replacement, applied, synthesize
 from mistrust.layers.identity.universe import Universe
+from mistrust.layers.identity.usage import nameable
 
 
-def index(objects: list[Object] | tuple[Object, ...]) -> Rbac:
+def index(objects: Sequence[Object]) -> Rbac:
     return rbac(snapshot(objects))
 
 
 def changes(world: list[Plain], *requests: Request) -> tuple[tuple[Replacement, ...], tuple[Object, ...]]:
     objects = typed(*world)
-    found = synthesize(index(objects), requests)
+    found = synthesize(objects, requests, index)
     return found, applied(objects, found)
 
 
@@ -123,6 +126,31 @@ def test_the_narrowest_grant_is_kept_where_several_allow() -> None:
     assert [(str(c.old.ref), c.new) for c in found] == [("ClusterRoleBinding all", ())]
 
 
+def test_a_grant_that_became_the_narrowest_takes_over() -> None:
+    """Bob's wide Role shrinks to what he uses; then it suffices for Ann too, and hers goes."""
+    world = [
+        role("shared", rule("*", "*", "*"), namespace="a"),
+        binding("shared", "Role/shared", "User/ann", "User/bob", namespace="a"),
+        role("own", rule("get,list,watch", "pods,services")),
+        binding("own", "ClusterRole/own", "User/ann"),
+    ]
+    uses = [
+        ask("bob", "get", "pods", "a", "web"),
+        ask("ann", "get", "pods", "a", "web"),
+        ask("ann", "list", "services"),
+    ]
+    found, objects = changes(world, *uses)
+    assert synthesize(objects, uses, index) == ()
+    assert [str(c.old.ref) for c in found] == ["ClusterRole own", "Role a/shared"]
+
+
+def test_a_request_for_a_wildcard_keeps_no_wildcard_alive() -> None:
+    """It is authorized before the server finds that there is no such resource."""
+    world = [role("r", rule("*", "*", "*"), namespace="a"), binding("b", "Role/r", "User/ann", namespace="a")]
+    found, _ = changes(world, ask("ann", "get", "*", "a", group="*"), ask("ann", "get", "pods", "a", "web"))
+    assert [told(c.new[0].rules) for c in found] == [["get pods"]]  # type: ignore[attr-defined]
+
+
 def test_roles_that_are_made_of_others_are_left_alone() -> None:
     part = role("part", rule("get,list", "pods"), labels={"rbac.authorization.k8s.io/aggregate-to-view": "true"})
     world = [part, binding("b", "ClusterRole/part", "User/ann")]
@@ -139,10 +167,10 @@ def test_what_was_used_is_allowed_and_nothing_is_wider(drawn: tuple[list[Plain],
     world, requests = drawn
     objects = typed(*world)
     old = index(objects)
-    new_objects = applied(objects, synthesize(old, requests))
+    new_objects = applied(objects, synthesize(objects, requests, index))
     new = index(new_objects)
     before, after = Lookup(old), Lookup(new)
-    for request in requests:
+    for request in filter(nameable, requests):
         assert after.allows(request) == before.allows(request), str(request)
     assert (granted(new, UNIVERSE) - granted(old, UNIVERSE)).witness() is None
 
@@ -152,5 +180,5 @@ def test_what_was_used_is_allowed_and_nothing_is_wider(drawn: tuple[list[Plain],
 def test_a_second_time_there_is_nothing_left_to_do(drawn: tuple[list[Plain], list[Request]]) -> None:
     world, requests = drawn
     objects = typed(*world)
-    once = applied(objects, synthesize(index(objects), requests))
-    assert synthesize(index(once), requests) == ()
+    once = applied(objects, synthesize(objects, requests, index))
+    assert synthesize(once, requests, index) == ()

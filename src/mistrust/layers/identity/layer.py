@@ -11,7 +11,7 @@ from mistrust.kube.meta import Object
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.identity.facts import facts
 from mistrust.layers.identity.grants import Grants, granted
-from mistrust.layers.identity.index import rbac
+from mistrust.layers.identity.index import Rbac, rbac
 from mistrust.layers.identity.resources import Served, known_resources
 from mistrust.layers.identity.universe import Universe
 
@@ -34,12 +34,16 @@ class Identity:
         self._defaults = tuple(defaults)
         self._served = tuple(served)
 
+    def index(self, snapshot: Snapshot) -> Rbac:
+        """The grants of a snapshot, joined and not yet a set."""
+        return rbac(snapshot, self._defaults)
+
     def granted(self, snapshot: Snapshot) -> Grants:
         """Everything that the bindings of a snapshot allow."""
         named = {o.metadata.namespace for o in snapshot.objects} | {n.name for n in snapshot.of(Namespace)}
         namespaces = (named | {*SYSTEM_NAMESPACES}) - {""}
         universe = Universe(known_resources(self._served, snapshot), namespaces, URLS)
-        return granted(rbac(snapshot, self._defaults), universe)
+        return granted(self.index(snapshot), universe)
 
     def facts(self, snapshot: Snapshot, granted: Grants, /) -> Iterator[Fact]:
         """What is worth knowing about it."""

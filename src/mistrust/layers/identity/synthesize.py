@@ -7,7 +7,7 @@ others, or that others are put together from, are left as they are.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -20,7 +20,7 @@ from mistrust.layers.identity.index import AnyBinding, Grant, Rbac
 from mistrust.layers.identity.lookup import Lookup, Request, deciding_rule
 from mistrust.layers.identity.roles import AnyRole
 from mistrust.layers.identity.rules import ALL, url_matches
-from mistrust.layers.identity.usage import UNRECORDED
+from mistrust.layers.identity.usage import UNRECORDED, nameable
 
 FEW: Final = 5
 """Namespaces up to which a grant for the whole cluster is written as one for each."""
@@ -38,11 +38,32 @@ class Replacement(msgspec.Struct, frozen=True):
     """The requests that what stays is for."""
 
 
-def synthesize(rbac: Rbac, requests: Iterable[Request]) -> tuple[Replacement, ...]:
+def synthesize(
+    objects: Sequence[Object], requests: Iterable[Request], index: Callable[[Sequence[Object]], Rbac]
+) -> tuple[Replacement, ...]:
     """What to change so that the requests are allowed and little else; objects that stay are not told.
 
-    What comes out allows a part of what was allowed, and every one of the requests that was.
+    What comes out allows a part of what was allowed, and every one of the requests that was and can mean something.
+    `index` joins objects as the API server would. A grant that became narrower may be preferred where it was not
+    before, so the question is put again until nothing changes; each time less is allowed, so that there is an end.
     """
+    asked = tuple(filter(nameable, requests))
+    now: dict[int, tuple[Object, ...]] = {id(o): (o,) for o in objects}
+    last: dict[int, Replacement] = {}
+    while changes := _once(index([o for old in objects for o in now[id(old)]]), asked):
+        made = {id(c.old): c for c in changes}
+        for old in objects:
+            parts = now[id(old)]
+            if found := [made[id(p)] for p in parts if id(p) in made]:
+                last[id(old)] = found[-1]
+                now[id(old)] = tuple(n for p in parts for n in (made[id(p)].new if id(p) in made else (p,)))
+    changed = (structs.replace(last[id(o)], old=o, new=now[id(o)]) for o in objects if id(o) in last)
+    return tuple(
+        sorted(changed, key=lambda r: (r.old.ref, r.old.origin.file, r.old.origin.document, r.old.origin.item))
+    )
+
+
+def _once(rbac: Rbac, requests: Sequence[Request]) -> tuple[Replacement, ...]:
     expected, needed = Expected(rbac), _credited(rbac, requests)
     bindings: dict[int, list[int]] = {}
     for number, grant in enumerate(rbac.grants):
@@ -65,7 +86,7 @@ def synthesize(rbac: Rbac, requests: Iterable[Request]) -> tuple[Replacement, ..
     for each in roles.values():
         if (change := _narrowed(each, expected)) is not None:
             found.append(change)
-    return tuple(sorted(found, key=lambda r: (r.old.ref, r.old.origin.file, r.old.origin.document, r.old.origin.item)))
+    return tuple(found)
 
 
 def applied(objects: Iterable[Object], changes: Iterable[Replacement]) -> tuple[Object, ...]:

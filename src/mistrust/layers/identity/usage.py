@@ -72,6 +72,8 @@ def used(granted: Grants, record: Record[Request]) -> Usage:
     by_rule: dict[tuple[int, int], Tally] = {}
     unexplained: dict[Request, Tally] = {}
     for request, tally in record.uses.items():
+        if not nameable(request):
+            continue
         allowing = tuple(lookup.allowing(request))
         for number in {number: None for number, _ in allowing}:
             _add(by_grant, number, tally)
@@ -85,6 +87,11 @@ def used(granted: Grants, record: Record[Request]) -> Usage:
                 space = places.setdefault(access.principal, {})
                 space[access.namespace] = space.get(access.namespace, 0) | bit
     return Usage(granted, places, by_grant, by_rule, unexplained, record.coverage)
+
+
+def nameable(request: Request) -> bool:
+    """Can what it asks for exist? A request for the resource `*` is authorized, finds nothing, and shows no use."""
+    return "*" not in request.verb + request.group + request.combined
 
 
 def ways(request: Request) -> tuple[Access, ...]:
