@@ -64,6 +64,17 @@ def test_a_servers_span_has_its_peer_as_source_and_its_own_port() -> None:
     assert told(reading(trace(SERVER, attributes))) == ["10.0.0.9 -> shop/web-7d9f8c6b5-x2x9k TCP 8080"]
 
 
+def test_the_address_of_a_pod_is_the_resources_or_the_spans() -> None:
+    pod = WEB | {"k8s.pod.ip": "10.0.0.8"}
+    (client,) = reading(trace(CLIENT, DB, pod)).uses
+    assert client.source.address == "10.0.0.8"
+    called: Attributes = {"network.peer.address": "10.0.0.9", "server.port": 80}
+    (server,) = reading(trace(SERVER, called, pod)).uses
+    assert server.destination.address == "10.0.0.8"
+    (server,) = reading(trace(SERVER, called | {"network.local.address": "10.0.0.7"}, pod)).uses
+    assert server.destination.address == "10.0.0.7"
+
+
 def test_the_client_that_a_header_names_is_not_the_peer() -> None:
     record = reading(trace(SERVER, {"client.address": "203.0.113.7", "server.port": 8080}))
     assert told(record) == []
@@ -91,9 +102,11 @@ def test_a_proxy_beside_the_process_is_not_the_other_end() -> None:
     assert told(reading(trace(SERVER, beside))) == []
 
 
-def test_udp_and_quic() -> None:
-    record = reading(trace(CLIENT, DB | {"network.transport": "udp"}) + trace(CLIENT, DB | {"net.transport": "ip_udp"}))
-    assert told(record) == ["shop/web-7d9f8c6b5-x2x9k -> 10.0.0.2 UDP 5432"]
+@pytest.mark.parametrize(
+    "transport", [{"network.transport": "udp"}, {"net.transport": "ip_udp"}, {"network.transport": "quic"}]
+)
+def test_udp_and_quic(transport: Attributes) -> None:
+    assert told(reading(trace(CLIENT, DB | transport))) == ["shop/web-7d9f8c6b5-x2x9k -> 10.0.0.2 UDP 5432"]
 
 
 def test_traces_are_sampled_and_flows_are_not() -> None:

@@ -124,7 +124,7 @@ def read(line: bytes) -> tuple[Sight | Remark, ...]:
         return _other(event)
     time, node = seconds(flow.time or event.time), flow.node_name or event.node_name
     refused = flow.verdict not in LET_THROUGH
-    if flow.is_reply or flow.reply or flow.ip is None or flow.type == "SOCK":
+    if flow.is_reply or flow.reply or flow.ip is None:
         return (Sight(time, None, 0, node),)
     l4 = flow.l4 or _NOBODY
     protocol, ports = ("TCP", l4.tcp) if l4.tcp else ("UDP", l4.udp) if l4.udp else ("SCTP", l4.sctp)
@@ -139,8 +139,8 @@ def read(line: bytes) -> tuple[Sight | Remark, ...]:
     if flow.is_reply is None and not refused and not (flags and flags.syn and not flags.ack):
         if flags and flags.syn:
             return (Sight(time, None, 0, node),)
-        seen = Sight(time, None, 0, node)
-        return (seen,) if flow.trace_observation_point.startswith(EARLY) else (seen, UNDECIDED)
+        unsure = Sight(time, None, 0, node)
+        return (unsure,) if flow.trace_observation_point.startswith(EARLY) else (unsure, UNDECIDED)
     s, d = flow.source, flow.destination
     key: Key = (
         flow.trace_observation_point or flow.type,
@@ -158,9 +158,8 @@ def read(line: bytes) -> tuple[Sight | Remark, ...]:
         protocol,
         ports.destination_port,
     )
-    if flow.verdict == "AUDIT":
-        return Sight(time, key, begins, node), AUDITED
-    return (Sight(time, key, begins, node),)
+    seen = Sight(time, key, begins, node)
+    return (seen, AUDITED) if flow.verdict == "AUDIT" else (seen,)
 
 
 def _other(event: Export) -> tuple[Sight | Remark, ...]:
