@@ -126,8 +126,25 @@ def test_the_narrowest_grant_is_kept_where_several_allow() -> None:
     assert [(str(c.old.ref), c.new) for c in found] == [("ClusterRoleBinding all", ())]
 
 
+def test_a_grant_to_one_is_kept_before_a_grant_to_everybody() -> None:
+    """What everybody has is trust that a thousand others do not need."""
+    world = [
+        role("all", rule("list", "secrets"), namespace="a"),
+        binding("all", "Role/all", "Group/system:authenticated", namespace="a"),
+        role("own", rule("get,list,watch,create", "secrets,pods")),
+        binding("own", "ClusterRole/own", "User/ann"),
+    ]
+    use = Request("ann", ("system:authenticated",), "list", "", "secrets", "", "a", "")
+    found, _ = changes(world, use)
+    assert [(str(c.old.ref), [str(o.ref) for o in c.new]) for c in found] == [
+        ("ClusterRole own", ["ClusterRole own"]),
+        ("ClusterRoleBinding own", ["RoleBinding a/own"]),
+        ("RoleBinding a/all", []),
+    ]
+
+
 def test_a_grant_that_became_the_narrowest_takes_over() -> None:
-    """Bob's wide Role shrinks to what he uses; then it suffices for Ann too, and hers goes."""
+    """The Role that both have shrinks to little; then it is narrower than Ann's own, which loses what it has twice."""
     world = [
         role("shared", rule("*", "*", "*"), namespace="a"),
         binding("shared", "Role/shared", "User/ann", "User/bob", namespace="a"),

@@ -16,6 +16,7 @@ from msgspec import structs
 from mistrust.kube.meta import Metadata, Object, Ref
 from mistrust.kube.rbac import ClusterRole, ClusterRoleBinding, PolicyRule, RoleBinding, RoleRef
 from mistrust.layers.identity.expected import Expected
+from mistrust.layers.identity.facts import CROWDS
 from mistrust.layers.identity.index import AnyBinding, Grant, Rbac
 from mistrust.layers.identity.lookup import Lookup, Request, deciding_rule
 from mistrust.layers.identity.roles import AnyRole
@@ -24,6 +25,10 @@ from mistrust.layers.identity.usage import UNRECORDED, nameable
 
 FEW: Final = 5
 """Namespaces up to which a grant for the whole cluster is written as one for each."""
+MANY: Final = 1000
+"""What stands for everything of a kind where breadths are compared."""
+WIDE: Final = 20
+"""What a grant for the whole cluster counts for beside one for a namespace."""
 AGGREGATE: Final = "rbac.authorization.k8s.io/aggregate-to-"
 
 
@@ -105,9 +110,9 @@ def _credited(rbac: Rbac, requests: Iterable[Request]) -> dict[int, list[Request
     lookup, expected = Lookup(rbac), Expected(rbac)
     found: dict[int, list[Request]] = {}
 
-    def order(number: int) -> tuple[bool, bool, int, int]:
+    def order(number: int) -> tuple[bool, int, int]:
         grant = rbac.grants[number]
-        return not expected.binding(grant.binding), not grant.namespace, _size(grant.role.rules), number
+        return not expected.binding(grant.binding), _breadth(grant), number
 
     for request in requests:
         numbers = {n for n, _ in lookup.allowing(request)}
@@ -116,11 +121,17 @@ def _credited(rbac: Rbac, requests: Iterable[Request]) -> dict[int, list[Request
     return found
 
 
+def _breadth(grant: Grant) -> int:
+    """How much trust a grant extends, roughly: how many have it, in how many namespaces, times what it gives."""
+    audience = MANY if grant.principal in CROWDS else FEW if grant.principal.kind == "Group" else 1
+    return audience * (1 if grant.namespace else WIDE) * _size(grant.role.rules)
+
+
 def _size(rules: Sequence[PolicyRule]) -> int:
     """How much a role gives, roughly: a wildcard counts as many."""
     return sum(
-        (1000 if ALL in r.verbs else len(r.verbs))
-        * (1000 if ALL in (*r.resources, *r.api_groups) else len(r.resources) or len(r.non_resource_urls))
+        (MANY if ALL in r.verbs else len(r.verbs))
+        * (MANY if ALL in (*r.resources, *r.api_groups) else len(r.resources) or len(r.non_resource_urls))
         for r in rules
     )
 
