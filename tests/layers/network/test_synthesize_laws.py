@@ -14,7 +14,7 @@ from mistrust.kube.endpoints import endpoints
 from mistrust.kube.meta import Object
 from mistrust.kube.snapshot import snapshot
 from mistrust.layers.network.grants import granted
-from mistrust.layers.network.separate import units
+from mistrust.layers.network.least.separate import units
 from mistrust.layers.network.synthesize import synthesize
 from mistrust.layers.network.usage import used
 from mistrust.trust.prove import prove

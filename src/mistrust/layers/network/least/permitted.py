@@ -8,10 +8,10 @@ from enum import Enum
 from mistrust.layers.network.addresses import place
 from mistrust.layers.network.exposure.outside import common, joined, spans_in, without
 from mistrust.layers.network.grants import Connections, Origin
+from mistrust.layers.network.least.separate import Unit
 from mistrust.layers.network.lines import Span
 from mistrust.layers.network.party import text
 from mistrust.layers.network.profile import Profile
-from mistrust.layers.network.separate import Unit
 
 
 class Extent(Enum):

@@ -10,11 +10,12 @@ from mistrust.kube.meta import Ref
 from mistrust.kube.network import AdminNetworkPolicy, BaselineAdminNetworkPolicy, ClusterNetworkPolicy, NetworkPolicy
 from mistrust.kube.pods import Pod
 from mistrust.kube.snapshot import Snapshot
-from mistrust.kube.workloads import Job
+from mistrust.kube.workloads import CronJob, Job
 from mistrust.layers.network.telling import listed
 from mistrust.layers.network.usage import Usage
 
 POLICIES = (NetworkPolicy, AdminNetworkPolicy, BaselineAdminNetworkPolicy, ClusterNetworkPolicy)
+JOBS = (Job.KIND, CronJob.KIND)
 AMBIENT = "istio.io/dataplane-mode"
 REDIRECTED = "ambient.istio.io/redirection"
 
@@ -34,8 +35,7 @@ def thin(coverage: Coverage, days: float) -> str:
 def unsaid(snapshot: Snapshot, usage: Usage, ends: Sequence[Endpoint], days: float) -> Iterator[tuple[Ref, str]]:
     """The workloads that are to be left alone, each with the reason."""
     whole = thin(usage.coverage, days) or _unseen(snapshot)
-    seen = {ref for c in (*usage.seen, *usage.within) for ref in (c.source, c.destination)}
-    seen.update(a.workload for a in usage.abroad)
+    seen = seen_in(usage)
     running: dict[Ref, list[Endpoint]] = {}
     for e in ends:
         running.setdefault(snapshot.workloads[e.workload].ref, []).append(e)
@@ -51,12 +51,24 @@ def unsaid(snapshot: Snapshot, usage: Usage, ends: Sequence[Endpoint], days: flo
             yield w.ref, why
 
 
+def rare(snapshot: Snapshot, usage: Usage) -> tuple[Ref, ...]:
+    """The jobs of which no run was seen: what they need is unknown."""
+    seen = seen_in(usage)
+    return tuple(w.ref for w in snapshot.workloads if w.ref.kind in JOBS and w.ref not in seen)
+
+
+def seen_in(usage: Usage) -> set[Ref]:
+    """The workloads that some flow shows."""
+    ends = {ref for c in (*usage.seen, *usage.within) for ref in (c.source, c.destination) if ref is not None}
+    return ends | {a.workload for a in usage.abroad}
+
+
 def _unseen(snapshot: Snapshot) -> str:
     missing = sorted({g.kind for kind in (*POLICIES, Pod) for g in snapshot.blind(kind)})
     return f"{listed(missing)} objects could not be seen" if missing else ""
 
 
-def _why(coverage: Coverage, ref: Ref, pods: Sequence[Endpoint], seen: set[Ref | None]) -> str:
+def _why(coverage: Coverage, ref: Ref, pods: Sequence[Endpoint], seen: set[Ref]) -> str:
     if any(e.host_network for e in pods):
         return "it runs on the node's network, where NetworkPolicies choose no pods"
     nodes = {e.node for e in pods if e.running}
@@ -65,7 +77,7 @@ def _why(coverage: Coverage, ref: Ref, pods: Sequence[Endpoint], seen: set[Ref |
         return f"no flow was seen of {'node' if len(silent) == 1 else 'nodes'} {listed(silent)}, where it runs"
     if ref in seen:
         return ""
-    if ref.kind in (Job.KIND, "CronJob"):
+    if ref.kind in JOBS:
         return "no run of it was seen: it makes connections that nobody has seen yet"
     if not nodes or not coverage.nodes or "" in nodes:
         return "no flow of it was seen, and nothing says that one would have been"

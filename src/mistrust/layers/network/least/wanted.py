@@ -17,9 +17,9 @@ from mistrust.layers.network.addresses import place
 from mistrust.layers.network.exposure.door import Door
 from mistrust.layers.network.exposure.outside import INTERNET, common
 from mistrust.layers.network.inside import METADATA
+from mistrust.layers.network.least.regulars import NODE_LOCAL, Regulars, known, placed
 from mistrust.layers.network.lines import Span
 from mistrust.layers.network.party import text
-from mistrust.layers.network.regulars import NODE_LOCAL, Regulars, known, placed
 from mistrust.layers.network.usage import Abroad, Usage
 
 End = Ref | Span
@@ -27,6 +27,7 @@ End = Ref | Span
 DNS: Final = "DNS: nothing works without names, over UDP and, for long answers, over TCP"
 NODES: Final = "seen from a node, which may be any: traffic from outside arrives with the address of one"
 DOOR: Final = "a door is open to the Internet and was used: who of it may come in stays as it was"
+RARE: Final = "no run of it was seen: it keeps what it may"
 SECRET: Final = "the cloud's metadata, which hands out the credentials of the machine: an identity for the pod is safer"  # noqa: S105
 
 
@@ -79,9 +80,11 @@ class Wants:
                 self._hosts.setdefault(self._refs[e.workload], []).extend(e.addresses)
         self._public = {(self._refs[d.workload], d.at) for d in doors if not d.through}
 
-    def every(self, covered: Collection[Ref], callers: Collection[Ref]) -> Iterator[Wanted | Missing]:
-        """Everything that has one of `covered` at an end; `callers` ask the API server."""
-        for one in self._all(covered, callers):
+    def every(
+        self, covered: Collection[Ref], callers: Collection[Ref], rare: Collection[Ref]
+    ) -> Iterator[Wanted | Missing]:
+        """Everything that has one of `covered` at an end; `callers` ask the API server, of `rare` nothing is known."""
+        for one in (*self._all(covered, callers), *self._unknown(covered, rare)):
             if isinstance(one, Missing):
                 yield one
             else:
@@ -100,6 +103,13 @@ class Wants:
                 source, target = self._refs[self._ends[i].workload], self._refs[door.workload]
                 if source != target:
                     yield Wanted(source, target, door.at, f"{door.how} sends there what comes from outside")
+
+    def _unknown(self, covered: Collection[Ref], rare: Collection[Ref]) -> Iterator[Wanted]:
+        """What runs rarely and was not seen keeps what it may, where somebody is known to answer."""
+        answers = self._usage.granted.answers
+        for source in sorted(rare):
+            for ref in sorted(covered):
+                yield from (Wanted(source, ref, at, RARE) for at in answers.get(ref, ()))
 
     def _regular(self, covered: Collection[Ref], callers: Collection[Ref]) -> Iterator[Wanted | Missing]:
         given = self._regulars

@@ -1,0 +1,136 @@
+"""New policies against old ones: what is replaced, what goes, what loses its rules and what has to stay."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Final
+
+import msgspec
+from msgspec import structs
+
+from mistrust.kube.network import NetworkPolicy
+from mistrust.kube.selectors import LabelSelector
+from mistrust.layers.network.least.drafting import Draft, Scene
+from mistrust.layers.network.least.separate import Unit
+from mistrust.layers.network.least.writing import Note, Written, deny_all, policy
+from mistrust.layers.network.rules import refusals
+from mistrust.layers.network.telling import listed
+
+DENY: Final = "default-deny"
+USED: Final = "what of it was used is in the policies of the workloads"
+
+
+class Replacement(msgspec.Struct, frozen=True):
+    """What becomes of one policy, or a new one."""
+
+    old: NetworkPolicy | None
+    """None: it replaces nothing."""
+    new: tuple[NetworkPolicy, ...]
+    """Empty: the old one goes."""
+    because: str
+    notes: tuple[Note, ...] = ()
+    """Why each rule of the new one is there."""
+
+
+class Replacing:
+    """Works out the changes; `remarks` say what is left over."""
+
+    def __init__(self, scene: Scene, draft: Draft) -> None:
+        self._scene, self._draft = scene, draft
+        self.remarks: list[str] = []
+
+    def changes(self) -> Iterator[Replacement]:
+        """Old policies against new ones, namespace by namespace."""
+        for namespace in sorted({u.namespace for u in self._draft.covered}):
+            yield from self._namespace(namespace)
+
+    def _namespace(self, namespace: str) -> Iterator[Replacement]:
+        here = [u for u in self._scene.units if u.namespace == namespace]
+        mine = [u for u in here if u in self._draft.covered]
+        whole = len(mine) == len(here)
+        gone, staying = self._sorted(namespace, here)
+        shut = next((p for p in (*staying, *gone) if whole and _denies(p)), None)
+        if shut is not None:
+            gone = [p for p in gone if p is not shut]
+            staying.append(shut)
+        written = list(self._written(mine, gone, {p.name for p in staying}, whole=whole))
+        if whole and shut is None:
+            taken = {p.name for p in (*staying, *(w.policy for w in written))}
+            written.append(Written(deny_all(namespace, _free(DENY, taken)), ()))
+        selectors = [w.policy.spec.pod_selector for w in written]
+        by_name = {w.policy.name: w for w in written}
+        for old in gone:
+            same = by_name.pop(old.name, None)
+            if same is not None:
+                if same.policy.spec != old.spec:
+                    yield _replaced(old, same)
+            elif whole or old.spec.pod_selector in selectors:
+                yield Replacement(old, (), USED)
+            elif old.spec.ingress or old.spec.egress:
+                bare = structs.replace(old.spec, policy_types=old.spec.directions, ingress=(), egress=())
+                yield Replacement(old, (structs.replace(old, spec=bare),), f"{USED}; pods to come stay limited")
+        yield from (_replaced(None, w) for w in by_name.values())
+
+    def _sorted(self, namespace: str, here: Sequence[Unit]) -> tuple[list[NetworkPolicy], list[NetworkPolicy]]:
+        """The old policies that can go, and those that stay."""
+        gone: list[NetworkPolicy] = []
+        staying: list[NetworkPolicy] = []
+        for old in (p for p in self._scene.snapshot.of(NetworkPolicy) if p.namespace == namespace):
+            chosen = {u for u in here if self._scene.chooses(old, u)}
+            covered = chosen & self._draft.covered
+            if covered and chosen <= self._draft.covered and not any(refusals(old)):
+                gone.append(old)
+                continue
+            staying.append(old)
+            if covered and (old.spec.ingress or old.spec.egress):
+                others = listed([str(u.workloads[0]) for u in here if u in chosen - self._draft.covered])
+                why = f"it also limits {others}" if others else "nobody knows what it says"
+                self.remarks.append(f"{old.ref} stays, with what it allows: {why}")
+        return gone, staying
+
+    def _written(
+        self, mine: Sequence[Unit], gone: Sequence[NetworkPolicy], taken: set[str], *, whole: bool
+    ) -> Iterator[Written]:
+        """The policy of each unit, under the name of one that says the same if there is one."""
+        selectors = [u.selector for u in mine]
+        names = taken | {p.name for p in gone if not whole and p.spec.pod_selector not in selectors}
+        for unit in mine:
+            first = unit.workloads[0]
+            made = policy(unit, first.name, self._draft.ingress.get(unit, {}), self._draft.egress.get(unit, {}))
+            like = next((p.name for p in gone if p.spec == made.policy.spec and p.name not in taken), None)
+            name = like or _free(first.name, names, first.kind.lower())
+            taken.add(name)
+            names.add(name)
+            metadata = structs.replace(made.policy.metadata, name=name)
+            yield structs.replace(made, policy=structs.replace(made.policy, metadata=metadata))
+
+
+def _denies(given: NetworkPolicy) -> bool:
+    """Does it deny both directions to all pods of the namespace, and allow nothing?"""
+    spec = given.spec
+    return (
+        spec.pod_selector == LabelSelector()
+        and set(spec.directions) == {"Ingress", "Egress"}
+        and not spec.ingress
+        and not spec.egress
+    )
+
+
+def _replaced(old: NetworkPolicy | None, new: Written) -> Replacement:
+    because = "keeps what was used" if new.notes else "nothing was seen to be used"
+    if new.policy.spec.pod_selector == LabelSelector():
+        because = "every workload of the namespace has a policy: what comes later has to get one"
+    if old is not None:
+        return Replacement(old, (structs.replace(old, spec=new.policy.spec),), because, new.notes)
+    return Replacement(None, (new.policy,), because, new.notes)
+
+
+def _free(name: str, taken: Collection[str], kind: str = "") -> str:
+    """A name that is not taken."""
+    for candidate in (name, f"{name}-{kind}" if kind else f"{name}-used"):
+        if candidate not in taken:
+            return candidate
+    number = 2
+    while f"{name}-{number}" in taken:
+        number += 1
+    return f"{name}-{number}"
