@@ -154,6 +154,7 @@ def test_a_grant_that_became_the_narrowest_takes_over() -> None:
     uses = [
         ask("bob", "get", "pods", "a", "web"),
         ask("ann", "get", "pods", "a", "web"),
+        ask("ann", "delete", "pods", "a", "web"),
         ask("ann", "list", "services"),
     ]
     found, objects = changes(world, *uses)
