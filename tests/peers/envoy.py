@@ -35,7 +35,7 @@ import pytest
 from tests.peers.certificates import Authority
 from tests.peers.rbac import Outcome
 
-from mistrust.layers.mesh.istio.requests import Http, Request
+from mistrust.layers.mesh.istio.authorization.requests import Http, Request
 
 TYPE = "type.googleapis.com/envoy.extensions"
 LEFT = "x-left"

@@ -18,8 +18,8 @@ from tests.corpora import corpus
 
 from mistrust.kube.istio import AuthorizationPolicy
 from mistrust.kube.read import read
-from mistrust.layers.mesh.istio.authorization import Authorizer, Provider, authorizer, read_policy
-from mistrust.layers.mesh.istio.principals import TrustDomains
+from mistrust.layers.mesh.istio.authorization.principals import TrustDomains
+from mistrust.layers.mesh.istio.authorization.server import Authorizer, Provider, authorizer, read_policy
 
 Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 

@@ -6,7 +6,7 @@ import random
 from ipaddress import ip_network
 from typing import Any
 
-from mistrust.layers.mesh.istio.requests import Claim, Http, Request
+from mistrust.layers.mesh.istio.authorization.requests import Claim, Http, Request
 
 ELSEWHERE = "127.200.0.9"
 METHODS = ("GET", "POST", "DELETE")

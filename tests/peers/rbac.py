@@ -12,7 +12,7 @@ from enum import Enum
 from ipaddress import ip_address, ip_network
 from typing import Any
 
-from mistrust.layers.mesh.istio.requests import Claim, Http, Request
+from mistrust.layers.mesh.istio.authorization.requests import Claim, Http, Request
 
 
 class Outcome(Enum):

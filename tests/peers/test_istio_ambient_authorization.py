@@ -17,10 +17,10 @@ from tests.corpora import corpus
 from mistrust.access.verdict import Answer
 from mistrust.kube.istio import AuthorizationPolicy
 from mistrust.kube.read import read
-from mistrust.layers.mesh.istio.authorization import authorizer
-from mistrust.layers.mesh.istio.authorization_ztunnel import read_ztunnel_policy
-from mistrust.layers.mesh.istio.principals import TrustDomains
-from mistrust.layers.mesh.istio.requests import Request
+from mistrust.layers.mesh.istio.authorization.principals import TrustDomains
+from mistrust.layers.mesh.istio.authorization.requests import Request
+from mistrust.layers.mesh.istio.authorization.server import authorizer
+from mistrust.layers.mesh.istio.authorization.ztunnel import read_ztunnel_policy
 
 CASES = ("allow-full", "allow-groups", "deny-groups")
 

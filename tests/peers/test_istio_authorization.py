@@ -21,9 +21,9 @@ from tests.peers.rbac import Outcome, interpret
 from mistrust.access.verdict import Answer
 from mistrust.kube.istio import AuthorizationPolicy
 from mistrust.kube.read import read
-from mistrust.layers.mesh.istio.authorization import Authorizer, authorizer, read_policy
-from mistrust.layers.mesh.istio.principals import TrustDomains
-from mistrust.layers.mesh.istio.requests import Http, Request
+from mistrust.layers.mesh.istio.authorization.principals import TrustDomains
+from mistrust.layers.mesh.istio.authorization.requests import Http, Request
+from mistrust.layers.mesh.istio.authorization.server import Authorizer, authorizer, read_policy
 
 OURS = {Answer.ALLOWED: Outcome.ALLOWED, Answer.DENIED: Outcome.DENIED, Answer.UNKNOWN: Outcome.ASKED}
 

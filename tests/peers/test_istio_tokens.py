@@ -12,8 +12,8 @@ from tests.peers.istio_translator import translate
 from tests.peers.rbac import Outcome
 
 from mistrust.access.verdict import Answer
+from mistrust.layers.mesh.istio.authorization.requests import Claim, Http, Request
 from mistrust.layers.mesh.istio.istio import Istio
-from mistrust.layers.mesh.istio.requests import Claim, Http, Request
 
 ONE, TWO = {"issuer": "https://one.test"}, {"issuer": "https://two.test", "audiences": ["shop", "https://shop.test/"]}
 

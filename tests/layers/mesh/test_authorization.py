@@ -13,9 +13,9 @@ from tests.layers.mesh.istio_scene import (
 from mistrust.access.evidence import show_path
 from mistrust.access.verdict import Answer
 from mistrust.kube.istio import AuthorizationPolicy
-from mistrust.layers.mesh.istio.authorization import Authorizer, Provider, authorizer, read_policy
-from mistrust.layers.mesh.istio.principals import TrustDomains
-from mistrust.layers.mesh.istio.requests import Http, Request
+from mistrust.layers.mesh.istio.authorization.principals import TrustDomains
+from mistrust.layers.mesh.istio.authorization.requests import Http, Request
+from mistrust.layers.mesh.istio.authorization.server import Authorizer, Provider, authorizer, read_policy
 
 GET = Request(
     8080, WEB, "10.1.2.3", "10.1.2.3", "10.9.9.9", "", Http("GET", "/cart?id=7", "cart.shop:8080"), metadata={}

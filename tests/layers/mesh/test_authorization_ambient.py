@@ -25,7 +25,7 @@ from tests.layers.mesh.istio_scene import (
 )
 
 from mistrust.kube.istio import AuthorizationPolicy
-from mistrust.layers.mesh.istio.attachment import Attachments, Named, Waypoint
+from mistrust.layers.mesh.istio.authorization.attachment import Attachments, Named, Waypoint
 
 
 @pytest.mark.parametrize(

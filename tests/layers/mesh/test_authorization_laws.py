@@ -16,12 +16,12 @@ from mistrust.access.verdict import Answer
 from mistrust.kube.istio import AuthorizationPolicy
 from mistrust.kube.read import read
 from mistrust.layers.mesh.channel import Authz
-from mistrust.layers.mesh.istio.authorization import Policy, authorizer, read_policy
-from mistrust.layers.mesh.istio.authorization_classes import Mentions
-from mistrust.layers.mesh.istio.authorization_summary import Hop, summary
-from mistrust.layers.mesh.istio.principals import TrustDomains
-from mistrust.layers.mesh.istio.protocols import Protocol
-from mistrust.layers.mesh.istio.requests import Request
+from mistrust.layers.mesh.istio.authorization.classes import Mentions
+from mistrust.layers.mesh.istio.authorization.principals import TrustDomains
+from mistrust.layers.mesh.istio.authorization.protocols import Protocol
+from mistrust.layers.mesh.istio.authorization.requests import Request
+from mistrust.layers.mesh.istio.authorization.server import Policy, authorizer, read_policy
+from mistrust.layers.mesh.istio.authorization.summary import Hop, summary
 from mistrust.layers.mesh.istio.view import View
 
 PRINCIPALS = (

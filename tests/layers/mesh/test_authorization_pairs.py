@@ -20,7 +20,7 @@ from mistrust.access.evidence import show_path
 from mistrust.access.ports import point
 from mistrust.kube.istio import AuthorizationPolicy
 from mistrust.kube.snapshot import Gap
-from mistrust.layers.mesh.istio.protocols import named
+from mistrust.layers.mesh.istio.authorization.protocols import named
 from mistrust.layers.mesh.mesh import mesh
 
 

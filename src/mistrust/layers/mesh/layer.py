@@ -8,7 +8,7 @@ from typing import Literal
 from mistrust.access.fact import Fact
 from mistrust.kube.endpoints import endpoints
 from mistrust.kube.snapshot import Snapshot
-from mistrust.layers.mesh.istio import facts as istio_facts
+from mistrust.layers.mesh.istio.facts import every as istio_facts
 from mistrust.layers.mesh.istio.istio import Istio
 from mistrust.layers.mesh.linkerd import facts as linkerd_facts
 from mistrust.layers.mesh.linkerd.linkerd import Linkerd

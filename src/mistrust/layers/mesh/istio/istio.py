@@ -10,7 +10,7 @@ from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.mesh.channel import Channel
 from mistrust.layers.mesh.classes import Classes
 from mistrust.layers.mesh.fabric import Match
-from mistrust.layers.mesh.istio.authorization_classes import Mentions
+from mistrust.layers.mesh.istio.authorization.classes import Mentions
 from mistrust.layers.mesh.istio.keys import ClientKey, Keys
 from mistrust.layers.mesh.istio.membership import present
 from mistrust.layers.mesh.istio.view import OUTSIDE, View, kinds

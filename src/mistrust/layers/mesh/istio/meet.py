@@ -9,7 +9,7 @@ from msgspec import structs
 
 from mistrust.layers.mesh.channel import Authn, Authz, Channel, Transport
 from mistrust.layers.mesh.istio.accept import Accepts, Takes
-from mistrust.layers.mesh.istio.authorize import Decision
+from mistrust.layers.mesh.istio.authorization.authorize import Decision
 from mistrust.layers.mesh.istio.client import HBONE_UNKNOWN, Way, Wire
 from mistrust.layers.mesh.member import Kind
 

@@ -15,7 +15,7 @@ from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.mesh.channel import Channel
 from mistrust.layers.mesh.istio import capture, client, server
 from mistrust.layers.mesh.istio.accept import Accepts, Takes, accepted
-from mistrust.layers.mesh.istio.authorize import Authorization, Decision
+from mistrust.layers.mesh.istio.authorization.authorize import Authorization, Decision
 from mistrust.layers.mesh.istio.client import Client, Dialled, Server
 from mistrust.layers.mesh.istio.config import Config, config
 from mistrust.layers.mesh.istio.gateways import HBONE_PORT, Gateways

@@ -16,9 +16,9 @@ from mistrust.kube.endpoints import Endpoint
 from mistrust.kube.ingress import Gateway
 from mistrust.kube.meta import Object
 from mistrust.kube.snapshot import Snapshot
-from mistrust.layers.mesh.istio.attachment import GATEWAY_NAME, WAYPOINT_CLASS, Named, Waypoint
+from mistrust.layers.mesh.istio.authorization.attachment import GATEWAY_NAME, WAYPOINT_CLASS, Named, Waypoint
+from mistrust.layers.mesh.istio.authorization.protocols import Protocol, protocol
 from mistrust.layers.mesh.istio.hosts import Hosts
-from mistrust.layers.mesh.istio.protocols import Protocol, protocol
 
 USE: Final = "istio.io/use-waypoint"
 USE_NAMESPACE: Final = "istio.io/use-waypoint-namespace"

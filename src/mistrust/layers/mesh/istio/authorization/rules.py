@@ -15,10 +15,18 @@ import msgspec
 from mistrust.access.evidence import FieldPath
 from mistrust.kube.istio import AuthorizationRule, Operation, Source
 from mistrust.kube.istio import Condition as When
-from mistrust.layers.mesh.istio.attributes import Reading, Unusable, about_what, family, only_http, question, refused
-from mistrust.layers.mesh.istio.conditions import Condition, Question
-from mistrust.layers.mesh.istio.requests import Request
-from mistrust.layers.mesh.istio.truth import Truth, every, some
+from mistrust.layers.mesh.istio.authorization.attributes import (
+    Reading,
+    Unusable,
+    about_what,
+    family,
+    only_http,
+    question,
+    refused,
+)
+from mistrust.layers.mesh.istio.authorization.conditions import Condition, Question
+from mistrust.layers.mesh.istio.authorization.requests import Request
+from mistrust.layers.mesh.istio.authorization.truth import Truth, every, some
 
 Every = tuple[Condition, ...]
 """All of them have to hold."""

@@ -13,12 +13,12 @@ from typing import Final
 import msgspec
 
 from mistrust.access.evidence import FieldPath
-from mistrust.layers.mesh.istio.addresses import Block, inside
-from mistrust.layers.mesh.istio.paths import bare
-from mistrust.layers.mesh.istio.patterns import Form, Pattern
-from mistrust.layers.mesh.istio.principals import SCHEME
-from mistrust.layers.mesh.istio.requests import ANY_HTTP, Anything, Claim, Http, Request
-from mistrust.layers.mesh.istio.truth import Truth, every, negated, some, truth
+from mistrust.layers.mesh.istio.authorization.addresses import Block, inside
+from mistrust.layers.mesh.istio.authorization.paths import bare
+from mistrust.layers.mesh.istio.authorization.patterns import Form, Pattern
+from mistrust.layers.mesh.istio.authorization.principals import SCHEME
+from mistrust.layers.mesh.istio.authorization.requests import ANY_HTTP, Anything, Claim, Http, Request
+from mistrust.layers.mesh.istio.authorization.truth import Truth, every, negated, some, truth
 
 URL: Final = ":url"
 """Stands for the path without query and fragment, which `paths` is about."""

@@ -13,20 +13,20 @@ from mistrust.kube.endpoints import Endpoint
 from mistrust.kube.istio import AuthorizationPolicy, RequestAuthentication
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.mesh.channel import Authz
-from mistrust.layers.mesh.istio.attachment import GATEWAY_NAME, Attachments, Named, Waypoint
-from mistrust.layers.mesh.istio.authorization import Authorizer, Policy, authorizer, read_policy
-from mistrust.layers.mesh.istio.authorization_classes import Mentions, about_destination, ports
-from mistrust.layers.mesh.istio.authorization_settings import providers, trust_domains
-from mistrust.layers.mesh.istio.authorization_summary import UNCHECKED, Decision, Hop, Way, differing, summary
-from mistrust.layers.mesh.istio.authorization_ztunnel import read_ztunnel_policy
+from mistrust.layers.mesh.istio.authorization.attachment import GATEWAY_NAME, Attachments, Named, Waypoint
+from mistrust.layers.mesh.istio.authorization.classes import Mentions, about_destination, ports
+from mistrust.layers.mesh.istio.authorization.protocols import Protocol, named, protocol
+from mistrust.layers.mesh.istio.authorization.requests import ANYBODY, ANYWHERE, Anything, Http, Request
+from mistrust.layers.mesh.istio.authorization.server import Authorizer, Policy, authorizer, read_policy
+from mistrust.layers.mesh.istio.authorization.settings import providers, trust_domains
+from mistrust.layers.mesh.istio.authorization.summary import UNCHECKED, Decision, Hop, Way, differing, summary
+from mistrust.layers.mesh.istio.authorization.tokens import BadToken, known
+from mistrust.layers.mesh.istio.authorization.unread import Unread
+from mistrust.layers.mesh.istio.authorization.ztunnel import read_ztunnel_policy
 from mistrust.layers.mesh.istio.config import Config
 from mistrust.layers.mesh.istio.gateways import Gateways
 from mistrust.layers.mesh.istio.hosts import Hosts
-from mistrust.layers.mesh.istio.protocols import Protocol, named, protocol
-from mistrust.layers.mesh.istio.requests import ANYBODY, ANYWHERE, Anything, Http, Request
 from mistrust.layers.mesh.istio.scopes import Scopes
-from mistrust.layers.mesh.istio.tokens import BadToken, known
-from mistrust.layers.mesh.istio.unread import Unread
 from mistrust.layers.mesh.istio.waypoints import Waypoints
 from mistrust.layers.mesh.member import Kind, Member
 

@@ -12,11 +12,11 @@ from mistrust.kube.ingress import Gateway
 from mistrust.kube.istio import AuthorizationPolicy, IstioGateway, RequestAuthentication, ServiceEntry, TargetRef
 from mistrust.kube.meta import Object
 from mistrust.kube.snapshot import Snapshot
-from mistrust.layers.mesh.istio.attachment import WAYPOINT_CLASS, labels, refs
-from mistrust.layers.mesh.istio.authorization import Authorizer
-from mistrust.layers.mesh.istio.authorization_classes import asked
-from mistrust.layers.mesh.istio.conditions import Subject, Token
-from mistrust.layers.mesh.istio.facts_policies import fact
+from mistrust.layers.mesh.istio.authorization.attachment import WAYPOINT_CLASS, labels, refs
+from mistrust.layers.mesh.istio.authorization.classes import asked
+from mistrust.layers.mesh.istio.authorization.conditions import Subject, Token
+from mistrust.layers.mesh.istio.authorization.server import Authorizer
+from mistrust.layers.mesh.istio.facts.policies import fact
 from mistrust.layers.mesh.istio.view import View
 from mistrust.layers.mesh.member import Kind
 from mistrust.layers.mesh.told import listed

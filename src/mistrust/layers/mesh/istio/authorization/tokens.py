@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from mistrust.kube.istio import JWTRule, RequestAuthentication
-from mistrust.layers.mesh.istio.requests import Claim
+from mistrust.layers.mesh.istio.authorization.requests import Claim
 
 Claims = Mapping[str, Claim]
 

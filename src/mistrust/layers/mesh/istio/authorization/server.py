@@ -14,11 +14,11 @@ import msgspec
 from mistrust.access.evidence import Evidence, at
 from mistrust.access.verdict import Answer, Verdict
 from mistrust.kube.istio import AuthorizationPolicy
-from mistrust.layers.mesh.istio.attributes import Reading
-from mistrust.layers.mesh.istio.authorization_rules import Dropped, Rule, read_rule
-from mistrust.layers.mesh.istio.principals import TrustDomains
-from mistrust.layers.mesh.istio.requests import Request
-from mistrust.layers.mesh.istio.truth import Truth, every, negated, some
+from mistrust.layers.mesh.istio.authorization.attributes import Reading
+from mistrust.layers.mesh.istio.authorization.principals import TrustDomains
+from mistrust.layers.mesh.istio.authorization.requests import Request
+from mistrust.layers.mesh.istio.authorization.rules import Dropped, Rule, read_rule
+from mistrust.layers.mesh.istio.authorization.truth import Truth, every, negated, some
 
 DRY_RUN = "istio.io/dry-run"
 _TRUE = ("1", "t", "T", "true", "TRUE", "True")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from mistrust.layers.mesh.istio.patterns import Form, Pattern, pattern
+from mistrust.layers.mesh.istio.authorization.patterns import Form, Pattern, pattern
 
 ONE: Final = "{*}"
 ANY: Final = "{**}"

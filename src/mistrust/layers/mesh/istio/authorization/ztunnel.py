@@ -13,12 +13,12 @@ from typing import Final
 
 from mistrust.access.evidence import FieldPath
 from mistrust.kube.istio import AuthorizationPolicy, AuthorizationRule, Operation, Source
-from mistrust.layers.mesh.istio.addresses import block
-from mistrust.layers.mesh.istio.authorization import Policy
-from mistrust.layers.mesh.istio.authorization_rules import HTTP_ONLY, Dropped, Every, Lost, Rule
-from mistrust.layers.mesh.istio.conditions import Address, Condition, Identity, Port, Question, Which
-from mistrust.layers.mesh.istio.patterns import Form, Pattern
-from mistrust.layers.mesh.istio.principals import SCHEME, TrustDomains, principal_pattern
+from mistrust.layers.mesh.istio.authorization.addresses import block
+from mistrust.layers.mesh.istio.authorization.conditions import Address, Condition, Identity, Port, Question, Which
+from mistrust.layers.mesh.istio.authorization.patterns import Form, Pattern
+from mistrust.layers.mesh.istio.authorization.principals import SCHEME, TrustDomains, principal_pattern
+from mistrust.layers.mesh.istio.authorization.rules import HTTP_ONLY, Dropped, Every, Lost, Rule
+from mistrust.layers.mesh.istio.authorization.server import Policy
 
 Values = tuple[str, ...]
 

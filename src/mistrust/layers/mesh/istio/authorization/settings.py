@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mistrust.layers.mesh.istio.authorization import Provider
+from mistrust.layers.mesh.istio.authorization.principals import TrustDomains
+from mistrust.layers.mesh.istio.authorization.server import Provider
 from mistrust.layers.mesh.istio.config import TRUST_DOMAIN, Config
-from mistrust.layers.mesh.istio.principals import TrustDomains
 
 
 def trust_domains(config: Config) -> TrustDomains:

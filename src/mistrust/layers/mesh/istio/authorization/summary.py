@@ -10,12 +10,12 @@ from msgspec.structs import replace
 
 from mistrust.access.evidence import Evidence
 from mistrust.layers.mesh.channel import Authz
-from mistrust.layers.mesh.istio.authorization import Authorizer, Ruling
-from mistrust.layers.mesh.istio.conditions import URL, Condition, Text
-from mistrust.layers.mesh.istio.patterns import Form, Pattern
-from mistrust.layers.mesh.istio.protocols import Protocol
-from mistrust.layers.mesh.istio.requests import ANY_HTTP, ANYWHERE, Request
-from mistrust.layers.mesh.istio.truth import Truth, every, some
+from mistrust.layers.mesh.istio.authorization.conditions import URL, Condition, Text
+from mistrust.layers.mesh.istio.authorization.patterns import Form, Pattern
+from mistrust.layers.mesh.istio.authorization.protocols import Protocol
+from mistrust.layers.mesh.istio.authorization.requests import ANY_HTTP, ANYWHERE, Request
+from mistrust.layers.mesh.istio.authorization.server import Authorizer, Ruling
+from mistrust.layers.mesh.istio.authorization.truth import Truth, every, some
 
 SHOWN: Final = 4
 """How many methods or paths are told before the rest is counted."""

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from mistrust.layers.mesh.istio.patterns import Form, Pattern
+from mistrust.layers.mesh.istio.authorization.patterns import Form, Pattern
 
 SCHEME: Final = "spiffe://"
 LOCAL: Final = "cluster.local"

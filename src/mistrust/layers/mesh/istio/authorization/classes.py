@@ -7,12 +7,12 @@ from collections.abc import Hashable, Iterable, Iterator
 from ipaddress import ip_address
 from itertools import pairwise
 
-from mistrust.layers.mesh.istio.addresses import Block
-from mistrust.layers.mesh.istio.authorization import Policy
-from mistrust.layers.mesh.istio.authorization_rules import Rule
-from mistrust.layers.mesh.istio.conditions import Address, Identity, Port, Question, Which
-from mistrust.layers.mesh.istio.patterns import Form, Pattern
-from mistrust.layers.mesh.istio.principals import SCHEME
+from mistrust.layers.mesh.istio.authorization.addresses import Block
+from mistrust.layers.mesh.istio.authorization.conditions import Address, Identity, Port, Question, Which
+from mistrust.layers.mesh.istio.authorization.patterns import Form, Pattern
+from mistrust.layers.mesh.istio.authorization.principals import SCHEME
+from mistrust.layers.mesh.istio.authorization.rules import Rule
+from mistrust.layers.mesh.istio.authorization.server import Policy
 
 
 class Mentions:

@@ -8,7 +8,8 @@ from itertools import chain
 from mistrust.access.evidence import at
 from mistrust.access.fact import Fact
 from mistrust.kube.snapshot import Snapshot
-from mistrust.layers.mesh.istio import facts_enforced, facts_peers, facts_pods, facts_rules
+from mistrust.layers.mesh.istio.facts import enforced as facts_enforced
+from mistrust.layers.mesh.istio.facts import peers, pods, rules
 from mistrust.layers.mesh.istio.istio import Istio
 from mistrust.layers.mesh.istio.view import View
 
@@ -17,9 +18,9 @@ def facts(mesh: Istio, snapshot: Snapshot) -> Iterator[Fact]:
     """Every fact about mutual TLS and authorization."""
     return chain(
         _automatic(mesh.view),
-        facts_peers.facts(mesh.view, snapshot),
-        facts_rules.facts(mesh, snapshot),
-        facts_pods.facts(mesh.view, snapshot),
+        peers.facts(mesh.view, snapshot),
+        rules.facts(mesh, snapshot),
+        pods.facts(mesh.view, snapshot),
         facts_enforced.facts(mesh.view, snapshot),
     )
 

@@ -8,11 +8,20 @@ from typing import Final
 from mistrust.access.evidence import Evidence, FieldPath, at
 from mistrust.access.fact import Fact
 from mistrust.kube.istio import AuthorizationPolicy
-from mistrust.layers.mesh.istio.authorization import DRY_RUN, Policy, Provider
-from mistrust.layers.mesh.istio.authorization_rules import Dropped, Every, Lost, Rule
-from mistrust.layers.mesh.istio.conditions import URL, Address, Condition, Identity, Subject, Text, Token, Which
-from mistrust.layers.mesh.istio.patterns import Form
-from mistrust.layers.mesh.istio.principals import SCHEME
+from mistrust.layers.mesh.istio.authorization.conditions import (
+    URL,
+    Address,
+    Condition,
+    Identity,
+    Subject,
+    Text,
+    Token,
+    Which,
+)
+from mistrust.layers.mesh.istio.authorization.patterns import Form
+from mistrust.layers.mesh.istio.authorization.principals import SCHEME
+from mistrust.layers.mesh.istio.authorization.rules import Dropped, Every, Lost, Rule
+from mistrust.layers.mesh.istio.authorization.server import DRY_RUN, Policy, Provider
 
 MERGING: Final = frozenset({"MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES"})
 """The settings of `pathNormalization` under which `//admin` is `/admin`."""

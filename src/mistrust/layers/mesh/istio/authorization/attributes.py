@@ -11,8 +11,8 @@ from typing import Final
 
 import msgspec
 
-from mistrust.layers.mesh.istio.addresses import Block, block
-from mistrust.layers.mesh.istio.conditions import (
+from mistrust.layers.mesh.istio.authorization.addresses import Block, block
+from mistrust.layers.mesh.istio.authorization.conditions import (
     URL,
     Address,
     Identity,
@@ -26,9 +26,9 @@ from mistrust.layers.mesh.istio.conditions import (
     Untold,
     Which,
 )
-from mistrust.layers.mesh.istio.paths import path_pattern
-from mistrust.layers.mesh.istio.patterns import Form, Pattern, pattern
-from mistrust.layers.mesh.istio.principals import (
+from mistrust.layers.mesh.istio.authorization.paths import path_pattern
+from mistrust.layers.mesh.istio.authorization.patterns import Form, Pattern, pattern
+from mistrust.layers.mesh.istio.authorization.principals import (
     TrustDomains,
     account_pattern,
     domain_pattern,

@@ -9,14 +9,15 @@ from mistrust.access.fact import Fact
 from mistrust.kube.istio import AuthorizationPolicy
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.mesh.channel import Authz
-from mistrust.layers.mesh.istio import facts_attached, facts_policies
 from mistrust.layers.mesh.istio.accept import Takes
-from mistrust.layers.mesh.istio.authorization import Policy
-from mistrust.layers.mesh.istio.authorization_rules import Dropped, Every, Rule
-from mistrust.layers.mesh.istio.conditions import Address, Condition, Identity, Which
-from mistrust.layers.mesh.istio.facts_attached import names_of
-from mistrust.layers.mesh.istio.facts_policies import excludes, fact, told
-from mistrust.layers.mesh.istio.protocols import Protocol
+from mistrust.layers.mesh.istio.authorization.conditions import Address, Condition, Identity, Which
+from mistrust.layers.mesh.istio.authorization.protocols import Protocol
+from mistrust.layers.mesh.istio.authorization.rules import Dropped, Every, Rule
+from mistrust.layers.mesh.istio.authorization.server import Policy
+from mistrust.layers.mesh.istio.facts import attached
+from mistrust.layers.mesh.istio.facts import policies as facts_policies
+from mistrust.layers.mesh.istio.facts.attached import names_of
+from mistrust.layers.mesh.istio.facts.policies import excludes, fact, told
 from mistrust.layers.mesh.istio.view import OUTSIDE, View
 from mistrust.layers.mesh.member import Kind
 
@@ -32,14 +33,14 @@ def facts(mesh: View, snapshot: Snapshot) -> Iterator[Fact]:
         policy = mesh.authorization.proxied[id(source)]
         yield from facts_policies.facts(policy, mesh.authorization.providers, normalization)
         chosen = held.get(id(source), [])
-        yield from facts_attached.facts(mesh, snapshot, source, chosen)
+        yield from attached.facts(mesh, snapshot, source, chosen)
         if chosen and not policy.dry_run and policy.action != "AUDIT":
             yield from _of_http(mesh, snapshot, policy, chosen)
             yield from _tunnelled(mesh, snapshot, policy, chosen)
             yield from _evaded(mesh, snapshot, policy, chosen)
             yield from _forwarded(mesh, snapshot, policy, chosen)
-    yield from facts_attached.tokens(mesh, snapshot)
-    yield from facts_attached.around(mesh, snapshot)
+    yield from attached.tokens(mesh, snapshot)
+    yield from attached.around(mesh, snapshot)
 
 
 def _held(mesh: View) -> Held:

@@ -1,0 +1,1 @@
+"""AuthorizationPolicy and RequestAuthentication: who may do what at a server."""

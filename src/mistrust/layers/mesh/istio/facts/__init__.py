@@ -1,0 +1,1 @@
+"""What is worth knowing about Istio in a cluster."""
