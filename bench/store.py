@@ -19,7 +19,7 @@ import msgspec
 from mistrust.access.record import Tally
 from mistrust.feeds.audit.read import read_audit
 from mistrust.feeds.audit.sources import Source
-from mistrust.store import store as room
+from mistrust.store import adding
 from mistrust.store.audit import Audit
 from mistrust.store.file import Extent, Unread
 from mistrust.store.rollup import Batch, Cell, Progress, Values
@@ -113,7 +113,7 @@ def real(folder: Path, count: int) -> None:
 
 def month(folder: Path, days: int) -> None:
     made = Days()
-    room.KINDS = (made,)  # type: ignore[misc,assignment]
+    adding.KINDS = (made,)  # type: ignore[misc,assignment]
     store = Store(folder / "month", create=True)
     spent = 0.0
     for day in range(days):

@@ -62,6 +62,18 @@ def test_a_log_may_grow_at_any_byte_and_be_read_meanwhile(seed: int, tmp_path: P
         assert kept(store) == plain(read([str(log)]))
 
 
+def test_a_log_that_grows_often_has_few_parts(tmp_path: Path, store: Store) -> None:
+    lines = requests(random.Random(5), 300)
+    log = tmp_path / "audit.log"
+    log.write_bytes(lines[0])
+    for line in range(1, len(lines), 5):
+        with log.open("ab") as file:
+            file.write(b"".join(lines[line : line + 5]))
+        add(store, log)
+    assert len(list((tmp_path / "store" / "parts").iterdir())) <= 2 * 9
+    assert audited(store) == plain(read_audit([str(log)]))
+
+
 def test_what_was_added_twice_counts_once(tmp_path: Path, store: Store) -> None:
     paths = write(tmp_path / "logs", b"".join(requests(random.Random(1), 100)), b"".join(flows(random.Random(1), 100)))
     add(store, *paths)
@@ -110,8 +122,18 @@ def test_half_a_line_waits_for_its_other_half_and_is_said(tmp_path: Path, store:
         ("the last line has no end, and was not read", "50 bytes", False)
     ]
     log.write_bytes(whole + next_one)
-    add(store, log)
+    assert [a.became for a in add(store, log)] == [Became.GREW]
     assert audited(store) == plain(read_audit([str(log)]))
+
+
+def test_half_a_line_after_whole_ones_is_said_too(tmp_path: Path, store: Store) -> None:
+    [log] = write(tmp_path / "logs", request(1, START))
+    add(store, log)
+    log.write_bytes(log.read_bytes() + b"{")
+    assert [a.became for a in add(store, log)] == [Became.KNOWN]
+    record = store.record(AUDIT)
+    assert record is not None
+    assert [p.got for p in record.coverage.problems if p.file == str(log)] == ["1 bytes"]
 
 
 def test_a_last_line_that_is_whole_needs_no_end(tmp_path: Path, store: Store) -> None:

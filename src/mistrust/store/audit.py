@@ -118,36 +118,53 @@ class Audit:
         cells = [Cell(cell[0], _values(cell), Tally(*tally)) for cell, tally in known.cells.items()]
         return Batch(cells, msgspec.json.encode(notes), known.events, known.first, known.last)
 
+    def merge(self, notes: Iterable[bytes]) -> bytes:
+        """What several readings know, as if they were one."""
+        found = [_NOTES.decode(note) for note in notes]
+        outcomes: Counter[str] = Counter()
+        received: Counter[Kind] = Counter()
+        minutes: dict[int, int] = {}
+        for note in found:
+            outcomes.update(note.outcomes)
+            received.update(dict(note.received))
+            for day, row in note.minutes.items():
+                minutes[day] = minutes.get(day, 0) | int.from_bytes(row)
+        merged = _Notes(
+            min((note.first for note in found if note.first), default=0),
+            max((note.last for note in found), default=0),
+            sum(note.events for note in found),
+            sum(note.bad for note in found),
+            sum(note.others for note in found),
+            any(note.cloud_logging for note in found),
+            outcomes,
+            list(received.items()),
+            sorted({kind for note in found for kind in note.answered}),
+            {day: marks.to_bytes(DAY // MINUTE) for day, marks in minutes.items()},
+            problems(problem for note in found for problem in note.problems),
+        )
+        return msgspec.json.encode(merged)
+
     def record(
         self,
         uses: Iterable[tuple[Values, Tally]],
-        notes: Iterable[bytes],
+        notes: bytes,
         window: Window,
         about: str,
         version: Version | None,
     ) -> Record[Request]:
-        """Everything that batches say."""
-        known = Collector()
-        reading = Reading(lambda _: None, known)
-        found: list[Problem] = []
-        received: Counter[Kind] = Counter()
-        for note in map(_NOTES.decode, notes):
-            known.events += note.events
-            known.first = min(filter(None, (known.first, note.first)), default=0)
-            known.last = max(known.last, note.last)
-            reading.bad += note.bad
-            reading.others += note.others
-            reading.cloud_logging |= note.cloud_logging
-            known.outcomes.update({Outcome(became): count for became, count in note.outcomes.items()})
-            received.update(dict(note.received))
-            known.answered.update(note.answered)
-            for minute, beat in _minutes(note.minutes, window):
-                known.minutes.mark(minute, beat)
-            found += note.problems
-        known.received = received
-        known.first, known.last = window.clip(known.first, known.last)
+        """Everything that uses and notes say."""
+        note, known = _NOTES.decode(notes), Collector()
+        known.events = note.events
+        known.first, known.last = window.clip(note.first, note.last)
+        known.outcomes = Counter({Outcome(became): count for became, count in note.outcomes.items()})
+        known.received = Counter(dict(note.received))
+        known.answered = set(note.answered)
+        for minute, beat in _minutes(note.minutes, window):
+            known.minutes.mark(minute, beat)
         known.cells = {_cell(values): [tally.count, tally.first, tally.last] for values, tally in uses}
-        reading.problems = problems(found)
+        reading = Reading(lambda _: None, known)
+        reading.bad, reading.others, reading.cloud_logging = note.bad, note.others, note.cloud_logging
+        reading.problems = note.problems
         return reading.record((about,), version)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -168,9 +168,9 @@ class Catalogue:
         values = msgspec.structs.astuple(part)
         self._db.execute(f"INSERT INTO part VALUES ({', '.join('?' * len(values))})", values)  # noqa: S608
 
-    def drop_parts(self, log: int) -> None:
-        """Forget what a log added."""
-        self._db.execute("DELETE FROM part WHERE log = ?", (log,))
+    def drop_parts(self, parts: Iterable[Part]) -> None:
+        """Forget parts."""
+        self._db.executemany("DELETE FROM part WHERE id = ?", [(part.id,) for part in parts])
 
     def put_look(self, look: Look, log: int) -> None:
         """Note how a file looked when it was read."""

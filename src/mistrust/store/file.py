@@ -89,7 +89,8 @@ class Unread:
         self.left = 0
         """Bytes of a last line that has no end."""
         self.cut_short = False
-        self._begin, self._whole, self._tail = begin, whole, b""
+        self.whole = whole
+        self._begin, self._tail = begin, b""
 
     def opened(self, name: str) -> Iterator[bytes]:
         """The bytes; afterwards `extent` says how far they went."""
@@ -100,7 +101,7 @@ class Unread:
             self._tail = _bytes(name, self.end - keep, keep)
         try:
             for chunk in _from(name, self.end):
-                cut = len(chunk) if self._whole or size > LARGEST else chunk.rfind(b"\n") + 1
+                cut = len(chunk) if self.whole or size > LARGEST else chunk.rfind(b"\n") + 1
                 if cut:
                     yield self._take(b"".join((*held, chunk[:cut])))
                     held, size = [], 0
@@ -119,7 +120,7 @@ class Unread:
 
     def extent(self) -> Extent:
         """How far it was read. What is read as a whole may change at its end, and is known by its first half."""
-        head = min(self.end // 2 if self._whole or self.cut_short else self.end, len(self._begin))
+        head = min(self.end // 2 if self.whole or self.cut_short else self.end, len(self._begin))
         return Extent(head, print_of(self._begin[:head]), print_of(self._tail), self.end, self.lines)
 
     def _take(self, data: bytes) -> bytes:

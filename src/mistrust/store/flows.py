@@ -111,31 +111,44 @@ class Flows:
         ]
         return Batch(cells, msgspec.json.encode(notes), ledger.events, ledger.first, ledger.last)
 
+    def merge(self, notes: Iterable[bytes]) -> bytes:
+        """What several readings know, as if they were one."""
+        found = [_NOTES.decode(note) for note in notes]
+        remarks: dict[Remark, tuple[int, str]] = {}
+        for note in found:
+            for remark, count, file in note.remarks:
+                before, first = remarks.get(remark, (0, file))
+                remarks[remark] = (before + count, first)
+        merged = _Notes(
+            min((note.first for note in found if note.first), default=0),
+            max((note.last for note in found), default=0),
+            sum(note.events for note in found),
+            sum(note.bad for note in found),
+            any(note.sampled for note in found),
+            sorted({node for note in found for node in note.nodes}),
+            [(remark, count, file) for remark, (count, file) in remarks.items()],
+            sorted({minute for note in found for minute in note.minutes}),
+            problems(problem for note in found for problem in note.problems),
+        )
+        return msgspec.json.encode(merged)
+
     def record(
         self,
         uses: Iterable[tuple[Values, Tally]],
-        notes: Iterable[bytes],
+        notes: bytes,
         window: Window,
         about: str,
         version: Version | None,
     ) -> Record[Flow]:
-        """Everything that batches say."""
-        ledger = Ledger()
+        """Everything that uses and notes say."""
+        note, ledger = _NOTES.decode(notes), Ledger()
         low, high = (hour * HOUR // MINUTE for hour in window.hours)
-        for note in map(_NOTES.decode, notes):
-            ledger.events += note.events
-            ledger.bad += note.bad
-            ledger.first = min(filter(None, (ledger.first, note.first)), default=0)
-            ledger.last = max(ledger.last, note.last)
-            ledger.sampled |= note.sampled
-            ledger.nodes.update(note.nodes)
-            ledger.minutes.update(minute for minute in note.minutes if low <= minute < high)
-            ledger.problems += note.problems
-            for remark, count, file in note.remarks:
-                before, first = ledger.remarks.get(remark, (0, file))
-                ledger.remarks[remark] = (before + count, first)
-        ledger.first, ledger.last = window.clip(ledger.first, ledger.last)
-        ledger.problems = problems(ledger.problems)
+        ledger.events, ledger.bad, ledger.sampled = note.events, note.bad, note.sampled
+        ledger.first, ledger.last = window.clip(note.first, note.last)
+        ledger.nodes = set(note.nodes)
+        ledger.minutes = {minute for minute in note.minutes if low <= minute < high}
+        ledger.problems = note.problems
+        ledger.remarks = {remark: (count, file) for remark, count, file in note.remarks}
         ledger.groups.update((_key(values), Count(tally.count, tally.first, tally.last)) for values, tally in uses)
         return ledger.record()
 

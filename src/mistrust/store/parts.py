@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -90,6 +91,18 @@ def read(
             yield row[:-3], Tally(*row[-3:])
 
 
+def cells(folder: Path, parts: Sequence[Part], columns: Sequence[Column]) -> Iterator[Cell]:
+    """Everything in some parts, as it was written."""
+    names = ", ".join(f'"{column.name}"' for column in columns)
+    for part in parts:
+        if not part.rows:
+            continue
+        files = [escape(str(path(folder, part.id, table))) for table in (HOURS, USES)]
+        query = f"SELECT hour, count, first, last, {names} FROM read_parquet(?) JOIN read_parquet(?) USING (use)"  # noqa: S608
+        for hour, count, first, last, *use in _database().execute(query, files).fetchall():
+            yield Cell(hour, tuple(use), Tally(count, first, last))
+
+
 def sweep(folder: Path, known: Iterable[int]) -> None:
     """Remove what no catalogue names: parts that were not finished, or replaced. Only a process that writes may."""
     kept = set(known)
@@ -97,6 +110,12 @@ def sweep(folder: Path, known: Iterable[int]) -> None:
         ours = _OURS.fullmatch(file.name)
         if ours and (int(ours[1]) not in kept or file.name.endswith(_NEW)):
             file.unlink(missing_ok=True)
+
+
+def remove(folder: Path, part: Part) -> None:
+    """Remove the files of a part that no catalogue names."""
+    for table in (USES, HOURS):
+        path(folder, part.id, table).unlink(missing_ok=True)
 
 
 def intact(folder: Path, part: Part) -> bool:
@@ -144,6 +163,12 @@ def _table(
 
 
 def _database() -> duckdb.DuckDBPyConnection:
+    """A connection of its own to a database in memory, of which there is one: to make one takes longer than a query."""
+    return _memory().cursor()
+
+
+@cache
+def _memory() -> duckdb.DuckDBPyConnection:
     import duckdb
 
     return duckdb.connect(

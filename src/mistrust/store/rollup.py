@@ -83,8 +83,8 @@ class Window(NamedTuple):
 Progress = Callable[[str], None]
 
 
-class Kind(Protocol[U]):
-    """A kind of evidence: how a log of it becomes a batch, and batches a record."""
+class Form(Protocol):
+    """How a log of one kind of evidence becomes a batch."""
 
     @property
     def name(self) -> str:
@@ -108,15 +108,23 @@ class Kind(Protocol[U]):
         """Read what is new in a log."""
         ...
 
+    def merge(self, notes: Iterable[bytes]) -> bytes:
+        """What several readings know, as if they were one."""
+        ...
+
+
+class Kind(Form, Protocol[U]):
+    """A kind of evidence: also how batches become a record."""
+
     def record(
         self,
         uses: Iterable[tuple[Values, Tally]],
-        notes: Iterable[bytes],
+        notes: bytes,
         window: Window,
         about: str,
         version: Version | None,
     ) -> Record[U]:
-        """Everything that batches say."""
+        """Everything that uses and notes say."""
         ...
 
 

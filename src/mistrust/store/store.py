@@ -5,49 +5,26 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Iterable, Iterator
-from enum import Enum
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
 from mistrust.access.record import Record, Tally
-from mistrust.feeds.audit.sources import STDIN, Source, sources
+from mistrust.feeds.audit.sources import STDIN, sources
 from mistrust.kube.errors import InputError, UsageError
 from mistrust.kube.problem import Problem
 from mistrust.kube.version import Version
 from mistrust.store import parts
-from mistrust.store.audit import Audit
-from mistrust.store.catalogue import NAME, Catalogue, Log, Part
-from mistrust.store.file import Extent, Look, Unread, begin, continues, look, print_of, shown
-from mistrust.store.flows import Flows
+from mistrust.store.adding import AUDIT, FLOWS, Added, Adding, Became
+from mistrust.store.catalogue import NAME, Catalogue, Part
+from mistrust.store.file import shown
 from mistrust.store.rollup import Kind, Progress, Values, Window
 
+__all__ = ["AUDIT", "FLOWS", "Added", "Became", "Kept", "Store", "is_store"]
 U = TypeVar("U")
-AUDIT: Final = Audit()
-FLOWS: Final = Flows()
-KINDS: Final = (AUDIT, FLOWS)
 EVERYTHING: Final = Window()
 _TRIES: Final = 5
-
-
-class Became(Enum):
-    """What became of a file that was to be added."""
-
-    READ = "read"
-    GREW = "read from where it ended"
-    AGAIN = "read again, in place of what was known"
-    KNOWN = "known already"
-    OTHER = "no evidence"
-
-
-class Added(NamedTuple):
-    """What was done with one file."""
-
-    file: str
-    became: Became
-    kind: str = ""
-    events: int = 0
 
 
 class Kept(NamedTuple):
@@ -85,7 +62,7 @@ class Store:
         self._catalogue = Catalogue(self.folder, create=create)
         if create:
             (self.folder / parts.FOLDER).mkdir(exist_ok=True)
-        self._swept = False
+        self._adding = Adding(self.folder, self._catalogue)
 
     def close(self) -> None:
         """Let go of the files."""
@@ -100,7 +77,7 @@ class Store:
         if path == STDIN:
             raise UsageError("standard input cannot be added", wanted="files", do="write it to a file first")
         for source in sources((path,)):
-            yield self._add(source, progress)
+            yield self._adding.add(source, progress)
 
     def record(self, kind: Kind[U], window: Window = EVERYTHING, version: Version | None = None) -> Record[U] | None:
         """Everything that logs of this kind showed in a window; None where no such log was added.
@@ -121,7 +98,7 @@ class Store:
                 if {p.id for p in found} <= {p.id for p in self._catalogue.parts(kind.name)}:
                     break
                 continue  # a log was read again meanwhile: its parts are others now
-            notes = (zlib.decompress(part.notes) for part in found)
+            notes = kind.merge(zlib.decompress(part.notes) for part in found)
             record = kind.record(uses, notes, window, shown(str(self.folder)), version)
             return _with(record, self._unfinished(kind.name))
         raise self._damaged(found, InputError("a part of the evidence is gone", where=shown(str(self.folder))))
@@ -142,74 +119,6 @@ class Store:
     def size(self) -> int:
         """Bytes on the disk."""
         return sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
-
-    def _add(self, source: Source, progress: Progress) -> Added:
-        now = look(source.name)
-        if (log := self._catalogue.looked(now)) and self._sound(log):
-            return Added(source.name, Became.KNOWN)
-        with self._catalogue.writing():
-            added, replaced = self._read(source, now, progress)
-        for part in replaced:
-            for table in (parts.USES, parts.HOURS):
-                parts.path(self.folder, part.id, table).unlink(missing_ok=True)
-        return added
-
-    def _read(self, source: Source, now: Look, progress: Progress) -> tuple[Added, list[Part]]:
-        """Inside the transaction: nobody else adds, so that what is not in the catalogue is nobody's."""
-        catalogue = self._catalogue
-        if not self._swept:
-            parts.sweep(self.folder, (p.id for p in catalogue.parts()))
-            self._swept = True
-        raw, text = begin(source.name)
-        log = self._known(source.name, now, text)
-        old = catalogue.parts(log=log.id) if log else []
-        sound = all(parts.intact(self.folder, part) for part in old)
-        kind = next((k for k in KINDS if (k.name == log.kind if log else k.recognises(raw))), None)
-        if kind is None:
-            if source.named and raw:
-                wanted = "an audit log, or flows of Hubble, Istio, Calico, conntrack, a VPC"
-                raise InputError("not evidence", where=shown(source.name), wanted=wanted)
-            return Added(source.name, Became.OTHER), []
-        again = log is not None and (log.whole or not sound)
-        before = log.extent if log and not again else Extent()
-        if again and log and sound and _same(source.name, log.extent):
-            catalogue.put_look(now, log.id)
-            return Added(source.name, Became.KNOWN, kind.name), []
-        whole = kind.whole(text)
-        unread = Unread(text, before, whole)
-        batch = kind.read(Source(source.name, named=source.named and log is None), unread, progress)
-        if log is None and not (unread.end and batch.events):
-            return Added(source.name, Became.OTHER), []
-        if unread.end == before.end and log and not again:
-            catalogue.put_look(now, log.id)
-            return Added(source.name, Became.KNOWN, kind.name), []
-        number = catalogue.put_log(log, kind.name, now.path, whole or unread.cut_short, unread.left, unread.extent())
-        if again:
-            catalogue.drop_parts(number)
-        part = catalogue.next_part()
-        sums = parts.write(self.folder, part, kind.columns, batch.cells) if batch.cells else parts.Sums(0, 0)
-        notes = zlib.compress(batch.notes)
-        catalogue.put_part(
-            Part(part, number, kind.name, batch.events, batch.first, batch.last, len(batch.cells), *sums, notes)
-        )
-        catalogue.put_look(now, number)
-        became = Became.AGAIN if again else Became.GREW if log else Became.READ
-        return Added(source.name, became, kind.name, batch.events), old if again else []
-
-    def _sound(self, log: int) -> bool:
-        return all(parts.intact(self.folder, part) for part in self._catalogue.parts(log=log))
-
-    def _known(self, name: str, now: Look, text: bytes) -> Log | None:
-        """The log that this file is, or that it continues."""
-        for head in self._catalogue.heads():
-            if head > len(text):
-                continue
-            for log in self._catalogue.logs(head, print_of(text[:head])):
-                if log.whole and log.path == now.path:
-                    return log
-                if continues(name, log.extent) and (not log.whole or _same(name, log.extent)):
-                    return log
-        return None
 
     def _unfinished(self, kind: str) -> Iterator[Problem]:
         for log in self._catalogue.logs():
@@ -233,12 +142,6 @@ class Store:
 def is_store(path: Path) -> bool:
     """Is this folder a store?"""
     return (path / NAME).is_file()
-
-
-def _same(name: str, extent: Extent) -> bool:
-    """Does the file end where it was read to?"""
-    unread = Unread(b"", extent, whole=True)
-    return continues(name, extent) and not any(unread.opened(name))
 
 
 def _with(record: Record[U], problems: Iterable[Problem]) -> Record[U]:
