@@ -7,14 +7,18 @@ from random import Random
 import msgspec
 import pytest
 from tests.layers.network import definition, dice
-from tests.layers.network.tightened import readings, world
+from tests.layers.network.tightened import opens, readings, world
 
-from mistrust.access.ports import PROTOCOLS, SPAN
-from mistrust.kube.endpoints import endpoints
-from mistrust.kube.meta import Object
+from mistrust.access.ports import PROTOCOLS, SPAN, point
+from mistrust.kube.core import Node
+from mistrust.kube.endpoints import endpoints, namespace_labels
+from mistrust.kube.meta import Object, Ref
 from mistrust.kube.snapshot import snapshot
-from mistrust.layers.network.grants import granted
+from mistrust.layers.network.grants import Origin, granted
 from mistrust.layers.network.least.separate import units
+from mistrust.layers.network.policies import policies
+from mistrust.layers.network.profile import PROFILES
+from mistrust.layers.network.reach import reach
 from mistrust.layers.network.synthesize import synthesize
 from mistrust.layers.network.usage import used
 from mistrust.trust.prove import prove
@@ -110,3 +114,44 @@ def _restarted(o: Object, keep: int) -> Object | None:
     labels = {**o.metadata.labels, hashed: "77c9"}
     metadata = msgspec.structs.replace(o.metadata, labels=labels, name=o.name.replace("5d4f", "77c9"))
     return msgspec.structs.replace(o, metadata=metadata) if keep else None
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_addresses_and_replicas_keep_what_they_used(seed: int) -> None:
+    w = world(seed)
+    before, now = granted(w.old).origins, granted(w.new).origins
+    for a in w.usage.abroad:
+        at = point(a.protocol, a.port)
+        if any(opens(o, a.workload, a.address, a.inward, at) for o in before):
+            assert any(opens(o, a.workload, a.address, a.inward, at) for o in now), str(a)
+    for c in w.usage.within:
+        at = point(c.protocol, c.port)
+        if any(_among(o, c.destination, at) for o in before):
+            assert any(_among(o, c.destination, at) for o in now), str(c)
+
+
+def _among(origin: Origin, workload: Ref, at: int) -> bool:
+    classes = [origin.reach.class_of[i] for i in origin.pods[workload]]
+    return all(at in origin.reach.ports(a, b) for a in classes for b in classes)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_manifests_alone_keep_the_laws_too(seed: int) -> None:
+    """Nothing runs: no pod has an address, and a resolver is taken for granted."""
+    w = world(seed, cluster_wide=False, promised=True)
+    proof = prove(granted(w.old), granted(w.new), ((c,) for c in w.usage.seen))
+    assert proof.holds, (proof.lost, str(proof.gain))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_plugin_reads_the_new_policies_alike(seed: int) -> None:
+    """Between limited pods, but for old policies that have to stay: no rule rests on whether a block matches a pod."""
+    w = world(seed, cluster_wide=False)
+    if any("stays, with what it allows" in remark for remark in w.found.remarks):
+        return
+    rules, ends, spaces = policies(w.new), endpoints(w.new), namespace_labels(w.new)
+    limited = [i for i, e in enumerate(ends) if w.new.workloads[e.workload].ref not in w.left]
+    read = [reach(ends, spaces, rules, p, nodes=w.new.of(Node)) for p in PROFILES if not p.host_network_selectable]
+    for a in limited:
+        for b in limited:
+            assert len({r.ports(r.class_of[a], r.class_of[b]) for r in read}) == 1, (ends[a].name, ends[b].name)

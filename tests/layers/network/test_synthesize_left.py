@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from tests.layers.network.scene import Plain, cluster, namespace, pod, policy
 from tests.layers.network.synthesizing import (
+    DNS,
     NODES,
     SERVER,
     SHOP,
@@ -152,3 +153,17 @@ def test_workloads_that_no_label_tells_apart_are_limited_together_and_it_is_said
     assert "no label that stays tells Deployment shop/one and Deployment shop/two apart: what one needs, all may" in (
         found.remarks
     )
+
+
+def test_a_job_that_did_not_run_keeps_what_it_may_where_somebody_answers() -> None:
+    nightly = deployment("shop/nightly", "app=nightly", kind="CronJob")
+    found = policies([*SHOP, nightly], USED)
+    assert found["shop/db"] == ["app=db", "ingress app=nightly, app=web TCP 5432", DNS]
+    assert found["shop/web"][1] == "ingress app=nightly TCP 8080"
+
+
+def test_a_job_that_ran_keeps_what_it_used_alone() -> None:
+    nightly = deployment("shop/nightly", "app=nightly", kind="CronJob")
+    found = policies([*SHOP, nightly], USED, "shop/nightly -> shop/db TCP/5432")
+    assert found["shop/nightly"] == ["app=nightly", "egress app=db TCP 5432", DNS]
+    assert found["shop/web"][1] == "egress app=db TCP 5432"

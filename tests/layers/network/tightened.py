@@ -91,12 +91,13 @@ def flows(given: Snapshot, random: Random) -> Iterator[Flow]:
                 at = random.choice(ports)[0] if ports and random.random() < 0.9 else random.choice(dice.PORTS)
                 yield _flow(_peer(source), _peer(destination), at)
         address, inward, at = random.choice(dice.ADDRESSES), random.random() < 0.5, random.choice(dice.PORTS)
-        if any(_open(o, source, address, inward, at) for o in allowed.origins):
+        if any(opens(o, source, address, inward, at) for o in allowed.origins):
             ends = (Peer(address=address), _peer(source)) if inward else (_peer(source), Peer(address=address))
             yield _flow(*ends, at)
 
 
-def _open(origin: Origin, workload: Ref, address: str, inward: bool, at: int) -> bool:
+def opens(origin: Origin, workload: Ref, address: str, inward: bool, at: int) -> bool:
+    """May some pod of a workload open it to the address, or the other way round?"""
     reach = origin.reach
     for i in origin.pods[workload]:
         ends = (reach.block_of(address), reach.class_of[i])
