@@ -80,10 +80,10 @@ def killed_at(tmp_path: Path, seed: int, times: int) -> None:
         for log in logs:
             states[str(log)].add(_understood(log))
         process = adding(store, dice.randrange(1, code), logs)
-        process.communicate(timeout=60)
+        _, err = process.communicate(timeout=60)
         for file, count in events(store).items():
             assert count in states[file], f"kill {kill}: a part of {file} was counted"
-        assert process.returncode in (0, -signal.SIGKILL)
+        assert process.returncode in (0, -signal.SIGKILL), err
         died += process.returncode != 0
         if dice.random() < 0.7:
             for log in logs:

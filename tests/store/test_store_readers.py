@@ -6,6 +6,7 @@ import random
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -69,6 +70,41 @@ def test_a_reader_takes_the_new_parts_of_a_log_that_was_read_again(
     monkeypatch.setattr(reader._catalogue, "parts", lambda kind: before.pop() if before else now(kind))
     assert reader.record(AUDIT) == expected
     assert not before
+
+
+READING = """
+import os, sys
+import duckdb, numpy
+from mistrust.store.store import AUDIT, Store
+if os.geteuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+store = Store(sys.argv[1])
+print(sum(tally.count for tally in store.record(AUDIT).uses.values()))
+try:
+    list(store.add(sys.argv[2]))
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+def test_who_may_only_read_reads_whether_or_not_another_process_has_it_open() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        [log] = write(folder, 1)
+        store = Store(folder / "store", create=True)
+        add(store, log)
+        folder.chmod(0o755)
+        (folder / "store").chmod(0o555)
+        for _ in range(2):
+            with log.open("ab") as file:
+                file.write(b"\n")
+            command = [sys.executable, "-c", READING, str(folder / "store"), str(log)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            assert done.stdout.splitlines()[:1] == ["20"], done.stderr
+            assert "the catalogue cannot be used: got attempt to write a readonly database" in done.stdout
+            store.close()
+        (folder / "store").chmod(0o755)
 
 
 def test_only_one_process_adds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,7 +73,7 @@ class Catalogue:
         if not create and not self.path.is_file():
             raise UsageError("no store of evidence", where=shown(str(folder)), do="mistrust evidence add makes one")
         with self._told():
-            self._db = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)
+            self._db = sqlite3.connect(self._uri(), uri=True, timeout=PATIENCE, isolation_level=None)
             if create:
                 self._create(folder)
             mark, form = (self._number(f"PRAGMA {name}") for name in ("application_id", "user_version"))
@@ -176,6 +176,14 @@ class Catalogue:
         """Note how a file looked when it was read."""
         values = (*msgspec.structs.astuple(look), log)
         self._db.execute("INSERT OR REPLACE INTO look VALUES (?, ?, ?, ?, ?)", values)
+
+    def _uri(self) -> str:
+        """Who may not write here cannot make the file that SQLite shares between processes, and needs none while no
+        process writes."""
+        mode = "rwc"
+        if not os.access(self.path.parent, os.W_OK):
+            mode = "ro" if self.path.with_name(f"{NAME}-wal").exists() else "ro&immutable=1"
+        return f"{self.path.absolute().as_uri()}?mode={mode}"
 
     def _create(self, folder: Path) -> None:
         if self._number("SELECT count(*) FROM sqlite_schema"):
