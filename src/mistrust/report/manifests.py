@@ -8,13 +8,15 @@ import msgspec
 import yaml
 
 from mistrust.kube.meta import Object
+from mistrust.kube.network import NetworkPolicy
 from mistrust.kube.rbac import ClusterRole, ClusterRoleBinding, Role, RoleBinding
 from mistrust.report.clean import clean
 
 WIDTH = 110
-API_VERSIONS: Mapping[type[Object], str] = dict.fromkeys(
-    (Role, ClusterRole, RoleBinding, ClusterRoleBinding), "rbac.authorization.k8s.io/v1"
-)
+API_VERSIONS: Mapping[type[Object], str] = {
+    **dict.fromkeys((Role, ClusterRole, RoleBinding, ClusterRoleBinding), "rbac.authorization.k8s.io/v1"),
+    NetworkPolicy: "networking.k8s.io/v1",
+}
 COMPONENT = {"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component"}
 
 
@@ -68,6 +70,8 @@ def manifest(o: Object) -> dict[str, object]:
         metadata = head["metadata"]
         assert isinstance(metadata, dict)
         metadata["labels"] = dict(o.metadata.labels)
+    if isinstance(o, NetworkPolicy):  # every pod: older API servers want the field
+        plain["spec"] = {"podSelector": {}, **plain.get("spec", {})}
     return {**head, **plain}
 
 
