@@ -56,7 +56,8 @@ class EgressPolicyRule(Value, frozen=True, gc=False):
 class NetworkPolicySpec(Value, frozen=True, gc=False):
     """`spec` of a NetworkPolicy."""
 
-    pod_selector: LabelSelector = LabelSelector()
+    pod_selector: LabelSelector = field(default_factory=LabelSelector)
+    """Written even where it is empty: the API requires it."""
     policy_types: tuple[str, ...] = ()
     ingress: tuple[IngressPolicyRule, ...] = ()
     egress: tuple[EgressPolicyRule, ...] = ()
