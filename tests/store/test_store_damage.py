@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,6 +84,22 @@ def test_a_damaged_catalogue_is_said(how: str, folder: Path, log: Path) -> None:
             catalogue.write_bytes(data)
     with pytest.raises(InputError, match="restore it from a backup, or add the logs to a new store"):
         add(Store(folder), log)
+
+
+def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path, log: Path) -> None:
+    code = (
+        "import resource, sys; from mistrust.cli.main import run;"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2); sys.exit(run(sys.argv[2:]))"
+    )
+    Store(tmp_path / "store", create=True).close()
+    for limit in (1000, 6000, 40_000):
+        command = [sys.executable, "-c", code, str(limit), "evidence", "add", str(tmp_path / "store"), str(log)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode in (0, 2, 3), done.stderr
+        assert (limit < 40_000) == ("cannot be" in done.stderr), done.stderr
+    store = Store(tmp_path / "store")
+    add(store, log)
+    assert audited(store) == plain(read_audit([str(log)]))
 
 
 def test_a_store_of_another_form_is_not_touched(folder: Path, log: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.store import killed
-from tests.store.logs import audited, flowed, flows, plain, requests
+from tests.store.logs import add, audited, flowed, flows, plain, requests
 
 from mistrust.feeds.audit.read import read_audit
 from mistrust.feeds.flows.read import read_flows
@@ -119,14 +119,20 @@ def test_killed_at_fifty_moments(tmp_path: Path) -> None:
     for log in hubble:
         log.write_bytes(b"".join(flows(dice, 300)))
     logs, done = [*audit, *hubble], 0
+    begin = time.monotonic()
+    lines_of(tmp_path / "whole", logs)
+    span = time.monotonic() - begin
     for kill in range(50):
-        store = tmp_path / f"store{kill // 5}"
+        store = tmp_path / f"store{kill}"
         process = adding(store, NEVER, logs)
-        time.sleep(dice.uniform(0.2, 2.0))
+        time.sleep(dice.uniform(0.2, 0.9) * span)
         process.kill()
         process.communicate(timeout=60)
         done += process.returncode == 0
-        if kill % 5 == 4:
-            lines_of(store, logs)
-            held(store, audit, hubble)
+        for file, count in events(store).items():
+            assert count == _understood(Path(file))
+        whole = Store(store, create=True)
+        add(whole, *logs)
+        whole.close()
+        held(store, audit, hubble)
     assert done < 25, "the kills come too late to say anything"

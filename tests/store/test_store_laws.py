@@ -15,6 +15,7 @@ from mistrust.access.record import Tally
 from mistrust.feeds.audit.read import read_audit
 from mistrust.feeds.flows.read import read_flows
 from mistrust.layers.network.flow import Flow
+from mistrust.store import adding
 from mistrust.store.rollup import HOUR, Window
 from mistrust.store.store import AUDIT, FLOWS, Became, Store
 
@@ -104,6 +105,37 @@ def test_a_new_log_of_an_old_name_is_a_new_log(tmp_path: Path, store: Store) -> 
     record = store.record(AUDIT)
     assert record is not None
     assert [tally.count for tally in record.uses.values()] == [2]
+
+
+@pytest.mark.parametrize("when", ["before it is opened", "while it is read"])
+@pytest.mark.parametrize("how", ["renamed", "copied and emptied"])
+@pytest.mark.parametrize("more", [0, 100])
+def test_a_log_may_be_rotated_at_any_moment(
+    when: str, how: str, more: int, tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [request(i, START + 60 * i, name=f"web-{i % 3}") for i in range(100 + more)]
+    log, old = tmp_path / "audit.log", tmp_path / "audit.log.1"
+    log.write_bytes(b"".join(lines[:30]))
+    add(store, log)
+    log.write_bytes(b"".join(lines[:60]))
+    todo = [True]
+
+    def rotate(_: str) -> None:
+        if todo.pop() if todo else False:
+            if how == "renamed":
+                log.rename(old)
+            else:
+                old.write_bytes(log.read_bytes())
+            log.write_bytes(b"".join(lines[60:]))
+
+    begin = adding.begin
+    if when == "before it is opened":
+        monkeypatch.setattr(adding, "begin", lambda name: (begin(name), rotate(name))[0])
+        add(store, log)
+    else:
+        list(store.add(str(log), rotate))
+    add(store, log, old)
+    assert audited(store) == plain(read_audit([str(old), str(log)]))
 
 
 def test_logs_that_begin_alike_are_different_logs(tmp_path: Path, store: Store) -> None:

@@ -21,6 +21,7 @@ from mistrust.store.rollup import Batch, Cell, Form, Progress, Values
 AUDIT: Final = Audit()
 FLOWS: Final = Flows()
 KINDS: Final[tuple[Form, ...]] = (AUDIT, FLOWS)
+_TRIES: Final = 3
 _WANTED: Final = "an audit log, or flows of Hubble, Istio, Calico, conntrack, a VPC"
 
 
@@ -32,6 +33,10 @@ class Became(Enum):
     AGAIN = "read again, in place of what was known"
     KNOWN = "known already"
     OTHER = "no evidence"
+
+
+class _Rotated(Exception):  # noqa: N818
+    """While it was read, another file took the name."""
 
 
 class Added(NamedTuple):
@@ -53,6 +58,14 @@ class Adding:
 
     def add(self, source: Source, progress: Progress) -> Added:
         """Read what is new in a file, whole or not at all."""
+        for _ in range(_TRIES):
+            try:
+                return self._once(source, progress)
+            except _Rotated:
+                continue
+        raise InputError("changes while it is read", where=shown(source.name), do="add it when it has been rotated")
+
+    def _once(self, source: Source, progress: Progress) -> Added:
         now = look(source.name)
         if (log := self._catalogue.looked(now)) and self._sound(self._catalogue.parts(log=log)):
             return Added(source.name, Became.KNOWN)
@@ -61,14 +74,16 @@ class Adding:
             if not self._swept:
                 parts.sweep(self._folder, (part.id for part in self._catalogue.parts()))
                 self._swept = True
-            added = self._add(source, now, progress)
+            raw, text = begin(source.name)
+            added = self._add(source, now, raw, text, progress)
+            if look(source.name).inode != now.inode or begin(source.name)[1][: len(text)] != text:
+                raise _Rotated
         for part in self._replaced:
             parts.remove(self._folder, part)
         return added
 
-    def _add(self, source: Source, now: Look, progress: Progress) -> Added:
+    def _add(self, source: Source, now: Look, raw: bytes, text: bytes, progress: Progress) -> Added:
         """In the transaction: nobody else adds."""
-        raw, text = begin(source.name)
         log = self._known(source.name, now, text)
         if log is None:
             return self._fresh(source, now, raw, text, progress)

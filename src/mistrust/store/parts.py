@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from glob import escape
 from pathlib import Path
@@ -55,11 +56,11 @@ def write(folder: Path, number: int, columns: Sequence[Column], cells: Sequence[
         (Column("first", "BIGINT"), [cell.tally.first for cell in cells]),
         (Column("last", "BIGINT"), [cell.tally.last for cell in cells]),
     ]
-    db = _database()
-    sums = Sums(
-        _table(db, path(folder, number, USES), number, uses, "use"),
-        _table(db, path(folder, number, HOURS), number, hours, "hour, use"),
-    )
+    with _told(folder, "a part cannot be written"):
+        sums = Sums(
+            _table(path(folder, number, USES), number, uses, "use"),
+            _table(path(folder, number, HOURS), number, hours, "hour, use"),
+        )
     sync(folder / FOLDER)
     return sums
 
@@ -84,11 +85,11 @@ def read(
           FROM read_parquet(?) WHERE hour >= ? AND hour < ? GROUP BY part, use)
         SELECT {names}, sum(count)::BIGINT, min(first), max(last)
         FROM seen JOIN read_parquet(?) USING (part, use) GROUP BY {names}"""  # noqa: S608
-    db = _database()
-    found = db.execute(query, [files[0], *window.hours, files[1]])
-    while rows := found.fetchmany(10_000):
-        for row in rows:
-            yield row[:-3], Tally(*row[-3:])
+    with _told(folder, "the parts cannot be read"):
+        found = _database().execute(query, [files[0], *window.hours, files[1]])
+        while rows := found.fetchmany(10_000):
+            for row in rows:
+                yield row[:-3], Tally(*row[-3:])
 
 
 def cells(folder: Path, parts: Sequence[Part], columns: Sequence[Column]) -> Iterator[Cell]:
@@ -134,8 +135,18 @@ def _check(folder: Path, part: Part) -> None:
             raise InputError("a part of the evidence is damaged", where=shown(str(file)))
 
 
+@contextmanager
+def _told(folder: Path, what: str) -> Iterator[None]:
+    import duckdb
+
+    try:
+        yield
+    except duckdb.Error as error:
+        got = str(error).partition("\n")[0]
+        raise InputError(what, where=shown(str(folder / FOLDER)), got=got) from None
+
+
 def _table(
-    db: duckdb.DuckDBPyConnection,
     file: Path,
     number: int,
     table: Sequence[_Values],
@@ -143,6 +154,7 @@ def _table(
 ) -> int:
     import numpy as np
 
+    db = _database()
     data = {}
     for column, values in table:
         if column.type in ("VARCHAR", "BLOB"):
