@@ -170,8 +170,7 @@ def test_the_api_server_is_opened_at_its_own_address_and_at_the_one_that_is_aske
 
 
 def test_who_has_a_token_that_was_seen_asks_the_api_server() -> None:
-    web = Ref("apps", "Deployment", "shop", "web")
-    found = policies([*SHOP, *plain(SERVER)], USED, callers=[web])
+    found = policies([*SHOP, *plain(SERVER)], USED, callers=[Ref("apps", "Deployment", "shop", "web")])
     assert "egress 172.18.0.3/32 TCP 6443" in found["shop/web"]
     assert not [rule for rule in found["shop/db"] if "6443" in rule]
 

@@ -167,3 +167,8 @@ def test_a_job_that_ran_keeps_what_it_used_alone() -> None:
     found = policies([*SHOP, nightly], USED, "shop/nightly -> shop/db TCP/5432")
     assert found["shop/nightly"] == ["app=nightly", "egress app=db TCP 5432", DNS]
     assert found["shop/web"][1] == "egress app=db TCP 5432"
+
+
+def test_it_is_said_that_workloads_of_which_nothing_is_known_are_refused_by_others() -> None:
+    said = "nothing was seen of Deployment shop/api: what they ask of others is refused from now on"
+    assert said in tighten([*SHOP, API], USED, "shop/web -> kube-system/coredns UDP/53").remarks

@@ -8,7 +8,7 @@ chooses are limited by new ones, and one that may limit pods to come stays witho
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -16,8 +16,9 @@ import msgspec
 from mistrust.kube.meta import Object, Ref
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.network.least.drafting import Scene
-from mistrust.layers.network.least.enough import unsaid
+from mistrust.layers.network.least.enough import NEVER, unsaid
 from mistrust.layers.network.least.replacing import Replacement, Replacing
+from mistrust.layers.network.telling import listed
 from mistrust.layers.network.usage import Usage
 
 PROBES: Final = "probes of the kubelet need no rule: a node always reaches its own pods"
@@ -60,10 +61,11 @@ def synthesize(snapshot: Snapshot, usage: Usage, *, days: float = 14, callers: C
     replacing = Replacing(scene, draft)
     changes = tuple(replacing.changes())
     shown = {w.ref for w in snapshot.workloads}
+    said = (*replacing.remarks, *draft.remarks, *_unwritten(usage), *_never(left, shown), PROBES)
     return Tightened(
         changes,
         tuple(LeftAlone(ref, why) for ref, why in sorted(left.items()) if ref in shown),
-        tuple(dict.fromkeys((*replacing.remarks, *draft.remarks, *_unwritten(usage), PROBES))) if changes else (),
+        tuple(dict.fromkeys(said)) if changes else (),
     )
 
 
@@ -73,6 +75,13 @@ def applied(objects: Iterable[Object], changes: Iterable[Replacement]) -> tuple[
     new = {id(c.old): c.new for c in several if c.old is not None}
     kept = [o for old in objects for o in new.get(id(old), (old,))]
     return (*kept, *(p for c in several if c.old is None for p in c.new))
+
+
+def _never(left: Mapping[Ref, str], shown: Collection[Ref]) -> Iterator[str]:
+    never = sorted(ref for ref, why in left.items() if why == NEVER and ref in shown)
+    if never:
+        names = listed([str(ref) for ref in never])
+        yield f"nothing was seen of {names}: what they ask of others is refused from now on"
 
 
 def _unwritten(usage: Usage) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from mistrust.access.record import Coverage
+from mistrust.kube.core import Namespace
 from mistrust.kube.endpoints import Endpoint
 from mistrust.kube.meta import Ref
 from mistrust.kube.network import AdminNetworkPolicy, BaselineAdminNetworkPolicy, ClusterNetworkPolicy, NetworkPolicy
@@ -16,6 +17,7 @@ from mistrust.layers.network.usage import Usage
 
 POLICIES = (NetworkPolicy, AdminNetworkPolicy, BaselineAdminNetworkPolicy, ClusterNetworkPolicy)
 JOBS = (Job.KIND, CronJob.KIND)
+NEVER = "no flow of it was seen, and nothing says that one would have been"
 AMBIENT = "istio.io/dataplane-mode"
 REDIRECTED = "ambient.istio.io/redirection"
 
@@ -39,9 +41,7 @@ def unsaid(snapshot: Snapshot, usage: Usage, ends: Sequence[Endpoint], days: flo
     running: dict[Ref, list[Endpoint]] = {}
     for e in ends:
         running.setdefault(snapshot.workloads[e.workload].ref, []).append(e)
-    spaces = {
-        n.name: n.metadata.labels for objects in snapshot.kinds.values() for n in objects if n.KIND == "Namespace"
-    }
+    spaces = {n.name: n.metadata.labels for n in snapshot.of(Namespace)}
     for w in snapshot.workloads:
         pods = running.get(w.ref, [])
         why = whole or _why(usage.coverage, w.ref, pods, seen)
@@ -80,7 +80,7 @@ def _why(coverage: Coverage, ref: Ref, pods: Sequence[Endpoint], seen: set[Ref])
     if ref.kind in JOBS:
         return "no run of it was seen: it makes connections that nobody has seen yet"
     if not nodes or not coverage.nodes or "" in nodes:
-        return "no flow of it was seen, and nothing says that one would have been"
+        return NEVER
     return ""
 
 
