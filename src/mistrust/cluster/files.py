@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -16,10 +17,12 @@ from mistrust.kube.errors import InputError, UsageError
 from mistrust.kube.meta import Object
 from mistrust.kube.problem import Problem
 from mistrust.kube.rbac import ClusterRoleBinding, RoleBinding
-from mistrust.kube.read import read
-from mistrust.kube.shapes import Shapes
+from mistrust.kube.read import begins_json, read
 from mistrust.kube.snapshot import Scope, Snapshot, snapshot
 from mistrust.kube.version import Version
+
+if TYPE_CHECKING:
+    from mistrust.kube.shapes import Shapes
 
 SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 STDIN = "-"
@@ -60,13 +63,17 @@ def read_files(
             raise UsageError("no such source", got=repr(path), wanted="a folder, a file or -, each once")
     if len(paths) == 1 and (saved := _saved(paths[0])) is not None:
         return Source(saved)
-    known = Shapes()
+    known: Shapes | None = None
     for path in paths:
         found = 0
         for name, data in _texts(path, problems):
             progress(name)
             if path == STDIN or not Path(name).is_file():
                 texts[name] = data
+            if known is None and not begins_json(data):  # the YAML reader costs more to load than a dump to read
+                from mistrust.kube.shapes import Shapes
+
+                known = Shapes()
             got, wrong = read(data, name, namespace, known)
             found += len(got) + len(wrong)
             objects += got

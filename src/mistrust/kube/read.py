@@ -39,8 +39,14 @@ def read(
     return objects, problems
 
 
+def begins_json(data: bytes) -> bool:
+    """Is it JSON by its first character? YAML may begin so too."""
+    first = _INK.search(data, len(BOM) if data.startswith(BOM) else 0)
+    return first is not None and first[0] in (b"{", b"[")
+
+
 def _values(data: bytes, file: str, namespace: str, known: Shapes | None) -> Iterator[Object | Problem]:
-    if data.removeprefix(BOM).lstrip()[:1] in (b"{", b"["):
+    if begins_json(data):
         spans = list(json_values(data))
         if not isinstance(spans[0], msgspec.DecodeError) and not _in_documents(data, spans):
             yield from _json(data, spans, file, namespace)
