@@ -68,3 +68,11 @@ def test_a_policy_that_says_it_already_keeps_its_name() -> None:
     again = synthesize(first, seen(first, USED))
     assert again.changes == ()
     assert again.remarks == ()
+
+
+def test_a_policy_that_the_api_server_refuses_stays() -> None:
+    """Nobody knows what it does."""
+    odd = policy("shop/odd", "{ingress: [{ports: [{port: 90, endPort: 80}]}]}")
+    found = tighten([*SHOP, odd], USED)
+    assert "NetworkPolicy shop/odd stays, with what it allows: the API server refuses a part of it" in found.remarks
+    assert not [c for c in found.changes if c.old is not None]

@@ -83,8 +83,8 @@ class Replacing:
                 continue
             staying.append(old)
             if covered and (old.spec.ingress or old.spec.egress):
-                others = listed([str(u.workloads[0]) for u in here if u in chosen - self._draft.covered])
-                why = f"it also limits {others}" if others else "nobody knows what it says"
+                others = [str(u.workloads[0]) for u in here if u in chosen - self._draft.covered]
+                why = f"it also limits {listed(others)}" if others else "the API server refuses a part of it"
                 self.remarks.append(f"{old.ref} stays, with what it allows: {why}")
         return gone, staying
 
