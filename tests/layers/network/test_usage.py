@@ -42,6 +42,7 @@ spec: {clusterIP: 10.96.0.5, selector: {app: web}, ports: [{port: 80, targetPort
 apiVersion: v1
 kind: Node
 metadata: {name: n1}
+spec: {podCIDRs: [10.0.0.0/24]}
 status: {addresses: [{type: InternalIP, address: 192.168.1.1}]}
 ---
 apiVersion: networking.k8s.io/v1
@@ -79,6 +80,7 @@ def usage(cluster: Snapshot, *flows: Flow) -> Usage:
         (Peer("shop", workload="web"), (WEB,)),
         (Peer(address="10.0.0.7"), (AGENT,)),
         (Peer(address="203.0.113.9"), None),  # somebody outside
+        (Peer(address="10.0.0.99"), ()),  # the address of a pod that is gone
         (Peer(address="192.168.1.1"), ()),  # a node is neither a workload nor the Internet
         (Peer("shop", pod="gone"), ()),
         (Peer("shop", pod="other-7d9f8c6b5-x2x9k", address="10.9.9.9"), ()),

@@ -17,7 +17,7 @@ from mistrust.kube.meta import Ref
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.network.addresses import place
 from mistrust.layers.network.exposure.behind import Behind
-from mistrust.layers.network.exposure.outside import INTERNET, common
+from mistrust.layers.network.exposure.outside import INTERNET, common, spans_of
 from mistrust.layers.network.flow import Flow, Peer
 from mistrust.layers.network.grants import Connection, Connections
 
@@ -130,6 +130,8 @@ class Names:
         for ref in self._refs:
             self._workloads.setdefault((ref.namespace, ref.name), ref)
         self._nodes = {a.address: n.name for n in snapshot.of(Node) for a in n.status.addresses}
+        self._ranges = spans_of(c for n in snapshot.of(Node) for c in n.spec.pod_cidrs)
+        """Of pods: an address in them that none has now was one's that is gone."""
         self._hosts = {(e.namespace, e.name): e.node for e in ends if e.node}
         self._hosts.update({("", a): e.node for e in ends if e.node and not e.host_network for a in e.addresses})
         self._services = {s.spec.cluster_ip: s for s in snapshot.of(Service) if place(s.spec.cluster_ip) is not None}
@@ -144,9 +146,10 @@ class Names:
             return (self._workloads[peer.namespace, peer.workload],)
         if peer.address in self._addresses:
             return (self._addresses[peer.address],)
-        if peer.pod or peer.workload or peer.namespace or peer.address in self._nodes:
+        at = place(peer.address)
+        if peer.pod or peer.workload or peer.namespace or peer.address in self._nodes or at is None:
             return ()
-        return None if place(peer.address) is not None else ()
+        return () if common([(at, at + 1)], self._ranges) else None
 
     def targets(self, flow: Flow) -> Iterator[tuple[Ref, int]]:
         """The workloads behind the destination, each with the port of its container."""
