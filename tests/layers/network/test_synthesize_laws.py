@@ -7,6 +7,7 @@ from random import Random
 import msgspec
 import pytest
 from tests.layers.network import definition, dice
+from tests.layers.network.synthesizing import told
 from tests.layers.network.tightened import opens, readings, world
 
 from mistrust.access.ports import PROTOCOLS, SPAN, point
@@ -155,3 +156,14 @@ def test_every_plugin_reads_the_new_policies_alike(seed: int) -> None:
     for a in limited:
         for b in limited:
             assert len({r.ports(r.class_of[a], r.class_of[b]) for r in read}) == 1, (ends[a].name, ends[b].name)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_order_of_the_input_changes_nothing(seed: int) -> None:
+    w = world(seed)
+    turned = snapshot(tuple(reversed(w.old.objects)), scope=w.old.scope)
+    uses = dict(reversed(w.record.uses.items()))
+    found = synthesize(turned, used(granted(turned), msgspec.structs.replace(w.record, uses=uses), turned))
+    mine, theirs = (sorted((p.ref, told(p)) for c in each.changes for p in c.new) for each in (w.found, found))
+    assert mine == theirs
+    assert (w.found.left, sorted(w.found.remarks)) == (found.left, sorted(found.remarks))

@@ -54,14 +54,15 @@ def synthesize(snapshot: Snapshot, usage: Usage, *, days: float = 14, callers: C
     while True:
         scene.spread(left)
         draft = scene.draft({u for u in scene.units if not left.keys() & set(u.workloads)}, callers)
-        new = {m.workload: m.because for m in draft.missing if m.workload not in left}
+        reasons = sorted(((m.workload, m.because) for m in draft.missing if m.workload not in left), reverse=True)
+        new = dict(reasons)
         if not new:
             break
         left |= new
     replacing = Replacing(scene, draft)
     changes = tuple(replacing.changes())
     shown = {w.ref for w in snapshot.workloads}
-    said = (*replacing.remarks, *draft.remarks, *_unwritten(usage), *_never(left, shown), PROBES)
+    said = (*replacing.remarks, *sorted(draft.remarks), *_unwritten(usage), *_never(left, shown), PROBES)
     return Tightened(
         changes,
         tuple(LeftAlone(ref, why) for ref, why in sorted(left.items()) if ref in shown),
