@@ -172,3 +172,10 @@ def test_a_job_that_ran_keeps_what_it_used_alone() -> None:
 def test_it_is_said_that_workloads_of_which_nothing_is_known_are_refused_by_others() -> None:
     said = "nothing was seen of Deployment shop/api: what they ask of others is refused from now on"
     assert said in tighten([*SHOP, API], USED, "shop/web -> kube-system/coredns UDP/53").remarks
+
+
+def test_it_is_said_that_the_plugin_enforces_nothing() -> None:
+    flannel = deployment("kube-system/flannel", "app=flannel", kind="DaemonSet", hostNetwork=True)
+    flannel["spec"]["template"]["spec"]["containers"][0]["name"] = "kube-flannel"
+    assert any("enforces no policy" in r for r in tighten([*SHOP, flannel], USED).remarks)
+    assert not any("enforces no policy" in r for r in tighten(SHOP, USED).remarks)

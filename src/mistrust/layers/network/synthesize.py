@@ -21,6 +21,7 @@ from mistrust.layers.network.least.replacing import Replacement, Replacing
 from mistrust.layers.network.telling import listed
 from mistrust.layers.network.usage import Usage
 
+INERT: Final = "the network plugin that runs enforces no policy: these will do nothing until another one does"
 PROBES: Final = "probes of the kubelet need no rule: a node always reaches its own pods"
 
 
@@ -62,7 +63,8 @@ def synthesize(snapshot: Snapshot, usage: Usage, *, days: float = 14, callers: C
     replacing = Replacing(scene, draft)
     changes = tuple(replacing.changes())
     shown = {w.ref for w in snapshot.workloads}
-    said = (*replacing.remarks, *sorted(draft.remarks), *_unwritten(usage), *_never(left, shown), PROBES)
+    inert = () if scene.permitted.enforced else (INERT,)
+    said = (*inert, *replacing.remarks, *sorted(draft.remarks), *_unwritten(usage), *_never(left, shown), PROBES)
     return Tightened(
         changes,
         tuple(LeftAlone(ref, why) for ref, why in sorted(left.items()) if ref in shown),

@@ -57,6 +57,11 @@ class Permitted:
             found = found or any(held)
         return Extent.SOME if found else Extent.WORDLESS if wordless else Extent.NONE
 
+    @property
+    def enforced(self) -> bool:
+        """Does a plugin that may run enforce policies?"""
+        return any(p.enforces for p in self._origins[0].ground.profiles)
+
     def nodes_differ(self, span: Span) -> bool:
         """Is it a node's address, which one of the plugins that may run matches by no policy?"""
         return span[0] in self._nodes and any(map(_names_no_node, self._origins[0].ground.profiles))
