@@ -132,6 +132,12 @@ def test_what_is_written(more: list[Plain], flows: list[str], name: str, expecte
     assert policies([*SHOP, *more], *flows)[name] == expected
 
 
+def test_two_ports_in_a_row_are_two_and_three_are_a_range() -> None:
+    flows = [f"shop/web -> shop/db TCP/{port}" for port in (80, 81, 7000, 7001, 7002)]
+    db = next(p for c in tighten(SHOP, *flows).changes for p in c.new if p.name == "db")
+    assert [(p.port, p.end_port) for p in db.spec.ingress[0].ports] == [(80, None), (81, None), (7000, 7002)]
+
+
 def test_pods_of_openshift_answer_for_names_at_another_port() -> None:
     world = plain(
         """
@@ -153,6 +159,22 @@ spec:
     )
     found = policies([*SHOP[2:4], *world], USED)["shop/web"]
     assert found[-1] == "egress openshift-dns:dns.operator.openshift.io/daemonset-dns=default TCP 5353,UDP 5353"
+
+
+def test_a_resolver_that_names_who_may_ask_keeps_naming_them() -> None:
+    """Every pod may today; pods of namespaces to come may not."""
+    peers = ", ".join(
+        f"{{namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: {n}}}}}}}" for n in ("shop", "x")
+    )
+    world = [*SHOP, policy("kube-system/dns", f"{{ingress: [{{from: [{peers}]}}]}}")]
+    found = policies(world, USED, "shop/web -> kube-system/coredns UDP/53")["kube-system/coredns"]
+    assert found == ["k8s-app=kube-dns", "ingress shop:app=db, shop:app=web TCP 53,UDP 53"]
+
+
+def test_a_cluster_that_has_no_resolver_gets_no_rule_for_one() -> None:
+    live = deployment("shop/web", "app=web", "TCP/8080")
+    live["metadata"]["uid"] = "1"
+    assert policies([live, SHOP[3]], USED)["shop/web"] == ["app=web", "egress app=db TCP 5432"]
 
 
 def test_manifests_that_show_no_resolver_get_the_usual_one() -> None:
@@ -213,6 +235,12 @@ def test_a_door_to_the_internet_that_is_used_stays_open_to_it_and_to_no_pod() ->
     web = policies([*SHOP, *plain(DOOR)], "203.0.113.9 -> shop/web TCP/8080")["shop/web"]
     assert web[1].startswith("ingress 0.0.0.0/0 - 0.0.0.0/8 - 10.0.0.0/8 - 100.64.0.0/10")
     assert web[1].endswith("2000::/3 TCP 8080")
+
+
+def test_a_pod_with_an_address_of_the_internet_is_not_let_in_with_it() -> None:
+    public = pod("shop/public", "app=public", "", "203.0.113.77", "n1")
+    web = policies([*SHOP, *plain(DOOR), public], "203.0.113.9 -> shop/web TCP/8080")["shop/web"]
+    assert " - 203.0.113.77/32 - " in web[1]
 
 
 def test_a_door_that_only_some_may_use_stays_so() -> None:

@@ -80,9 +80,8 @@ def units(snapshot: Snapshot, ends: Sequence[Endpoint]) -> tuple[Unit, ...]:
             pods.setdefault(w.ref, [])
             if promised:
                 pods[w.ref].append(w.labels)
-    unsteady = set(chain.from_iterable(_apart(each) for each in pods.values()))
     for ref, each in pods.items():
-        kept = ({k: v for k, v in labels.items() if stays(k) and k not in unsteady} for labels in each)
+        kept = ({k: v for k, v in labels.items() if stays(k)} for labels in each)
         shapes.setdefault(ref.namespace, {})[ref] = {tuple(sorted(labels.items())) for labels in kept}
     return tuple(u for namespace in sorted(shapes) for u in _separated(namespace, shapes[namespace]))
 
@@ -94,14 +93,6 @@ def stays(key: str) -> bool:
     (True, False, False)
     """
     return key not in PASSING and not any(word in key for word in INJECTED)
-
-
-def _apart(pods: Sequence[Labels]) -> Iterator[str]:
-    """The keys that have another value in every pod of a workload."""
-    for key in {k for labels in pods for k in labels} if len(pods) > 2 else ():
-        values = [labels[key] for labels in pods if key in labels]
-        if len(values) > 2 and len(set(values)) == len(values):
-            yield key
 
 
 Shape = tuple[tuple[str, str], ...]
