@@ -196,7 +196,7 @@ def foreseen(truth: World, asked: World, network: Reach, seed: int) -> None:
         assert [sure, real, may] == sorted([sure, real, may]), (truth, source, destination, protocol, number)
 
 
-@pytest.mark.parametrize("seed", range(200, 240))
+@pytest.mark.parametrize("seed", [*range(200, 240), 3311])
 def test_events_end_where_a_fresh_start_ends(seed: int) -> None:
     events_in_a_row(seed)
 

@@ -142,6 +142,10 @@ class Keys:
             labels = _reduced(e.labels, self.asked.pods)
         return Key(home, spaces, seen, labels, self._named(e), host, blocks, apart)
 
+    def over(self, addresses: Line) -> Keys:
+        """The same keys over a line of addresses that is cut finer."""
+        return Keys(self.asked, self.namespaces, self.seen, self.profile, addresses, whole=self.whole)
+
     def foresaw(self, asked: Mentions) -> bool:
         """Do keys tell everything apart that these ask about?"""
         known = self.asked

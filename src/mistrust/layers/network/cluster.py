@@ -147,6 +147,7 @@ class Cluster:
         if may.selection.addresses is not self.addresses:
             self.addresses = may.selection.addresses
             self.blocks = blocks(self.addresses)
+            self.keys_of = self.keys_of.over(self.addresses)
         self.may, self._sure, self._settled = may, None, False
 
 
