@@ -29,10 +29,11 @@ import msgspec
 from mistrust.access.ports import Ports, point
 from mistrust.kube.endpoints import Endpoint, Port, endpoints, namespace_labels
 from mistrust.kube.network import ClusterNetworkPolicy, NetworkPolicy
-from mistrust.layers.network import addresses, rules
-from mistrust.layers.network.policies import Policies
+from mistrust.layers.network import addresses
+from mistrust.layers.network.engine.reach import Reach, reach
 from mistrust.layers.network.profile import NP_GUARD
-from mistrust.layers.network.reach import Reach, reach
+from mistrust.layers.network.statements import rules
+from mistrust.layers.network.statements.policies import Policies
 
 TEAMS, ENVS, TIERS = ("t0", "t1", "t2", "t3"), ("prod", "stage", "dev"), ("web", "api", "db", "cache", "job")
 NAME = "kubernetes.io/metadata.name"
@@ -324,7 +325,7 @@ def compare(name: str, peer: list[str], sizes: list[tuple[int, int]]) -> bool:
 def by_itself(path: Path) -> float:
     """CPU seconds of the engine on a file that has been read: the least of five, each with nothing remembered."""
     from mistrust.cluster.files import read_files
-    from mistrust.layers.network.policies import policies
+    from mistrust.layers.network.statements.policies import policies
 
     snapshot = read_files([str(path)]).snapshot
     pods, spaces, given = endpoints(snapshot), namespace_labels(snapshot), policies(snapshot)

@@ -15,7 +15,7 @@ from mistrust.channels.around import around
 from mistrust.channels.ask import answer_of, ask
 from mistrust.channels.scene import Scene, Side
 from mistrust.layers.network.addresses import place
-from mistrust.layers.network.decide import decide
+from mistrust.layers.network.deciding.decide import decide
 from mistrust.layers.network.profile import CILIUM, UPSTREAM
 
 SEEDS = range(40)

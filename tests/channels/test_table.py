@@ -16,9 +16,9 @@ from mistrust.kube.meta import Metadata
 from mistrust.kube.network import IngressPolicyRule, NetworkPolicy, NetworkPolicySpec, PolicyPeer, PolicyPort
 from mistrust.kube.selectors import LabelSelector
 from mistrust.layers.mesh.channel import Authn, Authz, Channel, Transport
-from mistrust.layers.network.policies import Policies
+from mistrust.layers.network.engine.reach import reach
 from mistrust.layers.network.profile import UPSTREAM
-from mistrust.layers.network.reach import reach
+from mistrust.layers.network.statements.policies import Policies
 
 PROBES = tuple(point(p, n) for p in ("TCP", "UDP") for n in (1, 79, 80, 81, 443, 8080, 65535))
 

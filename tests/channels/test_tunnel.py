@@ -18,9 +18,9 @@ from mistrust.channels.scene import Scene, Side
 from mistrust.channels.table import join
 from mistrust.kube.endpoints import namespace_labels
 from mistrust.kube.snapshot import snapshot
-from mistrust.layers.network.policies import policies
+from mistrust.layers.network.engine.reach import reach
 from mistrust.layers.network.profile import UPSTREAM
-from mistrust.layers.network.reach import reach
+from mistrust.layers.network.statements.policies import policies
 
 
 def allows(*ports: int) -> Plain:

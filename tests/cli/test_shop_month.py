@@ -31,10 +31,10 @@ from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.identity.decide import decide
 from mistrust.layers.identity.layer import Identity
 from mistrust.layers.identity.lookup import Lookup, Request
-from mistrust.layers.network import decide as network
+from mistrust.layers.network.deciding import decide as network
+from mistrust.layers.network.deciding.party import Party
 from mistrust.layers.network.flow import Flow
 from mistrust.layers.network.layer import Network
-from mistrust.layers.network.party import Party
 from mistrust.layers.network.usage import used
 
 SHOP = Path(__file__).resolve().parents[2] / "examples" / "shop"

@@ -11,9 +11,9 @@ from tests.layers.network.worlds import NUMBERS, OUTSIDE, PROTOCOLS, READINGS, M
 
 from mistrust.access.ports import point
 from mistrust.kube.endpoints import Endpoint
-from mistrust.layers.network.bits import Classes
-from mistrust.layers.network.policies import Policies
-from mistrust.layers.network.reach import Reach, reach
+from mistrust.layers.network.engine.bits import Classes
+from mistrust.layers.network.engine.reach import Reach, reach
+from mistrust.layers.network.statements.policies import Policies
 
 NODES = ("10.9.0.1", "10.9.0.2")
 
@@ -139,8 +139,8 @@ def test_sets_in_pieces_answer_as_sets_in_one(seed: int, monkeypatch: pytest.Mon
     world = maker.world()
     whole = table(solved(world), world)
     dense = Classes.of(solved(world).row(0)[0].sources) if solved(world).row(0) else Classes.of(())
-    monkeypatch.setattr("mistrust.layers.network.bits.DENSE", -1)
-    monkeypatch.setattr("mistrust.layers.network.bits.WIDTH", 3)
+    monkeypatch.setattr("mistrust.layers.network.engine.bits.DENSE", -1)
+    monkeypatch.setattr("mistrust.layers.network.engine.bits.WIDTH", 3)
     network = solved(world, spare=2)
     assert table(solved(world), world) == table(network, world) == whole
     if network.row(0):

@@ -21,10 +21,10 @@ from mistrust.kube.decode import from_plain
 from mistrust.kube.endpoints import endpoints, namespace_labels
 from mistrust.kube.problem import Origin, Problem
 from mistrust.kube.snapshot import Snapshot, snapshot
-from mistrust.layers.network.decide import Ground, decide, ground
-from mistrust.layers.network.policies import policies
+from mistrust.layers.network.deciding.decide import Ground, decide, ground
+from mistrust.layers.network.engine.reach import Reach, reach
 from mistrust.layers.network.profile import CILIUM, UPSTREAM, Profile
-from mistrust.layers.network.reach import Reach, reach
+from mistrust.layers.network.statements.policies import policies
 from tests.live.misreadings import MISREADINGS, misread
 from tests.live.netns import Host, missing, network
 from tests.live.nftables import Rules

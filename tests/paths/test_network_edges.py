@@ -22,7 +22,7 @@ from mistrust.kube.snapshot import Scope, Snapshot
 from mistrust.kube.snapshot import snapshot as make
 from mistrust.layers.identity.index import rbac
 from mistrust.layers.identity.subjects import group, user
-from mistrust.layers.network.decide import decide, ground
+from mistrust.layers.network.deciding.decide import decide, ground
 from mistrust.layers.network.profile import UPSTREAM
 from mistrust.paths import neighbours
 from mistrust.paths.attack import ANY_NODE, ANY_POD, CLUSTER_ADMIN, INTERNET, attack

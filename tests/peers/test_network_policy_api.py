@@ -17,10 +17,10 @@ from mistrust.kube.endpoints import Endpoint, endpoints, namespace_labels
 from mistrust.kube.meta import Object
 from mistrust.kube.problem import Origin
 from mistrust.kube.snapshot import Snapshot, snapshot
-from mistrust.layers.network.decide import decide, ground
-from mistrust.layers.network.policies import policies
+from mistrust.layers.network.deciding.decide import decide, ground
+from mistrust.layers.network.engine.reach import reach
 from mistrust.layers.network.profile import UPSTREAM
-from mistrust.layers.network.reach import reach
+from mistrust.layers.network.statements.policies import policies
 
 Plain = dict[str, Any]
 

@@ -157,7 +157,7 @@ BAD = (
 
 @pytest.mark.parametrize("folder", BAD)
 def test_what_np_guard_refuses_is_a_problem_here(folder: str) -> None:
-    from mistrust.layers.network.policies import policies
+    from mistrust.layers.network.statements.policies import policies
 
     if not (corpus("netpol-analyzer") / "tests" / folder).is_dir():
         pytest.skip(f"{folder} is not here")

@@ -13,9 +13,9 @@ from mistrust.access.ports import EVERY_PORT, NO_PORT, Ports
 from mistrust.kube.core import Namespace, Node
 from mistrust.kube.endpoints import endpoints, namespace_labels
 from mistrust.kube.snapshot import Snapshot
-from mistrust.layers.network.policies import policies
+from mistrust.layers.network.engine.reach import Reach, reach
 from mistrust.layers.network.profile import CILIUM, NP_GUARD, UPSTREAM, Profile
-from mistrust.layers.network.reach import Reach, reach
+from mistrust.layers.network.statements.policies import policies
 from mistrust.report.connections.diff import Kind, compare
 from mistrust.report.connections.diff_formats import render as render_changes
 from mistrust.report.connections.focus import Focus, focused

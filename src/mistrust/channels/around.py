@@ -12,11 +12,11 @@ from mistrust.access.ports import EVERY_PORT, NO_PORT, Ports
 from mistrust.access.verdict import Answer
 from mistrust.channels.ask import ask
 from mistrust.channels.scene import Scene, Side
+from mistrust.layers.network.deciding.party import Party, text
+from mistrust.layers.network.engine.lines import Span
+from mistrust.layers.network.engine.reach import Reach
 from mistrust.layers.network.exposure.outside import INTERNET, common, joined, spans_in
 from mistrust.layers.network.exposure.outside import told as addresses
-from mistrust.layers.network.lines import Span
-from mistrust.layers.network.party import Party, text
-from mistrust.layers.network.reach import Reach
 
 UNSURE = "network plugins differ, or it hangs on what is not shown or not defined"
 

@@ -17,8 +17,8 @@ from mistrust.access.verdict import Answer, Verdict
 from mistrust.channels.scene import One, Scene, Side, another, blocks, each
 from mistrust.kube.core import Service
 from mistrust.layers.mesh.channel import Authz, Channel, Transport
-from mistrust.layers.network.decide import decide
-from mistrust.layers.network.rules import Service as RuleService
+from mistrust.layers.network.deciding.decide import decide
+from mistrust.layers.network.statements.rules import Service as RuleService
 
 Wanted = Callable[[int], Ports]
 """The ports that are asked for, of each endpoint; of -1 where the target is no pod."""

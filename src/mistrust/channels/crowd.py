@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mistrust.channels.table import Strand, Table
-from mistrust.layers.network.bits import Classes
+from mistrust.layers.network.engine.bits import Classes
 
 Crowd = int
 """A set of workloads as bits by index; the bit after the last workload is the Internet."""

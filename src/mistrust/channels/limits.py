@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mistrust.access.ports import EVERY_PORT
-from mistrust.layers.network.bits import Classes
-from mistrust.layers.network.reach import Part, Reach
+from mistrust.layers.network.engine.bits import Classes
+from mistrust.layers.network.engine.reach import Part, Reach
 
 
 def limits(network: Reach) -> Sequence[tuple[bool, bool]]:

@@ -12,17 +12,17 @@ from mistrust.kube.core import Node
 from mistrust.kube.endpoints import endpoints, namespace_labels
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.mesh.mesh import Mesh, mesh
-from mistrust.layers.network.cluster import Ties
-from mistrust.layers.network.decide import Ground, ground
+from mistrust.layers.network.deciding.decide import Ground, ground
+from mistrust.layers.network.deciding.party import Party, text
+from mistrust.layers.network.engine.cluster import Ties
+from mistrust.layers.network.engine.lines import Span
+from mistrust.layers.network.engine.reach import Reach, reach
 from mistrust.layers.network.exposure.door import Door
 from mistrust.layers.network.exposure.doors import doors
 from mistrust.layers.network.exposure.outside import INTERNET, common, spans_in, strangers
-from mistrust.layers.network.lines import Span
-from mistrust.layers.network.party import Party, text
-from mistrust.layers.network.policies import policies
 from mistrust.layers.network.profile import Profile
-from mistrust.layers.network.reach import Reach, reach
-from mistrust.layers.network.rules import Service, Statement, Tier
+from mistrust.layers.network.statements.policies import policies
+from mistrust.layers.network.statements.rules import Service, Statement, Tier
 
 
 class Side(msgspec.Struct, frozen=True):

@@ -16,8 +16,8 @@ from msgspec import structs
 
 from mistrust.access.ports import PROTOCOLS, SPAN, Ports, point
 from mistrust.layers.mesh.channel import Authn, Authz, Channel, Transport
-from mistrust.layers.network.bits import Classes
-from mistrust.layers.network.reach import Part, Reach
+from mistrust.layers.network.engine.bits import Classes
+from mistrust.layers.network.engine.reach import Part, Reach
 
 
 class Meshed(Protocol):

@@ -17,8 +17,8 @@ from mistrust.kube.snapshot import Snapshot
 from mistrust.kube.workloads import Workload
 from mistrust.layers.mesh.channel import Transport
 from mistrust.layers.mesh.mesh import Mesh
+from mistrust.layers.network.engine.reach import Reach
 from mistrust.layers.network.exposure.door import Door
-from mistrust.layers.network.reach import Reach
 
 
 class Whole(msgspec.Struct, frozen=True):

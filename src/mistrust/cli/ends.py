@@ -16,8 +16,8 @@ from mistrust.cli.port_words import read_port
 from mistrust.kube.core import Node, Service, ServicePort
 from mistrust.kube.errors import UsageError
 from mistrust.kube.meta import Metadata
+from mistrust.layers.network.deciding.party import Party
 from mistrust.layers.network.exposure.behind import Behind, port_named
-from mistrust.layers.network.party import Party
 
 if TYPE_CHECKING:
     from mistrust.kube.snapshot import Snapshot

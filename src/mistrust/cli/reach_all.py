@@ -14,12 +14,12 @@ from mistrust.cli.can import print_json, print_lines
 from mistrust.cli.reach import focus_of, told_ports
 from mistrust.cli.source import open_source
 from mistrust.kube.meta import Other
-from mistrust.layers.network.ambiguity import ambiguities
-from mistrust.layers.network.party import text
+from mistrust.layers.network.deciding.party import text
+from mistrust.layers.network.deciding.unseen import unseen
+from mistrust.layers.network.facts.ambiguity import ambiguities
 from mistrust.layers.network.plugin import profiles
-from mistrust.layers.network.policies import policies
 from mistrust.layers.network.profile import PROFILES, Profile
-from mistrust.layers.network.unseen import unseen
+from mistrust.layers.network.statements.policies import policies
 from mistrust.report.clean import clean
 from mistrust.report.connections.focus import Focus, focused
 from mistrust.report.connections.formats import render

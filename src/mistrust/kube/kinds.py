@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mistrust.kube import admission, core, ingress, istio, kubeconfig, linkerd, network, openshift, pods, rbac, workloads
+from mistrust.kube import (
+    admission,
+    core,
+    ingress,
+    istio,
+    kubeconfig,
+    linkerd,
+    network,
+    openshift,
+    pods,
+    rbac,
+    workloads,
+)
 from mistrust.kube.meta import Object
 
 READ: tuple[type[Object], ...] = (
@@ -83,8 +95,8 @@ CLUSTER_SCOPED: frozenset[str] = frozenset(t.KIND for t in READ if not t.NAMESPA
     "PriorityClass", "StorageClass", "CSIDriver", "CSINode", "VolumeAttachment", "RuntimeClass", "IngressClass",
     "ClusterIssuer", "ClusterPolicy", "PodSecurityPolicy", "GatewayClass", "CertificateSigningRequest",
     "ClusterTrustBundle", "ValidatingAdmissionPolicyBinding", "MutatingAdmissionPolicy",
-    "MutatingAdmissionPolicyBinding", "FlowSchema", "PriorityLevelConfiguration", "ConstraintTemplate", "CiliumClusterwideNetworkPolicy",
-    "GlobalNetworkPolicy",
+    "MutatingAdmissionPolicyBinding", "FlowSchema", "PriorityLevelConfiguration", "ConstraintTemplate",
+    "CiliumClusterwideNetworkPolicy", "GlobalNetworkPolicy",
 }  # fmt: skip
 """Kinds that never have a namespace; of other kinds that are not read, a missing namespace is left missing."""
 

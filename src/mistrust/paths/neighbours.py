@@ -12,8 +12,8 @@ from operator import or_
 
 import msgspec
 
-from mistrust.layers.network.bits import Classes
-from mistrust.layers.network.reach import Part
+from mistrust.layers.network.engine.bits import Classes
+from mistrust.layers.network.engine.reach import Part
 from mistrust.paths.graph import Key, Reason, Sketch
 from mistrust.paths.inventory import Inventory, is_control_plane
 from mistrust.paths.legs import classes_of, positions

@@ -13,14 +13,14 @@ from mistrust.kube.core import Endpoints, EndpointSlice, Node, Service
 from mistrust.kube.endpoints import Endpoint, endpoints, namespace_labels
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.network.addresses import place
-from mistrust.layers.network.decide import Ground, ground
+from mistrust.layers.network.deciding.decide import Ground, ground
+from mistrust.layers.network.engine.reach import Reach, reach
 from mistrust.layers.network.exposure.behind import SERVICE_NAME, Behind
 from mistrust.layers.network.exposure.door import Door
 from mistrust.layers.network.exposure.doors import doors
 from mistrust.layers.network.exposure.listening import listening
-from mistrust.layers.network.policies import Policies, policies
 from mistrust.layers.network.profile import UPSTREAM, Profile
-from mistrust.layers.network.reach import Reach, reach
+from mistrust.layers.network.statements.policies import Policies, policies
 
 METADATA: Final = "169.254.169.254"
 """Where the clouds' metadata services answer, at port 80."""

@@ -10,7 +10,7 @@ from mistrust.access.ports import PROTOCOLS, SPAN, Ports
 from mistrust.access.verdict import Answer, Verdict
 from mistrust.kube.endpoints import Endpoint
 from mistrust.kube.workloads import Workload
-from mistrust.layers.network.decide import decide
+from mistrust.layers.network.deciding.decide import decide
 from mistrust.paths.inventory import Inventory
 from mistrust.paths.neighbours import Neighbours
 

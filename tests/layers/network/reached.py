@@ -6,9 +6,9 @@ from tests.layers.network.scene import Plain, cluster, namespace, node, pod
 
 from mistrust.kube.core import Node
 from mistrust.kube.endpoints import endpoints, namespace_labels
-from mistrust.layers.network.policies import policies
+from mistrust.layers.network.engine.reach import Reach, Ties, reach
 from mistrust.layers.network.profile import UPSTREAM, Profile
-from mistrust.layers.network.reach import Reach, Ties, reach
+from mistrust.layers.network.statements.policies import policies
 
 ALL, NONE = "All Connections", "No Connections"
 PLACES = (

@@ -13,8 +13,8 @@ from mistrust.kube.endpoints import endpoints
 from mistrust.kube.meta import Object
 from mistrust.kube.problem import Origin, Problem
 from mistrust.kube.snapshot import Gap, Snapshot, snapshot
-from mistrust.layers.network.decide import Ground, decide, ground
-from mistrust.layers.network.party import Party
+from mistrust.layers.network.deciding.decide import Ground, decide, ground
+from mistrust.layers.network.deciding.party import Party
 from mistrust.layers.network.profile import Profile
 
 Plain = dict[str, Any]

@@ -8,7 +8,7 @@ import pytest
 from tests.layers.network.scene import Plain, Scene, cluster, made, namespace, pod
 
 from mistrust.access.verdict import Answer
-from mistrust.layers.network.ambiguity import ambiguities
+from mistrust.layers.network.facts.ambiguity import ambiguities
 
 PLACES = (namespace("a", "team=x"), namespace("b", "team=y"), pod("a/p", "app=x"), pod("b/q", "app=y"))
 

@@ -16,7 +16,7 @@ from mistrust.access.verdict import Answer
 from mistrust.kube.endpoints import endpoints
 from mistrust.kube.problem import Problem
 from mistrust.kube.snapshot import Gap
-from mistrust.layers.network.decide import decide, ground
+from mistrust.layers.network.deciding.decide import decide, ground
 from mistrust.layers.network.profile import CALICO, CILIUM, NP_GUARD, UPSTREAM, Profile
 
 PLACES = (

@@ -12,11 +12,11 @@ from mistrust.access.ports import PROTOCOLS, point
 from mistrust.access.verdict import Answer
 from mistrust.kube.core import Node
 from mistrust.kube.endpoints import endpoints, namespace_labels
-from mistrust.layers.network.decide import decide
-from mistrust.layers.network.party import Party
-from mistrust.layers.network.policies import policies
+from mistrust.layers.network.deciding.decide import decide
+from mistrust.layers.network.deciding.party import Party
+from mistrust.layers.network.engine.reach import Reach, reach
 from mistrust.layers.network.profile import PROFILES, Profile
-from mistrust.layers.network.reach import Reach, reach
+from mistrust.layers.network.statements.policies import policies
 
 
 def solved(scene: Scene, profile: Profile) -> Reach:

@@ -9,10 +9,10 @@ from tests.paths.cluster import read
 from mistrust.kube.core import Node
 from mistrust.kube.endpoints import endpoints, namespace_labels
 from mistrust.kube.snapshot import Scope, Snapshot, snapshot
+from mistrust.layers.network.engine.reach import reach
 from mistrust.layers.network.exposure.door import Door, Kind, Sees
 from mistrust.layers.network.exposure.doors import doors
-from mistrust.layers.network.policies import policies
-from mistrust.layers.network.reach import reach
+from mistrust.layers.network.statements.policies import policies
 
 API = {
     "Service": "v1",

@@ -24,10 +24,10 @@ from tests.layers.network.test_exposure import (
 
 from mistrust.access.fact import Fact
 from mistrust.kube.endpoints import endpoints, namespace_labels
+from mistrust.layers.network.engine.reach import reach
 from mistrust.layers.network.exposure.doors import doors
 from mistrust.layers.network.exposure.facts import exposure_facts
-from mistrust.layers.network.policies import policies
-from mistrust.layers.network.reach import reach
+from mistrust.layers.network.statements.policies import policies
 
 WEB = pod("shop/web", "app=web", "http=TCP/8080 db=TCP/5432 cache=TCP/6379", "10.0.0.1", "n1")
 

@@ -11,13 +11,13 @@ from mistrust.access.ports import point
 from mistrust.access.verdict import Answer
 from mistrust.kube.endpoints import endpoints, namespace_labels
 from mistrust.kube.snapshot import Snapshot
-from mistrust.layers.network.decide import Ground, decide, ground
+from mistrust.layers.network.deciding.decide import Ground, decide, ground
+from mistrust.layers.network.deciding.party import Party
+from mistrust.layers.network.engine.reach import reach
 from mistrust.layers.network.exposure.door import Door, Kind
 from mistrust.layers.network.exposure.doors import doors
-from mistrust.layers.network.party import Party
-from mistrust.layers.network.policies import policies
 from mistrust.layers.network.profile import UPSTREAM
-from mistrust.layers.network.reach import reach
+from mistrust.layers.network.statements.policies import policies
 
 law = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

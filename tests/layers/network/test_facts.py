@@ -15,11 +15,11 @@ from tests.layers.network.test_plugin import agent
 from mistrust.access.fact import Fact
 from mistrust.kube.core import Namespace
 from mistrust.kube.snapshot import Gap
+from mistrust.layers.network.facts.telling import listed
+from mistrust.layers.network.facts.tomorrow import alike, future
 from mistrust.layers.network.layer import Network
-from mistrust.layers.network.policies import policies
-from mistrust.layers.network.rules import statements
-from mistrust.layers.network.telling import listed
-from mistrust.layers.network.tomorrow import alike, future
+from mistrust.layers.network.statements.policies import policies
+from mistrust.layers.network.statements.rules import statements
 
 SHOP = (
     namespace("shop", "team=web"),

@@ -12,13 +12,13 @@ from tests.layers.network.scene import Plain, cluster, made, namespace, pod, pol
 from mistrust.access.ports import EVERY_PORT, NO_PORT, PROTOCOLS, SPAN, Ports, point
 from mistrust.access.verdict import Answer
 from mistrust.kube.meta import Ref
-from mistrust.layers.network.bits import Classes, Space
+from mistrust.layers.network.engine.bits import Classes, Space
 from mistrust.layers.network.exposure.outside import INTERNET, common, spans_in
 from mistrust.layers.network.grants import Connection, Connections, granted, widest
 from mistrust.layers.network.plugin import PLAUSIBLE
-from mistrust.layers.network.policies import policies
 from mistrust.layers.network.profile import CALICO, CILIUM, UPSTREAM, Profile
 from mistrust.layers.network.relation import _dense
+from mistrust.layers.network.statements.policies import policies
 
 Told = Mapping[tuple[Ref | None, Ref], Ports]
 

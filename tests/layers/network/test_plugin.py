@@ -7,8 +7,8 @@ from tests.layers.network.scene import Plain, Scene, cluster, node, other, pod, 
 
 from mistrust.access.verdict import Answer
 from mistrust.kube.snapshot import Gap
+from mistrust.layers.network.deciding.unseen import unseen
 from mistrust.layers.network.plugin import plugins, profiles
-from mistrust.layers.network.unseen import unseen
 
 
 def agent(name: str, *containers: str, host: bool = True) -> Plain:

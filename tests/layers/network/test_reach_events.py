@@ -10,8 +10,8 @@ from tests.layers.network.scene import Plain, cluster, made, pod, policy
 
 from mistrust.kube.endpoints import endpoints
 from mistrust.kube.network import NetworkPolicy
-from mistrust.layers.network.bits import Classes
-from mistrust.layers.network.reach import Reach, Ties
+from mistrust.layers.network.engine.bits import Classes
+from mistrust.layers.network.engine.reach import Reach, Ties
 
 
 def rows(network: Reach) -> list[object]:

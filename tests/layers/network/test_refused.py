@@ -8,8 +8,8 @@ from tests.layers.network.scene import cluster, namespace, pod, policy
 from mistrust.access.ports import point
 from mistrust.access.verdict import Answer
 from mistrust.kube.endpoints import endpoints
-from mistrust.layers.network.decide import decide, ground
-from mistrust.layers.network.policies import policies
+from mistrust.layers.network.deciding.decide import decide, ground
+from mistrust.layers.network.statements.policies import policies
 
 SHOP = (
     namespace("shop", "team=web"),

@@ -14,14 +14,14 @@ from mistrust.kube.endpoints import endpoints, namespace_labels
 from mistrust.kube.network import NetworkPolicy
 from mistrust.kube.selectors import matches
 from mistrust.kube.snapshot import Snapshot
-from mistrust.layers.network.policies import Policies, policies
+from mistrust.layers.network.engine.reach import reach
+from mistrust.layers.network.engine.selectors import plain
+from mistrust.layers.network.facts.unused import Unused, redundant, shadowed
 from mistrust.layers.network.profile import PROFILES, Profile
-from mistrust.layers.network.reach import reach
 from mistrust.layers.network.relation import Relation, aligned, relation
-from mistrust.layers.network.rules import Selector
-from mistrust.layers.network.selectors import plain
-from mistrust.layers.network.unused import Unused, redundant, shadowed
-from mistrust.layers.network.within import narrower
+from mistrust.layers.network.statements.policies import Policies, policies
+from mistrust.layers.network.statements.rules import Selector
+from mistrust.layers.network.statements.within import narrower
 
 
 def told(found: tuple[Unused, ...]) -> dict[str, str]:

@@ -19,7 +19,7 @@ from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.network.flow import Flow, Peer
 from mistrust.layers.network.grants import Origin, granted
 from mistrust.layers.network.plugin import profiles
-from mistrust.layers.network.policies import policies
+from mistrust.layers.network.statements.policies import policies
 from mistrust.layers.network.synthesize import Tightened, synthesize
 from mistrust.layers.network.usage import Usage, used
 

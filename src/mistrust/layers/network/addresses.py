@@ -12,7 +12,7 @@ from functools import lru_cache
 import msgspec
 
 from mistrust.kube.network import IPBlock
-from mistrust.layers.network.lines import Line, Ranges, Span
+from mistrust.layers.network.engine.lines import Line, Ranges, Span
 
 V6 = 1 << 40
 """Where IPv6 begins on the line."""

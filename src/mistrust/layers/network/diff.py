@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from mistrust.access.ports import Ports
-from mistrust.layers.network.bits import members
-from mistrust.layers.network.lines import Ranges
+from mistrust.layers.network.engine.bits import members
+from mistrust.layers.network.engine.lines import Ranges
 from mistrust.layers.network.relation import Crowd, Relation, Row, aligned, overlay
 
 

@@ -12,14 +12,14 @@ from mistrust.kube.core import Node
 from mistrust.kube.endpoints import namespace_labels
 from mistrust.kube.meta import Ref
 from mistrust.layers.network.addresses import FAMILIES
-from mistrust.layers.network.ambiguity import orders
-from mistrust.layers.network.cluster import Ties
+from mistrust.layers.network.engine.cluster import Ties
+from mistrust.layers.network.engine.reach import Reach, reach
+from mistrust.layers.network.facts.ambiguity import orders
 from mistrust.layers.network.grants import Connections, Origin
-from mistrust.layers.network.policies import policies
 from mistrust.layers.network.profile import Profile
-from mistrust.layers.network.reach import Reach, reach
 from mistrust.layers.network.relation import Crowd, Relation, both, combine, either, minus, relation
-from mistrust.layers.network.rules import Peer
+from mistrust.layers.network.statements.policies import policies
+from mistrust.layers.network.statements.rules import Peer
 
 
 def doubtful(given: Connections) -> Connections:

@@ -18,16 +18,16 @@ from mistrust.kube.core import Node, Service
 from mistrust.kube.endpoints import Endpoint, endpoints, namespace_labels
 from mistrust.kube.meta import Ref
 from mistrust.kube.snapshot import Snapshot
-from mistrust.layers.network.ambiguity import orders
-from mistrust.layers.network.bits import members
-from mistrust.layers.network.decide import Ground, decide, ground
+from mistrust.layers.network.deciding.decide import Ground, decide, ground
+from mistrust.layers.network.deciding.party import text
+from mistrust.layers.network.engine.bits import members
+from mistrust.layers.network.engine.reach import Reach, reach
 from mistrust.layers.network.exposure.behind import Behind
 from mistrust.layers.network.exposure.outside import INTERNET, common
-from mistrust.layers.network.party import text
-from mistrust.layers.network.policies import Policies, policies
+from mistrust.layers.network.facts.ambiguity import orders
 from mistrust.layers.network.profile import Profile
-from mistrust.layers.network.reach import Reach, reach
 from mistrust.layers.network.relation import Combination, Relation, Row, combine, either, minus, relation
+from mistrust.layers.network.statements.policies import Policies, policies
 
 
 class Connection(msgspec.Struct, frozen=True, gc=False):

@@ -7,7 +7,7 @@ from typing import Literal
 
 from mistrust.access.fact import Fact
 from mistrust.kube.snapshot import Snapshot
-from mistrust.layers.network.facts import facts
+from mistrust.layers.network.facts.every import facts
 from mistrust.layers.network.grants import Connections, granted
 
 

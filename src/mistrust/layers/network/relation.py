@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from mistrust.access.ports import Ports
 from mistrust.kube.meta import Ref
-from mistrust.layers.network.bits import Classes
+from mistrust.layers.network.engine.bits import Classes
+from mistrust.layers.network.engine.lines import Ranges, Span
+from mistrust.layers.network.engine.reach import Part, Reach
 from mistrust.layers.network.exposure.outside import INTERNET, common, spans_in
-from mistrust.layers.network.lines import Ranges, Span
-from mistrust.layers.network.reach import Part, Reach
 
 Row = tuple[tuple[Ports, int], ...]
 """Disjoint sets of ports, each with the crowds (as bits) that may open them; no two with the same crowds."""

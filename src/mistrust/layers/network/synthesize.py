@@ -15,10 +15,10 @@ import msgspec
 
 from mistrust.kube.meta import Object, Ref
 from mistrust.kube.snapshot import Snapshot
+from mistrust.layers.network.facts.telling import listed
 from mistrust.layers.network.least.drafting import Scene
 from mistrust.layers.network.least.enough import NEVER, unsaid
 from mistrust.layers.network.least.replacing import Replacement, Replacing
-from mistrust.layers.network.telling import listed
 from mistrust.layers.network.usage import Usage
 
 INERT: Final = "the network plugin that runs enforces no policy: these will do nothing until another one does"

@@ -15,8 +15,8 @@ import msgspec
 from mistrust.access.ports import EVERY_PORT, NO_PORT, PROTOCOLS, Ports
 from mistrust.kube.endpoints import Endpoint
 from mistrust.kube.selectors import LabelSelector, Requirement, matches
-from mistrust.layers.network.policies import Policies
-from mistrust.layers.network.rules import (
+from mistrust.layers.network.statements.policies import Policies
+from mistrust.layers.network.statements.rules import (
     Action,
     Chosen,
     Rule,
@@ -25,7 +25,7 @@ from mistrust.layers.network.rules import (
     Statement,
     Tier,
 )
-from mistrust.layers.network.rules import (
+from mistrust.layers.network.statements.rules import (
     Peer as RulePeer,
 )
 from mistrust.report.connections.listed import ENTIRE_CLUSTER, Connections, Exposure, Peer, Potential

@@ -9,8 +9,8 @@ import msgspec
 
 from mistrust.access.ports import NO_PORT, Ports
 from mistrust.layers.network.addresses import IPV4, V6
-from mistrust.layers.network.policies import Policies
-from mistrust.layers.network.reach import Part, Reach
+from mistrust.layers.network.engine.reach import Part, Reach
+from mistrust.layers.network.statements.policies import Policies
 from mistrust.report.connections.listed import (
     ANY_ADDRESS,
     INGRESS_CONTROLLER,

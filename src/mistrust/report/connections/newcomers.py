@@ -9,8 +9,8 @@ import msgspec
 from mistrust.kube.endpoints import NAMESPACE_NAME, Endpoint
 from mistrust.kube.network import NetworkPolicy
 from mistrust.kube.selectors import LabelSelector, matches
-from mistrust.layers.network.policies import ClusterWide, Policies
-from mistrust.layers.network.rules import Chosen, Selector, selector
+from mistrust.layers.network.statements.policies import ClusterWide, Policies
+from mistrust.layers.network.statements.rules import Chosen, Selector, selector
 
 Key = tuple[Selector, Selector]
 """Selectors of the namespace and of the pods, equivalent ones written alike."""

@@ -22,7 +22,7 @@ from mistrust.kube.network import (
     NetworkPolicy,
     PolicyPort,
 )
-from mistrust.layers.network.policies import ClusterWide, Policies
+from mistrust.layers.network.statements.policies import ClusterWide, Policies
 
 Rule = TypeVar("Rule", IngressPolicyRule, EgressPolicyRule)
 

@@ -9,9 +9,9 @@ from msgspec import structs
 from mistrust.kube.core import Namespace, Node
 from mistrust.kube.endpoints import namespace_labels
 from mistrust.kube.snapshot import Snapshot
-from mistrust.layers.network.policies import Policies, policies
+from mistrust.layers.network.engine.reach import Reach, reach
 from mistrust.layers.network.profile import NP_GUARD, UPSTREAM, Profile
-from mistrust.layers.network.reach import Reach, reach
+from mistrust.layers.network.statements.policies import Policies, policies
 from mistrust.report.connections.doors import CONTROLLER, LABELS, NAMESPACE, doors
 from mistrust.report.connections.exposure import exposure_of
 from mistrust.report.connections.focus import names

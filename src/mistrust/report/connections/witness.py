@@ -8,8 +8,8 @@ from mistrust.access.ports import PROTOCOLS, SPAN, Ports
 from mistrust.access.verdict import Verdict
 from mistrust.kube.endpoints import Endpoint
 from mistrust.kube.snapshot import Snapshot
-from mistrust.layers.network.decide import Ground, decide, ground
-from mistrust.layers.network.party import Party
+from mistrust.layers.network.deciding.decide import Ground, decide, ground
+from mistrust.layers.network.deciding.party import Party
 from mistrust.layers.network.profile import NP_GUARD, Profile
 from mistrust.report.connections.diff import Change
 from mistrust.report.connections.listed import ANY_ADDRESS, INGRESS_CONTROLLER, Peer

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from mistrust.kube.endpoints import Endpoint
 from mistrust.kube.snapshot import Snapshot
+from mistrust.layers.network.engine.reach import Reach
 from mistrust.layers.network.exposure.behind import Behind
 from mistrust.layers.network.exposure.controllers import Controllers
 from mistrust.layers.network.exposure.door import Door
@@ -15,7 +16,6 @@ from mistrust.layers.network.exposure.istio import istio_doors
 from mistrust.layers.network.exposure.judge import Judge
 from mistrust.layers.network.exposure.routes import route_doors
 from mistrust.layers.network.exposure.services import service_doors
-from mistrust.layers.network.reach import Reach
 
 
 def doors(snapshot: Snapshot, ends: Sequence[Endpoint], rows: Reach | None = None) -> tuple[Door, ...]:

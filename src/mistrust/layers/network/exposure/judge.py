@@ -12,7 +12,9 @@ from mistrust.kube.pods import Pod
 from mistrust.kube.selectors import matches
 from mistrust.kube.snapshot import Scope, Snapshot
 from mistrust.layers.network.addresses import IPV4, IPV6, place
-from mistrust.layers.network.bits import Classes
+from mistrust.layers.network.engine.bits import Classes
+from mistrust.layers.network.engine.lines import Span
+from mistrust.layers.network.engine.reach import Part, Reach
 from mistrust.layers.network.exposure.behind import port_named
 from mistrust.layers.network.exposure.door import together
 from mistrust.layers.network.exposure.outside import (
@@ -25,9 +27,7 @@ from mistrust.layers.network.exposure.outside import (
     told,
     without,
 )
-from mistrust.layers.network.lines import Span
-from mistrust.layers.network.policies import policies
-from mistrust.layers.network.reach import Part, Reach
+from mistrust.layers.network.statements.policies import policies
 
 Assumed = str | None
 """The clause that has to be taken for granted, empty for what is sure; None for "no"."""

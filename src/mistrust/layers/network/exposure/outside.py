@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, summarize_address_range
 
 from mistrust.layers.network.addresses import V6, Block, cidr
-from mistrust.layers.network.lines import Span
+from mistrust.layers.network.engine.lines import Span
 
 PRIVATE = (
     "0.0.0.0/8",

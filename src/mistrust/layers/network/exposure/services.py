@@ -13,11 +13,11 @@ import msgspec
 from mistrust.access.evidence import Evidence, at
 from mistrust.kube.core import Service, ServicePort
 from mistrust.kube.snapshot import Snapshot
+from mistrust.layers.network.engine.lines import Span
 from mistrust.layers.network.exposure.behind import Behind
 from mistrust.layers.network.exposure.door import Door, Kind, Sees, together
 from mistrust.layers.network.exposure.judge import Assumed, Judge, judged
 from mistrust.layers.network.exposure.outside import INTERNET, PRIVATE, spans_of, strangers
-from mistrust.layers.network.lines import Span
 
 INTERNAL: Mapping[str, str] = {
     "networking.gke.io/load-balancer-type": "internal",

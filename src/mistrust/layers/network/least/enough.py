@@ -12,7 +12,7 @@ from mistrust.kube.network import AdminNetworkPolicy, BaselineAdminNetworkPolicy
 from mistrust.kube.pods import Pod
 from mistrust.kube.snapshot import Snapshot
 from mistrust.kube.workloads import CronJob, Job
-from mistrust.layers.network.telling import listed
+from mistrust.layers.network.facts.telling import listed
 from mistrust.layers.network.usage import Usage
 
 POLICIES = (NetworkPolicy, AdminNetworkPolicy, BaselineAdminNetworkPolicy, ClusterNetworkPolicy)

@@ -10,11 +10,11 @@ from msgspec import structs
 
 from mistrust.kube.network import NetworkPolicy
 from mistrust.kube.selectors import LabelSelector
+from mistrust.layers.network.facts.telling import listed
 from mistrust.layers.network.least.drafting import Draft, Scene
 from mistrust.layers.network.least.separate import Unit
 from mistrust.layers.network.least.writing import Note, Written, deny_all, policy
-from mistrust.layers.network.rules import refusals
-from mistrust.layers.network.telling import listed
+from mistrust.layers.network.statements.rules import refusals
 
 DENY: Final = "default-deny"
 USED: Final = "what of it was used is in the policies of the workloads"

@@ -14,12 +14,12 @@ from mistrust.kube.endpoints import Endpoint
 from mistrust.kube.meta import Ref
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.network.addresses import place
+from mistrust.layers.network.deciding.party import text
+from mistrust.layers.network.engine.lines import Span
 from mistrust.layers.network.exposure.door import Door
 from mistrust.layers.network.exposure.outside import INTERNET, common
-from mistrust.layers.network.inside import METADATA
+from mistrust.layers.network.facts.inside import METADATA
 from mistrust.layers.network.least.regulars import NODE_LOCAL, Regulars, known, placed
-from mistrust.layers.network.lines import Span
-from mistrust.layers.network.party import text
 from mistrust.layers.network.usage import Abroad, Usage
 
 End = Ref | Span

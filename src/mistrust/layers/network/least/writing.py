@@ -22,10 +22,10 @@ from mistrust.kube.network import (
 )
 from mistrust.kube.selectors import LabelSelector
 from mistrust.layers.network.addresses import V6
+from mistrust.layers.network.engine.lines import Span
 from mistrust.layers.network.exposure.outside import joined, without
 from mistrust.layers.network.least.separate import Unit
 from mistrust.layers.network.least.wanted import Wanted
-from mistrust.layers.network.lines import Span
 
 MANY: Final = 8
 """With more CIDRs than that, those that are missing from the whole are named instead, if they are fewer."""

@@ -17,7 +17,7 @@ from mistrust.kube.network import (
     ProtocolMatch,
 )
 from mistrust.kube.selectors import LabelSelector, matches
-from mistrust.layers.network.party import Direction, Flow, Match, all_of, any_of, in_blocks, in_namespaces
+from mistrust.layers.network.deciding.party import Direction, Flow, Match, all_of, any_of, in_blocks, in_namespaces
 from mistrust.layers.network.profile import Profile
 
 

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from itertools import chain
 
 from mistrust.access.ports import PROTOCOLS, SPAN
-from mistrust.layers.network.applying import Applying, Home, Numbers
-from mistrust.layers.network.bits import Bits, has
-from mistrust.layers.network.classes import Key, Named
-from mistrust.layers.network.lines import Line
-from mistrust.layers.network.rules import Rule, Service, Statement
-from mistrust.layers.network.selectors import Pair, Selection
-from mistrust.layers.network.solve import Match, Row, certain, crossed, joined, possible, union
+from mistrust.layers.network.engine.applying import Applying, Home, Numbers
+from mistrust.layers.network.engine.bits import Bits, has
+from mistrust.layers.network.engine.classes import Key, Named
+from mistrust.layers.network.engine.lines import Line
+from mistrust.layers.network.engine.selectors import Pair, Selection
+from mistrust.layers.network.engine.solve import Match, Row, certain, crossed, joined, possible, union
+from mistrust.layers.network.statements.rules import Rule, Service, Statement
 
 Entry = tuple[Numbers, Numbers, Named, Bits, tuple[bool, ...]]
 """What applies to those who come in: statements, cluster-wide ones, named ports, who is free, what is sure."""

@@ -11,10 +11,10 @@ from mistrust.kube.core import Node
 from mistrust.kube.endpoints import NAMESPACE_NAME
 from mistrust.kube.selectors import LabelSelector, Requirement, matches
 from mistrust.layers.network.addresses import IPV4, place
-from mistrust.layers.network.bits import Bits, Space, has
-from mistrust.layers.network.classes import Key, Labels
-from mistrust.layers.network.lines import Line, Ranges
-from mistrust.layers.network.rules import Addresses, Chosen, Peer, Selector
+from mistrust.layers.network.engine.bits import Bits, Space, has
+from mistrust.layers.network.engine.classes import Key, Labels
+from mistrust.layers.network.engine.lines import Line, Ranges
+from mistrust.layers.network.statements.rules import Addresses, Chosen, Peer, Selector
 
 EVERY_IPV4: Ranges = (IPV4,)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from mistrust.layers.network.addresses import place
-from mistrust.layers.network.applying import Bundle
-from mistrust.layers.network.bits import Bits, has
-from mistrust.layers.network.carry import branch
-from mistrust.layers.network.cluster import Cluster
-from mistrust.layers.network.legs import Legs
-from mistrust.layers.network.lines import Line, Split
-from mistrust.layers.network.rules import Statement
-from mistrust.layers.network.solve import Row
+from mistrust.layers.network.engine.applying import Bundle
+from mistrust.layers.network.engine.bits import Bits, has
+from mistrust.layers.network.engine.carry import branch
+from mistrust.layers.network.engine.cluster import Cluster
+from mistrust.layers.network.engine.legs import Legs
+from mistrust.layers.network.engine.lines import Line, Split
+from mistrust.layers.network.engine.solve import Row
+from mistrust.layers.network.statements.rules import Statement
 
 
 def cut(cluster: Cluster, said: Sequence[Statement]) -> Legs | None:

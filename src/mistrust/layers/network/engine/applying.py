@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from mistrust.layers.network.bits import Bits, has, members
-from mistrust.layers.network.classes import Key, Named
-from mistrust.layers.network.rules import Rule, Service, Statement, Tier
-from mistrust.layers.network.selectors import Pair, Selection
+from mistrust.layers.network.engine.bits import Bits, has, members
+from mistrust.layers.network.engine.classes import Key, Named
+from mistrust.layers.network.engine.selectors import Pair, Selection
+from mistrust.layers.network.statements.rules import Rule, Service, Statement, Tier
 
 Home = tuple[int, ...] | None
 """The blocks of a destination, as in its key."""

@@ -13,15 +13,15 @@ from mistrust.kube.core import Node
 from mistrust.kube.endpoints import Endpoint, Port
 from mistrust.kube.selectors import matches
 from mistrust.layers.network.addresses import FAMILIES, blocks, cidr
-from mistrust.layers.network.bits import Space
-from mistrust.layers.network.classes import SPARE, Key, Keys, group, mentions
-from mistrust.layers.network.legs import Legs
-from mistrust.layers.network.lines import Line, Ranges
-from mistrust.layers.network.policies import Policies
+from mistrust.layers.network.engine.bits import Space
+from mistrust.layers.network.engine.classes import SPARE, Key, Keys, group, mentions
+from mistrust.layers.network.engine.legs import Legs
+from mistrust.layers.network.engine.lines import Line, Ranges
+from mistrust.layers.network.engine.selectors import Selection, machines, plain
+from mistrust.layers.network.engine.solve import Row
 from mistrust.layers.network.profile import UPSTREAM, Profile
-from mistrust.layers.network.rules import Statement, Tier
-from mistrust.layers.network.selectors import Selection, machines, plain
-from mistrust.layers.network.solve import Row
+from mistrust.layers.network.statements.policies import Policies
+from mistrust.layers.network.statements.rules import Statement, Tier
 
 Ties = Literal["forward", "backward"]
 """Order of cluster-wide policies with one priority, by kind and name; the API leaves it undefined."""

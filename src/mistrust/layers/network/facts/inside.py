@@ -15,13 +15,13 @@ from mistrust.kube.core import Node
 from mistrust.kube.network import EgressPolicyRule, IngressPolicyRule, NetworkPolicy
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.network.addresses import IPV4, IPV6, place, spans
-from mistrust.layers.network.lines import Span
-from mistrust.layers.network.policies import Policies
+from mistrust.layers.network.engine.lines import Span
+from mistrust.layers.network.engine.reach import Reach
+from mistrust.layers.network.facts.segments import lets_everything
+from mistrust.layers.network.facts.telling import listed, plural
 from mistrust.layers.network.profile import Profile
-from mistrust.layers.network.reach import Reach
-from mistrust.layers.network.rules import statements
-from mistrust.layers.network.segments import lets_everything
-from mistrust.layers.network.telling import listed, plural
+from mistrust.layers.network.statements.policies import Policies
+from mistrust.layers.network.statements.rules import statements
 
 METADATA: Final = place("169.254.169.254") or 0
 """Where clouds hand out the credentials of a machine to whoever asks from it."""

@@ -16,9 +16,9 @@ import msgspec
 from mistrust.access.ports import PROTOCOLS, SPAN, point
 from mistrust.kube.endpoints import Endpoint
 from mistrust.layers.network.addresses import V6, place
-from mistrust.layers.network.lines import Line
+from mistrust.layers.network.engine.lines import Line
 from mistrust.layers.network.profile import Profile
-from mistrust.layers.network.rules import Chosen, Selector, Statement
+from mistrust.layers.network.statements.rules import Chosen, Selector, Statement
 
 OTHER = "\0"
 """In place of a value that no selector mentions; no label has it."""

@@ -26,10 +26,10 @@ from mistrust.kube.network import (
     NetworkPolicy,
 )
 from mistrust.kube.selectors import matches
-from mistrust.layers.network.matching import Matching, strange
-from mistrust.layers.network.party import Direction, Flow, Match, Party, all_of, any_of
-from mistrust.layers.network.policies import ClusterWide
+from mistrust.layers.network.deciding.matching import Matching, strange
+from mistrust.layers.network.deciding.party import Direction, Flow, Match, Party, all_of, any_of
 from mistrust.layers.network.profile import Profile
+from mistrust.layers.network.statements.policies import ClusterWide
 
 CONTRADICTION: Final = "policies of one tier and one priority contradict each other, and their order is not defined"
 ACTIONS: Final = {"Allow": "Accept", "Accept": "Accept", "Deny": "Deny", "Pass": "Pass"}

@@ -16,12 +16,12 @@ from mistrust.kube.core import Node
 from mistrust.kube.endpoints import endpoints, namespace_labels
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.network.addresses import V6
-from mistrust.layers.network.cluster import Ties
-from mistrust.layers.network.party import text
-from mistrust.layers.network.policies import ClusterWide, Policies, policies
+from mistrust.layers.network.deciding.party import text
+from mistrust.layers.network.engine.cluster import Ties
+from mistrust.layers.network.engine.reach import Reach, reach
 from mistrust.layers.network.profile import UPSTREAM, Profile
-from mistrust.layers.network.reach import Reach, reach
-from mistrust.layers.network.rules import Statement, Tier, statements
+from mistrust.layers.network.statements.policies import ClusterWide, Policies, policies
+from mistrust.layers.network.statements.rules import Statement, Tier, statements
 
 MOST = 50
 """Pairs that are tried; each costs two solutions of the whole cluster."""

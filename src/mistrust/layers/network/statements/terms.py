@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from mistrust.access.ports import PROTOCOLS, SPAN, Ports
 from mistrust.kube.selectors import LabelSelector
-from mistrust.layers.network.statement import EVERY, EVERYTHING, Selector, Service
+from mistrust.layers.network.statements.statement import EVERY, EVERYTHING, Selector, Service
 
 OPERATORS = {"In": True, "NotIn": True, "Exists": False, "DoesNotExist": False}
 """Does the operator take values?"""

@@ -15,11 +15,20 @@ from mistrust.kube.network import NetworkPolicy
 from mistrust.kube.selectors import LabelSelector
 from mistrust.kube.snapshot import Snapshot
 from mistrust.kube.workloads import Workload
-from mistrust.layers.network.bits import Classes
-from mistrust.layers.network.policies import Policies
-from mistrust.layers.network.reach import Part, Reach
-from mistrust.layers.network.rules import EVERYTHING, Action, Peer, Rule, Selector, Statement, Tier, statements
-from mistrust.layers.network.telling import SHOWN, listed
+from mistrust.layers.network.engine.bits import Classes
+from mistrust.layers.network.engine.reach import Part, Reach
+from mistrust.layers.network.facts.telling import SHOWN, listed
+from mistrust.layers.network.statements.policies import Policies
+from mistrust.layers.network.statements.rules import (
+    EVERYTHING,
+    Action,
+    Peer,
+    Rule,
+    Selector,
+    Statement,
+    Tier,
+    statements,
+)
 
 ANYTHING = Selector()
 

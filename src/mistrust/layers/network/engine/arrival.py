@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 
-from mistrust.layers.network.applying import Bundle, Ruling
-from mistrust.layers.network.bits import Bits, has
-from mistrust.layers.network.carry import Change, branch, made
-from mistrust.layers.network.classes import Key
-from mistrust.layers.network.cluster import Cluster, Question
-from mistrust.layers.network.finer import finer
-from mistrust.layers.network.legs import Legs
-from mistrust.layers.network.lines import Split
-from mistrust.layers.network.rules import Chosen, Peer, Service, Tier
-from mistrust.layers.network.solve import joined, union
+from mistrust.layers.network.engine.applying import Bundle, Ruling
+from mistrust.layers.network.engine.bits import Bits, has
+from mistrust.layers.network.engine.carry import Change, branch, made
+from mistrust.layers.network.engine.classes import Key
+from mistrust.layers.network.engine.cluster import Cluster, Question
+from mistrust.layers.network.engine.finer import finer
+from mistrust.layers.network.engine.legs import Legs
+from mistrust.layers.network.engine.lines import Split
+from mistrust.layers.network.engine.solve import joined, union
+from mistrust.layers.network.statements.rules import Chosen, Peer, Service, Tier
 
 
 def with_class(cluster: Cluster, question: Question, key: Key) -> Cluster:

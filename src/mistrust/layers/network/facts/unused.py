@@ -11,9 +11,9 @@ import msgspec
 
 from mistrust.access.evidence import Evidence, at
 from mistrust.kube.network import NetworkPolicy
-from mistrust.layers.network.policies import ClusterWide, Policies
-from mistrust.layers.network.rules import Action, Rule, Statement, Tier, statements
-from mistrust.layers.network.within import Item, Spaces, chosen_within, left
+from mistrust.layers.network.statements.policies import ClusterWide, Policies
+from mistrust.layers.network.statements.rules import Action, Rule, Statement, Tier, statements
+from mistrust.layers.network.statements.within import Item, Spaces, chosen_within, left
 
 Policy = NetworkPolicy | ClusterWide
 

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from mistrust.layers.network.bits import Bits, members
-from mistrust.layers.network.rules import Action, Tier
-from mistrust.layers.network.selectors import Pair
+from mistrust.layers.network.engine.bits import Bits, members
+from mistrust.layers.network.engine.selectors import Pair
+from mistrust.layers.network.statements.rules import Action, Tier
 
 Row = tuple[tuple[Bits, int], ...]
 """Sources, and the ports that they may open; port sets do not overlap."""

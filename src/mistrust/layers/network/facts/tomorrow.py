@@ -9,8 +9,8 @@ import msgspec
 
 from mistrust.kube.endpoints import NAMESPACE_NAME, Endpoint
 from mistrust.kube.selectors import matches
-from mistrust.layers.network.rules import Chosen, Selector
-from mistrust.layers.network.selectors import plain
+from mistrust.layers.network.engine.selectors import plain
+from mistrust.layers.network.statements.rules import Chosen, Selector
 
 ALIKE = 0.8
 """From here on two words are taken for one misspelt (difflib's ratio)."""

@@ -14,7 +14,7 @@ from mistrust.kube.network import (
 )
 from mistrust.kube.problem import Problem
 from mistrust.kube.snapshot import Snapshot
-from mistrust.layers.network.rules import Policy, Statement, refusals, statements
+from mistrust.layers.network.statements.rules import Policy, Statement, refusals, statements
 
 ClusterWide = AdminNetworkPolicy | BaselineAdminNetworkPolicy | ClusterNetworkPolicy
 

@@ -7,7 +7,7 @@ from enum import IntEnum, StrEnum
 import msgspec
 
 from mistrust.access.ports import EVERY_PORT, Ports
-from mistrust.layers.network.lines import Ranges
+from mistrust.layers.network.engine.lines import Ranges
 
 
 class Tier(IntEnum):

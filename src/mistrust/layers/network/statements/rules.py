@@ -25,8 +25,8 @@ from mistrust.kube.network import (
 )
 from mistrust.kube.selectors import LabelSelector
 from mistrust.layers.network.addresses import spans
-from mistrust.layers.network.clusterwide import v1alpha1, v1alpha2
-from mistrust.layers.network.statement import (
+from mistrust.layers.network.statements.clusterwide import v1alpha1, v1alpha2
+from mistrust.layers.network.statements.statement import (
     EVERY,
     EVERYBODY,
     EVERYTHING,
@@ -42,7 +42,7 @@ from mistrust.layers.network.statement import (
     Statement,
     Tier,
 )
-from mistrust.layers.network.terms import selector, span, together
+from mistrust.layers.network.statements.terms import selector, span, together
 
 __all__ = [
     "EVERY",

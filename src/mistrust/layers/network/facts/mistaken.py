@@ -15,13 +15,13 @@ from mistrust.kube.pods import Pod
 from mistrust.kube.selectors import LabelSelector, matches
 from mistrust.kube.snapshot import Scope, Snapshot
 from mistrust.kube.workloads import Workload
-from mistrust.layers.network.policies import ClusterWide, Policies
-from mistrust.layers.network.reach import Reach
-from mistrust.layers.network.rules import Chosen, Peer, Rule, Statement, statements
-from mistrust.layers.network.segments import opens_all
-from mistrust.layers.network.telling import listed
-from mistrust.layers.network.tomorrow import chooses, future, meant
-from mistrust.layers.network.unused import Unused
+from mistrust.layers.network.engine.reach import Reach
+from mistrust.layers.network.facts.segments import opens_all
+from mistrust.layers.network.facts.telling import listed
+from mistrust.layers.network.facts.tomorrow import chooses, future, meant
+from mistrust.layers.network.facts.unused import Unused
+from mistrust.layers.network.statements.policies import ClusterWide, Policies
+from mistrust.layers.network.statements.rules import Chosen, Peer, Rule, Statement, statements
 
 Policy = NetworkPolicy | ClusterWide
 

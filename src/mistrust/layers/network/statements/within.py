@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from mistrust.access.ports import Ports
 from mistrust.kube.endpoints import NAMESPACE_NAME
 from mistrust.kube.selectors import matches
-from mistrust.layers.network.rules import Chosen, Peer, Selector, Service
-from mistrust.layers.network.selectors import plain
+from mistrust.layers.network.engine.selectors import plain
+from mistrust.layers.network.statements.rules import Chosen, Peer, Selector, Service
 
 Spaces = Mapping[str, Mapping[str, str]]
 """Labels of namespaces by name."""

@@ -7,12 +7,12 @@ from copy import copy
 
 import msgspec
 
-from mistrust.layers.network.applying import Home, Numbers
-from mistrust.layers.network.bits import Bits, has, members
-from mistrust.layers.network.cluster import Cluster, Question
-from mistrust.layers.network.legs import Legs
-from mistrust.layers.network.selectors import Pair
-from mistrust.layers.network.solve import Row, crossed, patched, union
+from mistrust.layers.network.engine.applying import Home, Numbers
+from mistrust.layers.network.engine.bits import Bits, has, members
+from mistrust.layers.network.engine.cluster import Cluster, Question
+from mistrust.layers.network.engine.legs import Legs
+from mistrust.layers.network.engine.selectors import Pair
+from mistrust.layers.network.engine.solve import Row, crossed, patched, union
 
 
 class Change(msgspec.Struct):

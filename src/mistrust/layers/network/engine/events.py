@@ -14,16 +14,16 @@ import msgspec
 
 from mistrust.kube.endpoints import Endpoint
 from mistrust.kube.network import NetworkPolicy
-from mistrust.layers.network.applying import Bundle, Numbers, Ruling
-from mistrust.layers.network.arrival import with_class
-from mistrust.layers.network.bits import has, members
-from mistrust.layers.network.carry import Change, branch, made
-from mistrust.layers.network.classes import mentions
-from mistrust.layers.network.cluster import Cluster, Question
-from mistrust.layers.network.finer import cut
-from mistrust.layers.network.legs import Legs
-from mistrust.layers.network.rules import Chosen, Policy, Statement, Tier, statements
-from mistrust.layers.network.selectors import Pair
+from mistrust.layers.network.engine.applying import Bundle, Numbers, Ruling
+from mistrust.layers.network.engine.arrival import with_class
+from mistrust.layers.network.engine.bits import has, members
+from mistrust.layers.network.engine.carry import Change, branch, made
+from mistrust.layers.network.engine.classes import mentions
+from mistrust.layers.network.engine.cluster import Cluster, Question
+from mistrust.layers.network.engine.finer import cut
+from mistrust.layers.network.engine.legs import Legs
+from mistrust.layers.network.engine.selectors import Pair
+from mistrust.layers.network.statements.rules import Chosen, Policy, Statement, Tier, statements
 
 SPARED = 64
 """Ids for classes to come, once an event has shown that there are events."""

@@ -18,13 +18,13 @@ from mistrust.kube.core import Node
 from mistrust.kube.endpoints import Endpoint
 from mistrust.kube.network import NetworkPolicy
 from mistrust.layers.network.addresses import Block, place
-from mistrust.layers.network.bits import Classes, has
-from mistrust.layers.network.cluster import Cluster, Question, Ties
-from mistrust.layers.network.events import with_pod, with_policy, without_pod, without_policy
-from mistrust.layers.network.policies import ClusterWide, Policies
+from mistrust.layers.network.engine.bits import Classes, has
+from mistrust.layers.network.engine.cluster import Cluster, Question, Ties
+from mistrust.layers.network.engine.events import with_pod, with_policy, without_pod, without_policy
+from mistrust.layers.network.engine.solve import Row
 from mistrust.layers.network.profile import UPSTREAM, Profile
-from mistrust.layers.network.rules import Chosen
-from mistrust.layers.network.solve import Row
+from mistrust.layers.network.statements.policies import ClusterWide, Policies
+from mistrust.layers.network.statements.rules import Chosen
 
 
 class Part(msgspec.Struct, frozen=True, gc=False):

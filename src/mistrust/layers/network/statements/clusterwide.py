@@ -23,7 +23,7 @@ from mistrust.kube.network import (
     ProtocolPorts,
 )
 from mistrust.layers.network.addresses import cidr
-from mistrust.layers.network.statement import (
+from mistrust.layers.network.statements.statement import (
     EVERYBODY,
     EVERYTHING,
     UNKNOWN,
@@ -37,7 +37,7 @@ from mistrust.layers.network.statement import (
     Statement,
     Tier,
 )
-from mistrust.layers.network.terms import selector, span, together
+from mistrust.layers.network.statements.terms import selector, span, together
 
 
 def v1alpha1(policy: AdminNetworkPolicy | BaselineAdminNetworkPolicy, wrong: list[str]) -> Iterator[Statement]:

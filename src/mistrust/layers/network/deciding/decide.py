@@ -17,14 +17,14 @@ from mistrust.kube.endpoints import Endpoint, endpoints, namespace_labels
 from mistrust.kube.errors import UsageError
 from mistrust.kube.network import NetworkPolicy
 from mistrust.kube.snapshot import Snapshot
-from mistrust.layers.network.leg import Leg, Ruling
-from mistrust.layers.network.matching import Matching
-from mistrust.layers.network.party import Address, Direction, Flow, Party
+from mistrust.layers.network.deciding.leg import Leg, Ruling
+from mistrust.layers.network.deciding.matching import Matching
+from mistrust.layers.network.deciding.party import Address, Direction, Flow, Party
+from mistrust.layers.network.deciding.unseen import Unseen, unseen
 from mistrust.layers.network.plugin import PLAUSIBLE, profiles
-from mistrust.layers.network.policies import ClusterWide, Policies, policies
 from mistrust.layers.network.profile import Profile
-from mistrust.layers.network.rules import statements
-from mistrust.layers.network.unseen import Unseen, unseen
+from mistrust.layers.network.statements.policies import ClusterWide, Policies, policies
+from mistrust.layers.network.statements.rules import statements
 
 DIRECTIONS: tuple[Direction, Direction] = ("egress", "ingress")
 

@@ -11,16 +11,16 @@ from mistrust.access.fact import Fact
 from mistrust.kube.core import Node
 from mistrust.kube.endpoints import namespace_labels
 from mistrust.kube.snapshot import Snapshot
-from mistrust.layers.network.ambiguity import ambiguities
-from mistrust.layers.network.inside import metadata_allowed, pods_inside
-from mistrust.layers.network.mistaken import Scene, mistaken, on_the_node, scene, superfluous
+from mistrust.layers.network.engine.reach import Reach, reach
+from mistrust.layers.network.facts.ambiguity import ambiguities
+from mistrust.layers.network.facts.inside import metadata_allowed, pods_inside
+from mistrust.layers.network.facts.mistaken import Scene, mistaken, on_the_node, scene, superfluous
+from mistrust.layers.network.facts.segments import segment_facts
+from mistrust.layers.network.facts.telling import folded
+from mistrust.layers.network.facts.unused import redundant, shadowed
 from mistrust.layers.network.plugin import Plugin, plugins
-from mistrust.layers.network.policies import Policies, policies
 from mistrust.layers.network.profile import Profile
-from mistrust.layers.network.reach import Reach, reach
-from mistrust.layers.network.segments import segment_facts
-from mistrust.layers.network.telling import folded
-from mistrust.layers.network.unused import redundant, shadowed
+from mistrust.layers.network.statements.policies import Policies, policies
 
 
 def facts(snapshot: Snapshot, found: Reach, profiles: Sequence[Profile]) -> Iterator[Fact]:

@@ -1,0 +1,1 @@
+"""What every kind of policy says, in one form."""
