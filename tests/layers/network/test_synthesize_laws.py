@@ -15,11 +15,11 @@ from mistrust.kube.core import Node
 from mistrust.kube.endpoints import endpoints, namespace_labels
 from mistrust.kube.meta import Object, Ref
 from mistrust.kube.snapshot import snapshot
+from mistrust.layers.network.engine.reach import reach
 from mistrust.layers.network.grants import Origin, granted
 from mistrust.layers.network.least.separate import units
-from mistrust.layers.network.policies import policies
 from mistrust.layers.network.profile import PROFILES
-from mistrust.layers.network.reach import reach
+from mistrust.layers.network.statements.policies import policies
 from mistrust.layers.network.synthesize import applied, synthesize
 from mistrust.layers.network.usage import used
 from mistrust.trust.prove import prove
