@@ -18,7 +18,7 @@ import msgspec
 
 from mistrust.access.record import Tally
 from mistrust.feeds.audit.read import read_audit
-from mistrust.feeds.audit.sources import Source
+from mistrust.feeds.sources import Source
 from mistrust.store import adding
 from mistrust.store.audit import Audit
 from mistrust.store.file import Extent, Unread

@@ -9,7 +9,7 @@ import pytest
 import zstandard
 from tests.feeds.audit_events import lines, pod
 
-from mistrust.feeds.audit import documents
+from mistrust.feeds import documents
 from mistrust.feeds.audit.read import read_audit
 from mistrust.kube.errors import InputError, UsageError
 

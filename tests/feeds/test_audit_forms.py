@@ -12,7 +12,7 @@ import zstandard
 from tests.corpora import corpus
 from tests.feeds.audit_events import event, lines, pod, read
 
-from mistrust.feeds.audit import sources
+from mistrust.feeds import sources
 from mistrust.feeds.audit.read import is_audit, read_audit
 
 EVENTS = [pod(id="one"), pod("list", "", id="two")]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from mistrust.access.record import Tally
-from mistrust.feeds.audit.sources import Source
+from mistrust.feeds.sources import Source
 from mistrust.kube.errors import InputError
 from mistrust.store import parts
 from mistrust.store.audit import Audit

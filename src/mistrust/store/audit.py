@@ -11,12 +11,12 @@ import msgspec
 from mistrust.access.record import Record, Tally
 from mistrust.feeds.audit.collect import Cell as Counted
 from mistrust.feeds.audit.collect import Collector, Kind
-from mistrust.feeds.audit.documents import documents
 from mistrust.feeds.audit.event import ObjectRef, User
 from mistrust.feeds.audit.outcome import Outcome
 from mistrust.feeds.audit.read import Reading, is_audit
 from mistrust.feeds.audit.silence import DAY, MINUTE
-from mistrust.feeds.audit.sources import Source
+from mistrust.feeds.documents import documents
+from mistrust.feeds.sources import Source
 from mistrust.kube.problem import Problem
 from mistrust.kube.version import Version
 from mistrust.layers.identity.lookup import Request

@@ -15,8 +15,8 @@ from typing import Final
 
 import msgspec
 
-from mistrust.feeds.audit.documents import LARGEST
-from mistrust.feeds.audit.sources import CHUNK, GZIP, ZSTD, CutShort, chunks
+from mistrust.feeds.documents import LARGEST
+from mistrust.feeds.sources import CHUNK, GZIP, ZSTD, CutShort, chunks
 from mistrust.kube.errors import InputError
 
 PRINT: Final = 1 << 16

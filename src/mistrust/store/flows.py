@@ -8,12 +8,12 @@ from typing import Final
 import msgspec
 
 from mistrust.access.record import Record, Tally
-from mistrust.feeds.audit.documents import documents
-from mistrust.feeds.audit.sources import Source
+from mistrust.feeds.documents import documents
 from mistrust.feeds.flows.ledger import Count, Ledger
 from mistrust.feeds.flows.read import is_flows, read_source, remembers
 from mistrust.feeds.flows.sight import Key, Remark, Side
 from mistrust.feeds.flows.silence import MINUTE
+from mistrust.feeds.sources import Source
 from mistrust.kube.problem import Problem
 from mistrust.kube.version import Version
 from mistrust.layers.network.flow import Flow

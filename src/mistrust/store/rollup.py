@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 import msgspec
 
 from mistrust.access.record import Record, Tally
-from mistrust.feeds.audit.sources import Source
+from mistrust.feeds.sources import Source
 from mistrust.kube.problem import Problem
 from mistrust.kube.version import Version
 from mistrust.store.file import Unread, shown

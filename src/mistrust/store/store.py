@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, TypeVar
 import msgspec
 
 from mistrust.access.record import Record, Tally
-from mistrust.feeds.audit.sources import STDIN, sources
+from mistrust.feeds.sources import STDIN, sources
 from mistrust.kube.errors import InputError, UsageError
 from mistrust.kube.problem import Problem
 from mistrust.kube.version import Version

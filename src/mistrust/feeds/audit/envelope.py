@@ -16,8 +16,8 @@ from enum import Enum
 import msgspec
 
 from mistrust.feeds.audit.cloud_logging import decode_entry, from_entry
-from mistrust.feeds.audit.documents import LISTS
 from mistrust.feeds.audit.event import UNREADABLE, Event, decode_event
+from mistrust.feeds.documents import LISTS
 
 _CARRIERS = ("message", "log", "properties", "log_s", "jsonPayload", "textPayload")
 _DEEPEST = 5

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 from mistrust.access.record import Coverage, Record
 from mistrust.feeds.audit.collect import Collector
-from mistrust.feeds.audit.documents import documents
 from mistrust.feeds.audit.envelope import Bad, Form, Other, open_document
 from mistrust.feeds.audit.event import UNREADABLE, decode_events
-from mistrust.feeds.audit.quote import quote
 from mistrust.feeds.audit.remarks import remarks
-from mistrust.feeds.audit.sources import GZIP, PIECE, ZSTD, CutShort, Source, chunks, sources, zstandard_frames
+from mistrust.feeds.documents import documents
+from mistrust.feeds.quote import quote
+from mistrust.feeds.sources import GZIP, PIECE, ZSTD, CutShort, Source, chunks, sources, zstandard_frames
 from mistrust.kube.errors import InputError
 from mistrust.kube.problem import Problem
 from mistrust.kube.version import Version

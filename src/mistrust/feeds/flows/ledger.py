@@ -12,9 +12,9 @@ from typing import Final, cast
 import msgspec
 
 from mistrust.access.record import Coverage, Record, Tally
-from mistrust.feeds.audit.quote import quote
 from mistrust.feeds.flows.sight import Key, Remark, Sight
 from mistrust.feeds.flows.silence import MINUTE, holes
+from mistrust.feeds.quote import quote
 from mistrust.kube.problem import Problem
 from mistrust.layers.network.flow import Flow, Peer
 

@@ -12,11 +12,11 @@ from typing import Final
 import msgspec
 
 from mistrust.access.record import Record
-from mistrust.feeds.audit.sources import GZIP, STDIN, ZSTD, CutShort, Source, chunks, sources, zstandard_frames
 from mistrust.feeds.flows.formats import FORMATS
 from mistrust.feeds.flows.ledger import Ledger
 from mistrust.feeds.flows.rows import Rows, rows
 from mistrust.feeds.flows.sight import Format, Reader
+from mistrust.feeds.sources import GZIP, STDIN, ZSTD, CutShort, Source, chunks, sources, zstandard_frames
 from mistrust.kube.errors import InputError
 from mistrust.kube.problem import Problem
 from mistrust.layers.network.flow import Flow

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Final
 
-from mistrust.feeds.audit.documents import LARGEST, documents
+from mistrust.feeds.documents import LARGEST, documents
 
 SPANNING: Final = (b"{", b"[", b"[{")
 """First lines of what `jq` and `linkerd viz tap` write."""

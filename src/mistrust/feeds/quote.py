@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mistrust.feeds.audit.documents import LARGEST
+from mistrust.feeds.documents import LARGEST
 
 _SHOWN = 8
 _MAGIC = {
