@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -47,3 +50,30 @@ def test_every_policy_says_whom_it_is_about_and_what_its_rules_rest_on(tightened
 def test_the_cart_is_reached_by_the_front_alone(tightened: Path) -> None:
     spec = yaml.safe_load((tightened / "new/networkpolicy-shop-cart.yaml").read_text())["spec"]
     assert spec["ingress"] == [{"from": [{"podSelector": {"matchLabels": {"app": "web"}}}], "ports": [{"port": 7070}]}]
+
+
+def test_kustomize_makes_of_the_old_policies_exactly_the_new_ones(tightened: Path, tmp_path: Path) -> None:
+    if shutil.which("kubectl") is None:
+        pytest.skip("kubectl is not here")
+    base = tmp_path / "base"
+    base.mkdir()
+    names = []
+    for file in sorted(SHOP.glob("*.yaml")):
+        (base / file.name).write_text(file.read_text())
+        names.append(f"base/{file.name}")
+    shutil.copytree(tightened, tmp_path / "tighter")
+    overlay = {"resources": names, "components": ["tighter"]}
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+    built = subprocess.run(["kubectl", "kustomize", str(tmp_path)], capture_output=True, text=True, check=True).stdout
+    found = {_place(o): o for o in yaml.safe_load_all(built)}
+    for file in [*tightened.glob("changed/*.yaml"), *tightened.glob("new/*.yaml")]:
+        wanted = yaml.safe_load(file.read_text())
+        made = found[_place(wanted)]
+        for field in ("spec", "rules", "subjects", "roleRef"):
+            assert made.get(field) == wanted.get(field), file.name
+    for file in tightened.glob("deleted/*.yaml"):
+        assert _place(yaml.safe_load(file.read_text())) not in found
+
+
+def _place(plain: dict[str, Any]) -> tuple[str, str, str]:
+    return plain["kind"], plain["metadata"].get("namespace", ""), plain["metadata"]["name"]

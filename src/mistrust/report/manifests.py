@@ -29,34 +29,56 @@ class Written(msgspec.Struct, frozen=True):
 
 
 def folder(changes: Iterable[Written]) -> Mapping[str, bytes]:
-    """File names and contents, the same for the same changes: `changed/`, `new/`, `deleted/`, `kustomization.yaml`."""
+    """File names and contents, the same for the same changes.
+
+    `changed/` and `new/` are manifests, `deleted/` names what goes; `kustomization.yaml` says all of it as a component,
+    with `patches/` for what a strategic merge would get wrong.
+    """
     files: dict[str, bytes] = {}
+    replaced: dict[str, NetworkPolicy] = {}
     for change in changes:
-        for place, content in _files(change):
+        for place, content, o in _files(change):
             name = place
             n = 2
             while name in files:
                 name = place.replace(".yaml", f"-{n}.yaml")
                 n += 1
             files[name] = content
+            if isinstance(o, NetworkPolicy) and place.startswith("changed/"):
+                replaced[name] = o
     new = sorted(f for f in files if f.startswith("new/"))
-    patches = sorted(f for f in files if not f.startswith("new/"))
+    patches: list[dict[str, object]] = []
+    for name in sorted(f for f in files if not f.startswith("new/")):
+        if (policy := replaced.get(name)) is None:
+            patches.append({"path": name})
+        else:
+            patch = name.replace("changed/", "patches/")
+            files[patch] = _document([{"op": "replace", "path": "/spec", "value": manifest(policy)["spec"]}], ())
+            patches.append({"path": patch, "target": _target(policy)})
     component: dict[str, object] = dict(COMPONENT)
     if new:
         component["resources"] = new
     if patches:
-        component["patches"] = [{"path": path} for path in patches]
+        component["patches"] = patches
     files["kustomization.yaml"] = yaml.safe_dump(component, sort_keys=False).encode()
     return dict(sorted(files.items()))
 
 
-def _files(change: Written) -> Iterator[tuple[str, bytes]]:
+def _target(policy: NetworkPolicy) -> dict[str, str]:
+    """A merge would keep rules that are gone, and labels of the old selector: the whole `spec` is replaced."""
+    group, _, version = API_VERSIONS[NetworkPolicy].partition("/")
+    named = {"name": policy.name} | ({"namespace": policy.namespace} if policy.namespace else {})
+    return {"group": group, "version": version, "kind": policy.KIND, **named}
+
+
+def _files(change: Written) -> Iterator[tuple[str, bytes, Object]]:
     same = [o for o in change.new if change.old is not None and o.ref == change.old.ref]
     for o in change.new:
         where = "changed" if o in same else "new"
-        yield f"{where}/{_name(o)}", _document(manifest(o), change.comments)
+        yield f"{where}/{_name(o)}", _document(manifest(o), change.comments), o
     if change.old is not None and not same:
-        yield f"deleted/{_name(change.old)}", _document({"$patch": "delete", **_head(change.old)}, change.comments)
+        gone = {"$patch": "delete", **_head(change.old)}
+        yield f"deleted/{_name(change.old)}", _document(gone, change.comments), change.old
 
 
 def manifest(o: Object) -> dict[str, object]:
@@ -85,7 +107,7 @@ def _name(o: Object) -> str:
     return "".join(c if c.isalnum() or c in "-_." else "-" for c in words) + ".yaml"
 
 
-def _document(plain: Mapping[str, object], comments: Sequence[str]) -> bytes:
+def _document(plain: object, comments: Sequence[str]) -> bytes:
     text = "".join(f"# {clean(line)}\n" for line in comments)
     body = yaml.safe_dump(plain, sort_keys=False, default_flow_style=None, width=WIDTH, allow_unicode=True)
     return (text + body).encode("utf-8", "backslashreplace")
