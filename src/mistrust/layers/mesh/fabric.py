@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from mistrust.access.match import Match
 from mistrust.layers.mesh.channel import Channel
-
-Match = bool | str
-"""Yes, no, or why it is not known."""
 
 
 class Fabric(Protocol):

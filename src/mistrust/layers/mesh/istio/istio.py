@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
+from mistrust.access.match import Match
 from mistrust.access.ports import SPAN, point
 from mistrust.kube.endpoints import Endpoint
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.mesh.channel import Channel
 from mistrust.layers.mesh.classes import Classes
-from mistrust.layers.mesh.fabric import Match
 from mistrust.layers.mesh.istio.authorization.classes import Mentions
 from mistrust.layers.mesh.istio.keys import ClientKey, Keys
 from mistrust.layers.mesh.istio.membership import present

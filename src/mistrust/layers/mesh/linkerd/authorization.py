@@ -12,9 +12,9 @@ from enum import StrEnum
 import msgspec
 
 from mistrust.access.evidence import Evidence
+from mistrust.access.match import Match, all_of, any_of
 from mistrust.access.ports import NO_PORT, Ports
 from mistrust.kube.network import IPBlock
-from mistrust.layers.mesh.linkerd.match import Match, all_of, any_of
 
 Networks = tuple[IPBlock, ...]
 EVERYWHERE: Networks = ()

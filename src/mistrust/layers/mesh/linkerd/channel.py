@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import structs
 
+from mistrust.access.match import Match
 from mistrust.access.ports import NO_PORT, PROTOCOLS, SPAN, Ports, point
 from mistrust.layers.mesh.channel import Authn, Authz, Channel, Transport
 from mistrust.layers.mesh.linkerd.authorization import Client, Networks, Proof
 from mistrust.layers.mesh.linkerd.decide import Entry, Passage, entry
-from mistrust.layers.mesh.linkerd.match import Match
 from mistrust.layers.mesh.linkerd.policies import Inbound
 
 DIRECT, CONTROL, ADMIN = 4143, 4190, 4191

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from mistrust.access.match import Match
 from mistrust.kube.endpoints import Endpoint
 from mistrust.layers.mesh.linkerd.authorization import ANYBODY, Client, is_called
 from mistrust.layers.mesh.linkerd.grid import Grid
-from mistrust.layers.mesh.linkerd.match import Match
 from mistrust.layers.mesh.linkerd.membership import Member
 from mistrust.layers.mesh.linkerd.policies import Policies
 from mistrust.layers.mesh.linkerd.settings import Settings

@@ -11,8 +11,8 @@ from enum import StrEnum
 import msgspec
 
 from mistrust.access.evidence import Evidence
+from mistrust.access.match import any_of
 from mistrust.layers.mesh.linkerd.authorization import Authorization, Client, Proof, admits
-from mistrust.layers.mesh.linkerd.match import any_of
 from mistrust.layers.mesh.linkerd.policies import Inbound
 
 

@@ -6,9 +6,9 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_address, ip_network
 
+from mistrust.access.match import Match, any_of
 from mistrust.kube.network import IPBlock
 from mistrust.layers.mesh.linkerd.authorization import Networks
-from mistrust.layers.mesh.linkerd.match import Match, any_of
 
 Span = tuple[int, int, int]
 """Family, first address and the one after the last."""

@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
+from mistrust.access.match import Match
 from mistrust.access.ports import SPAN, point
 from mistrust.kube.core import ConfigMap, Namespace
 from mistrust.kube.endpoints import Endpoint
@@ -18,7 +19,6 @@ from mistrust.layers.mesh.channel import Channel
 from mistrust.layers.mesh.linkerd.authorization import Client, Networks
 from mistrust.layers.mesh.linkerd.channel import ADMIN, CONTROL, DIRECT, Target, channel
 from mistrust.layers.mesh.linkerd.clients import Clients
-from mistrust.layers.mesh.linkerd.match import Match
 from mistrust.layers.mesh.linkerd.membership import INJECT, Member, has_proxy, member, spec_of
 from mistrust.layers.mesh.linkerd.policies import Policies, policies
 from mistrust.layers.mesh.linkerd.settings import CONFIG, Settings, settings

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 
 import msgspec
 
+from mistrust.access.match import Match
 from mistrust.access.ports import NO_PORT, Ports
 from mistrust.kube.core import Namespace
 from mistrust.kube.endpoints import NAMESPACE_NAME, Endpoint
 from mistrust.kube.meta import NO_STRINGS
 from mistrust.kube.pods import PodSpec
 from mistrust.kube.workloads import template_of
-from mistrust.layers.mesh.linkerd.match import Match
 from mistrust.layers.mesh.linkerd.settings import POLICIES, Settings, ports_in
 
 PROXY = "linkerd-proxy"

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import structs
 
 from mistrust.access.evidence import Evidence, at
+from mistrust.access.match import Match
 from mistrust.access.ports import NO_PORT, Ports
 from mistrust.kube.core import ConfigMap
 from mistrust.kube.endpoints import Endpoint
@@ -19,7 +20,6 @@ from mistrust.kube.meta import Value
 from mistrust.kube.network import IPBlock
 from mistrust.kube.snapshot import Snapshot
 from mistrust.kube.yaml import documents
-from mistrust.layers.mesh.linkerd.match import Match
 
 CONFIG = "linkerd-config"
 CONTROL_PLANE = "linkerd.io/control-plane-ns"

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import structs
 
 from mistrust.access.evidence import Evidence, at
+from mistrust.access.match import Match, all_of, any_of
 from mistrust.kube.endpoints import Endpoint
 from mistrust.kube.network import (
     AdminRule,
@@ -27,7 +28,7 @@ from mistrust.kube.network import (
 )
 from mistrust.kube.selectors import matches
 from mistrust.layers.network.deciding.matching import Matching, strange
-from mistrust.layers.network.deciding.party import Direction, Flow, Match, Party, all_of, any_of
+from mistrust.layers.network.deciding.party import Direction, Flow, Party
 from mistrust.layers.network.profile import Profile
 from mistrust.layers.network.statements.policies import ClusterWide
 

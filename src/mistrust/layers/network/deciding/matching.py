@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from mistrust.access.match import Match, all_of, any_of
 from mistrust.kube.endpoints import Endpoint
 from mistrust.kube.network import (
     AdminPeer,
@@ -17,7 +18,7 @@ from mistrust.kube.network import (
     ProtocolMatch,
 )
 from mistrust.kube.selectors import LabelSelector, matches
-from mistrust.layers.network.deciding.party import Direction, Flow, Match, all_of, any_of, in_blocks, in_namespaces
+from mistrust.layers.network.deciding.party import Direction, Flow, in_blocks, in_namespaces
 from mistrust.layers.network.profile import Profile
 
 

@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 from msgspec import structs
 
+from mistrust.access.match import Match, any_of
 from mistrust.kube.core import Node
 from mistrust.kube.endpoints import NAMESPACE_NAME, Endpoint
 from mistrust.kube.selectors import LabelSelector, matches
@@ -19,8 +20,6 @@ from mistrust.layers.network.addresses import V6
 from mistrust.layers.network.profile import Profile
 
 Address = IPv4Address | IPv6Address
-Match = bool | str
-"""True, False, or what it depends on."""
 
 
 class Party(msgspec.Struct, frozen=True):
@@ -68,26 +67,6 @@ class Flow(msgspec.Struct, frozen=True):
         if direction == "ingress":
             return self.destination, self.source, self.source_address
         return self.source, self.destination, self.destination_address
-
-
-def any_of(matched: Iterable[Match]) -> Match:
-    """True if one is, else what it depends on, else False."""
-    found: Match = False
-    for each in matched:
-        if each is True:
-            return True
-        found = found or each
-    return found
-
-
-def all_of(matched: Iterable[Match]) -> Match:
-    """False if one is, else what it depends on, else True."""
-    found: Match = True
-    for each in matched:
-        if each is False:
-            return False
-        found = each if found is True else found
-    return found
 
 
 def in_namespaces(selector: LabelSelector, labels: Mapping[str, str], seen: bool) -> Match:

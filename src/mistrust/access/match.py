@@ -1,16 +1,15 @@
-"""Yes, no, or the words for what it depends on."""
+"""Does something hold? Yes, no, or the words for what it depends on; and how such answers are put together."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mistrust.layers.mesh.fabric import Match
-
-__all__ = ["Match", "all_of", "any_of"]
+Match = bool | str
+"""True, False, or why it is not known."""
 
 
 def any_of(matched: Iterable[Match]) -> Match:
-    """True if one is, else what is not known, else False."""
+    """True if one is, else what it depends on, else False."""
     found: Match = False
     for each in matched:
         if each is True:
@@ -20,7 +19,7 @@ def any_of(matched: Iterable[Match]) -> Match:
 
 
 def all_of(matched: Iterable[Match]) -> Match:
-    """False if one is, else what is not known, else True."""
+    """False if one is, else what it depends on, else True."""
     found: Match = True
     for each in matched:
         if each is False:
