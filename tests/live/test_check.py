@@ -20,13 +20,14 @@ def shop(controlplane: ControlPlane) -> ControlPlane:
     """The example shop, applied for real; the server has no controllers that would run its pods."""
     from mistrust.kube.yaml import documents
 
+    controlplane.namespace("istio-system")
     for file in sorted(SHOP.glob("*.yaml")):
         found, problems = documents(file.read_bytes(), file.name)
         assert not problems
         for document in found:
             manifest = document.value
             assert isinstance(manifest, dict)
-            if str(manifest["apiVersion"]).startswith("security.istio.io"):
+            if ".istio.io/" in str(manifest["apiVersion"]):
                 continue
             if manifest["kind"] == "Namespace":
                 controlplane.namespace(str(manifest["metadata"]["name"]), manifest["metadata"].get("labels", {}))
