@@ -1,8 +1,7 @@
 """Access logs of Envoy as Istio and Envoy Gateway set them: Istio's default text format, and JSON.
 
 The formats are EnvoyTextLogFormat and EnvoyJSONLogFormatIstio of istio/istio pilot/pkg/model/telemetry_logging.go; what
-the fields mean is in docs/root/configuration/observability/access_log/usage.rst of Envoy. A line is a request or, over
-TCP, a connection.
+the fields mean is in access_log/usage.rst of Envoy's documentation. A line is a request or, over TCP, a connection.
 
 - A sidecar's *outbound* line and a gateway's are a connection from UPSTREAM_LOCAL to UPSTREAM_HOST, the pod behind the
   Service. A gateway also tells who connected to it.
