@@ -43,7 +43,7 @@ class Scene:
     def __init__(self, snapshot: Snapshot, profile: Profile | None = None) -> None:
         self.snapshot = snapshot
         self.ends = endpoints(snapshot)
-        found = ground(snapshot)
+        found = ground(snapshot, ends=self.ends)
         self.ground: Ground = structs.replace(found, profiles=(profile,)) if profile is not None else found
 
     @cached_property
