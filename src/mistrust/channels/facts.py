@@ -6,14 +6,13 @@ from collections.abc import Iterator, Sequence
 
 from mistrust.access.evidence import Evidence, at
 from mistrust.access.fact import Fact
+from mistrust.access.telling import listed
 from mistrust.channels.crowd import Crowd, Crowds, members, union
 from mistrust.channels.drawing import Answers, Doors, strands
 from mistrust.kube.meta import Ref
 from mistrust.kube.workloads import Workload
 from mistrust.layers.mesh.channel import Transport
 
-SHOWN = 3
-"""How many names a clause has before it counts the rest."""
 EVIDENCE = 12
 """How many fields a finding of a namespace rests on at most."""
 
@@ -99,7 +98,7 @@ class _Spoken:
 
 def _of(told: Sequence[Told], space: _Space) -> str:
     """`2 of 5 workloads (Deployment shop/web, Deployment shop/cart)`."""
-    names = _listed([str(w.ref) for w, _, _ in told])
+    names = listed([str(w.ref) for w, _, _ in told])
     return f"{len(told)} of {space.every} {'workload' if space.every == 1 else 'workloads'} ({names})"
 
 
@@ -108,13 +107,7 @@ def _named(workloads: Sequence[Workload], crowd: Crowd) -> str:
     internet = 1 << len(workloads)
     names = ["the Internet"] if crowd & internet else []
     names += [str(workloads[i].ref) for i in members(crowd & ~internet)]
-    return _listed(names)
-
-
-def _listed(names: Sequence[str]) -> str:
-    if len(names) <= SHOWN + 1:
-        return ", ".join(names)
-    return f"{', '.join(names[:SHOWN])} and {len(names) - SHOWN:,} more"
+    return listed(names)
 
 
 def _fact(name: str, namespace: str, told: Sequence[Told], detail: str) -> Fact:

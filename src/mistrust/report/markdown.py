@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from mistrust.access.finding import Severity
+from mistrust.access.telling import listed
 from mistrust.report.assessment import Assessment, Catalog, Locate, change_id, path_id
 from mistrust.report.clean import clean, shorten
 from mistrust.report.edits import patches
@@ -19,7 +20,6 @@ from mistrust.report.words import (
     fixes_sentence,
     gap_phrase,
     grouped,
-    listed,
     paths_sentence,
     place,
     route,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from mistrust.access.finding import Finding
+from mistrust.access.telling import listed
 from mistrust.paths.path import Change
 from mistrust.report.assessment import Assessment, Row, change_id
 from mistrust.report.clean import columns, pad
@@ -21,7 +22,6 @@ from mistrust.report.words import (
     gap_phrase,
     grouped,
     inside_sentence,
-    listed,
     paths_sentence,
     route,
     severities_sentence,

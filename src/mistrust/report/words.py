@@ -8,6 +8,7 @@ import msgspec
 
 from mistrust.access.evidence import Evidence
 from mistrust.access.finding import SEVERITIES, Finding, Severity
+from mistrust.access.telling import listed
 from mistrust.kube.snapshot import Gap
 from mistrust.layers.mesh.channel import Transport
 from mistrust.paths.path import Fixes, Foothold, Path, Paths
@@ -75,14 +76,6 @@ def starts(paths: Paths) -> str:
         return count(paths.starts, "Internet-facing pod")
     word = names.get(next(iter(kinds)), "starting point") if len(kinds) == 1 else "starting point"
     return count(paths.starts, word, "identities" if word == "identity" else "")
-
-
-def listed(words: Iterable[str], limit: int = 4) -> str:
-    """`a, b, c and 7 more`."""
-    every = tuple(words)
-    if len(every) <= limit:
-        return ", ".join(every)
-    return f"{', '.join(every[: limit - 1])} and {len(every) - limit + 1:,} more"
 
 
 def paths_sentence(assessment: Assessment) -> str:

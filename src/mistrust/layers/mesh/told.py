@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from mistrust.access import telling
 from mistrust.access.evidence import Evidence, at
 from mistrust.kube.endpoints import Endpoint
 from mistrust.kube.workloads import template_of
 
 LONG = 120
 """Values beyond this are shortened."""
-SHOWN = 3
-"""How many names a clause gives before it counts the rest."""
 
 
 def label(e: Endpoint, key: str) -> Evidence:
@@ -31,7 +30,4 @@ def _metadata(e: Endpoint) -> str:
 
 def listed(names: Iterable[object]) -> str:
     """`Deployment a/b, Deployment a/c and 7 more`, whatever order they come in."""
-    every = sorted({str(n) for n in names})
-    if len(every) <= SHOWN + 1:
-        return ", ".join(every)
-    return f"{', '.join(every[:SHOWN])} and {len(every) - SHOWN:,} more"
+    return telling.listed(sorted({str(n) for n in names}))

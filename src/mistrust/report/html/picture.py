@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from mistrust.access.telling import listed
 from mistrust.paths.path import Change, Foothold, Path
 from mistrust.report.assessment import rests_on
 from mistrust.report.clean import clean, shorten
 from mistrust.report.html.drawing import Area, along, curve, meet
 from mistrust.report.html.markup import NOTHING, Markup, joined, tag, text
 from mistrust.report.layout import Point, layout
-from mistrust.report.words import count, listed
+from mistrust.report.words import count
 
 BOXES = 32
 """More than that nobody can read; the table has every path."""

@@ -6,8 +6,9 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
 import msgspec
 
+from mistrust.access.telling import listed
 from mistrust.report.html.map.flow import Flow, Tone, added
-from mistrust.report.words import count, listed
+from mistrust.report.words import count
 
 Pair = tuple[int, int]
 Style = tuple[Tone, bool, str]

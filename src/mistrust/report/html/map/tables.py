@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from mistrust.access.ports import Ports
+from mistrust.access.telling import listed
 from mistrust.channels.atlas import INTERNET, Link
 from mistrust.layers.mesh.channel import Authz, Transport
 from mistrust.report.html.map.flow import MEANING, ORDER, TONES, Flow, Tone, ports_words
 from mistrust.report.html.map.places import THE_INTERNET, Places
 from mistrust.report.html.map.scene import Scene, names
 from mistrust.report.html.markup import NOTHING, Markup, joined, tag, text
-from mistrust.report.words import count, listed
+from mistrust.report.words import count
 
 ROWS = 2_000
 NAMES = 120
