@@ -7,6 +7,8 @@ import random
 import msgspec
 import pytest
 
+from mistrust.access.change import applied
+from mistrust.access.record import Tally
 from mistrust.catalog.load import default_rbac
 from mistrust.kube.decode import from_plain
 from mistrust.kube.meta import Object
@@ -14,7 +16,7 @@ from mistrust.kube.problem import Origin
 from mistrust.kube.snapshot import snapshot
 from mistrust.layers.identity.index import rbac
 from mistrust.layers.identity.reviews import Spec, request_of
-from mistrust.layers.identity.synthesize import applied, synthesize
+from mistrust.layers.identity.synthesize import synthesize
 from mistrust.layers.identity.usage import nameable
 from mistrust.report.manifests import manifest
 from tests.controlplane.server import ControlPlane
@@ -35,8 +37,9 @@ def test_the_server_refuses_nothing_that_was_used(controlplane: ControlPlane, se
     used = [i for i, allowed in enumerate(before) if allowed and nameable(asking[i]) and dice.random() < 0.3]
     decoded = (o for i, m in enumerate(written) for o in from_plain(dict(m), Origin("world", i)))
     objects = [o for o in decoded if isinstance(o, Object)]
-    requests = [asking[i] for i in used]
-    tight = applied(objects, synthesize(objects, requests, lambda some: rbac(snapshot(some), default_rbac())))
+    uses = {asking[i]: Tally(1, 0, 0) for i in used}
+    found = synthesize(objects, uses, lambda some: rbac(snapshot(some), default_rbac()))
+    tight = applied(objects, found.changes)
     try:
         after = controlplane.reviews([manifest(o) for o in tight], asked)
     finally:

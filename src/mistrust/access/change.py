@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -72,5 +71,20 @@ def seen(tally: Tally) -> str:
     >>> seen(Tally(2, 0, 86_400))
     '2 times, last on 1970-01-02'
     """
-    day = datetime.datetime.fromtimestamp(tally.last, datetime.UTC).date().isoformat()
-    return f"{tally.count:,} times, last on {day}"
+    return f"{tally.count:,} times, last on {day(tally.last)}"
+
+
+def day(at: int) -> str:
+    """The date, UTC, of seconds since 1970: `civil_from_days` of howardhinnant.github.io/date_algorithms.html.
+
+    >>> day(1_792_540_800), day(951_782_400)
+    ('2026-10-21', '2000-02-29')
+    """
+    days = at // 86_400 + 719_468
+    era, of_era = divmod(days, 146_097)
+    year = (of_era - of_era // 1460 + of_era // 36_524 - of_era // 146_096) // 365
+    of_year = of_era - (365 * year + year // 4 - year // 100)
+    month = (5 * of_year + 2) // 153
+    date = of_year - (153 * month + 2) // 5 + 1
+    month += 3 if month < 10 else -9
+    return f"{year + era * 400 + (month <= 2):04}-{month:02}-{date:02}"

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 import yaml
 
+from mistrust.access.change import Change
 from mistrust.kube.meta import Object
 from mistrust.kube.network import NetworkPolicy
 from mistrust.kube.rbac import ClusterRole, ClusterRoleBinding, Role, RoleBinding
@@ -20,15 +21,7 @@ API_VERSIONS: Mapping[type[Object], str] = {
 COMPONENT = {"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component"}
 
 
-class Written(msgspec.Struct, frozen=True):
-    """What becomes of one object, and why."""
-
-    old: Object | None
-    new: tuple[Object, ...]
-    comments: tuple[str, ...]
-
-
-def folder(changes: Iterable[Written]) -> Mapping[str, bytes]:
+def folder(changes: Iterable[Change]) -> Mapping[str, bytes]:
     """File names and contents, the same for the same changes.
 
     `changed/` and `new/` are manifests, `deleted/` names what goes; `kustomization.yaml` says all of it as a component,
@@ -71,14 +64,19 @@ def _target(policy: NetworkPolicy) -> dict[str, str]:
     return {"group": group, "version": version, "kind": policy.KIND, **named}
 
 
-def _files(change: Written) -> Iterator[tuple[str, bytes, Object]]:
+def _files(change: Change) -> Iterator[tuple[str, bytes, Object]]:
     same = [o for o in change.new if change.old is not None and o.ref == change.old.ref]
     for o in change.new:
         where = "changed" if o in same else "new"
-        yield f"{where}/{_name(o)}", _document(manifest(o), change.comments), o
+        yield f"{where}/{_name(o)}", _document(manifest(o), _comments(change)), o
     if change.old is not None and not same:
         gone = {"$patch": "delete", **_head(change.old)}
-        yield f"deleted/{_name(change.old)}", _document(gone, change.comments), change.old
+        yield f"deleted/{_name(change.old)}", _document(gone, _comments(change)), change.old
+
+
+def _comments(change: Change) -> tuple[str, ...]:
+    old = f"{change.old.ref}: " if change.old is not None else ""
+    return (f"{old}{change.because}.", *map(str, change.notes))
 
 
 def manifest(o: Object) -> dict[str, object]:

@@ -9,13 +9,15 @@ from hypothesis import HealthCheck, given, settings
 from tests.layers.identity.hostile import asked
 from tests.layers.identity.objects import Plain, binding, role, rule, typed
 
+from mistrust.access.change import Change, applied
+from mistrust.access.record import Tally
 from mistrust.kube.meta import Object
 from mistrust.kube.rbac import ClusterRole, ClusterRoleBinding, Role, RoleBinding
 from mistrust.kube.snapshot import snapshot
 from mistrust.layers.identity.grants import granted
 from mistrust.layers.identity.index import Rbac, rbac
 from mistrust.layers.identity.lookup import Lookup, Request
-from mistrust.layers.identity.synthesize import Replacement, applied, synthesize
+from mistrust.layers.identity.synthesize import synthesize
 from mistrust.layers.identity.universe import Universe
 from mistrust.layers.identity.usage import nameable
 
@@ -24,9 +26,13 @@ def index(objects: Sequence[Object]) -> Rbac:
     return rbac(snapshot(objects))
 
 
-def changes(world: list[Plain], *requests: Request) -> tuple[tuple[Replacement, ...], tuple[Object, ...]]:
+def tightened(objects: Sequence[Object], requests: Sequence[Request]) -> tuple[Change, ...]:
+    return synthesize(objects, dict.fromkeys(requests, Tally(1, 0, 0)), index).changes
+
+
+def changes(world: list[Plain], *requests: Request) -> tuple[tuple[Change, ...], tuple[Object, ...]]:
     objects = typed(*world)
-    found = synthesize(objects, requests, index)
+    found = tightened(objects, requests)
     return found, applied(objects, found)
 
 
@@ -158,7 +164,7 @@ def test_a_grant_that_became_the_narrowest_takes_over() -> None:
         ask("ann", "list", "services"),
     ]
     found, objects = changes(world, *uses)
-    assert synthesize(objects, uses, index) == ()
+    assert tightened(objects, uses) == ()
     assert [str(c.old.ref) for c in found] == ["ClusterRole own", "Role a/shared"]
 
 
@@ -185,7 +191,7 @@ def test_what_was_used_is_allowed_and_nothing_is_wider(drawn: tuple[list[Plain],
     world, requests = drawn
     objects = typed(*world)
     old = index(objects)
-    new_objects = applied(objects, synthesize(objects, requests, index))
+    new_objects = applied(objects, tightened(objects, requests))
     new = index(new_objects)
     before, after = Lookup(old), Lookup(new)
     for request in filter(nameable, requests):
@@ -198,5 +204,5 @@ def test_what_was_used_is_allowed_and_nothing_is_wider(drawn: tuple[list[Plain],
 def test_a_second_time_there_is_nothing_left_to_do(drawn: tuple[list[Plain], list[Request]]) -> None:
     world, requests = drawn
     objects = typed(*world)
-    once = applied(objects, synthesize(objects, requests, index))
-    assert synthesize(once, requests, index) == ()
+    once = applied(objects, tightened(objects, requests))
+    assert tightened(once, requests) == ()

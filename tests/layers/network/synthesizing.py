@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import yaml
 from tests.layers.network.scene import Plain, cluster, namespace, node, pairs
 
+from mistrust.access.change import Tightened, applied
 from mistrust.access.ports import Ports
 from mistrust.access.record import Coverage, Record, Tally
 from mistrust.kube.endpoints import NAMESPACE_NAME
@@ -16,7 +17,7 @@ from mistrust.kube.selectors import LabelSelector
 from mistrust.kube.snapshot import Snapshot, snapshot
 from mistrust.layers.network.flow import Flow, Peer
 from mistrust.layers.network.grants import granted
-from mistrust.layers.network.synthesize import Tightened, applied, synthesize
+from mistrust.layers.network.synthesize import synthesize
 from mistrust.layers.network.usage import Usage, used
 
 WINDOW = Coverage(first=1, last=1 + 30 * 86_400, events=1)
@@ -129,7 +130,7 @@ def policies(world: Sequence[Plain], *flows: str, callers: Sequence[Ref] = ()) -
 
 
 def left(found: Tightened) -> dict[str, str]:
-    return {f"{each.workload.namespace}/{each.workload.name}": each.because for each in found.left}
+    return {f"{each.ref.namespace}/{each.ref.name}": each.because for each in found.left}
 
 
 SERVER = """

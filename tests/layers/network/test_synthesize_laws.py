@@ -10,6 +10,7 @@ from tests.layers.network import definition, dice
 from tests.layers.network.synthesizing import told
 from tests.layers.network.tightened import opens, readings, world
 
+from mistrust.access.change import applied
 from mistrust.access.ports import PROTOCOLS, SPAN, point
 from mistrust.kube.core import Node
 from mistrust.kube.endpoints import endpoints, namespace_labels
@@ -20,7 +21,7 @@ from mistrust.layers.network.grants import Origin, granted
 from mistrust.layers.network.least.separate import units
 from mistrust.layers.network.profile import PROFILES
 from mistrust.layers.network.statements.policies import policies
-from mistrust.layers.network.synthesize import applied, synthesize
+from mistrust.layers.network.synthesize import synthesize
 from mistrust.layers.network.usage import used
 from mistrust.trust.prove import prove
 

@@ -10,6 +10,7 @@ from tests.layers.network import definition, dice
 from tests.layers.network.scene import Plain, cluster, namespace, pod
 from tests.layers.network.synthesizing import WINDOW, after, deployment
 
+from mistrust.access.change import Tightened
 from mistrust.access.ports import PROTOCOLS, SPAN
 from mistrust.access.record import Record, Tally
 from mistrust.kube.core import Node
@@ -20,7 +21,7 @@ from mistrust.layers.network.flow import Flow, Peer
 from mistrust.layers.network.grants import Origin, granted
 from mistrust.layers.network.plugin import profiles
 from mistrust.layers.network.statements.policies import policies
-from mistrust.layers.network.synthesize import Tightened, synthesize
+from mistrust.layers.network.synthesize import synthesize
 from mistrust.layers.network.usage import Usage, used
 
 
@@ -35,7 +36,7 @@ class World(msgspec.Struct):
 
     @property
     def left(self) -> set[Ref]:
-        return {each.workload for each in self.found.left}
+        return {each.ref for each in self.found.left}
 
 
 def world(seed: int, *, cluster_wide: bool = True, promised: bool = False) -> World:

@@ -13,6 +13,8 @@ from typing import Final
 import msgspec
 from msgspec import structs
 
+from mistrust.access.change import Change, Note, Tightened, seen
+from mistrust.access.record import Tally
 from mistrust.kube.meta import Metadata, Object, Ref
 from mistrust.kube.rbac import ClusterRole, ClusterRoleBinding, PolicyRule, RoleBinding, RoleRef
 from mistrust.layers.identity.expected import Expected
@@ -30,9 +32,12 @@ MANY: Final = 1000
 WIDE: Final = 20
 """What a grant for the whole cluster counts for beside one for a namespace."""
 AGGREGATE: Final = "rbac.authorization.k8s.io/aggregate-to-"
+TOLD: Final = 8
+"""How many uses are named beside what stays for them."""
+NOTHING: Final = "nothing to tighten: all that RBAC grants was used, or may have been"
 
 
-class Replacement(msgspec.Struct, frozen=True):
+class _Replacement(msgspec.Struct, frozen=True):
     """What becomes of one object."""
 
     old: Object
@@ -44,17 +49,17 @@ class Replacement(msgspec.Struct, frozen=True):
 
 
 def synthesize(
-    objects: Sequence[Object], requests: Iterable[Request], index: Callable[[Sequence[Object]], Rbac]
-) -> tuple[Replacement, ...]:
+    objects: Sequence[Object], uses: Mapping[Request, Tally], index: Callable[[Sequence[Object]], Rbac]
+) -> Tightened:
     """What to change so that the requests are allowed and little else; objects that stay are not told.
 
     What comes out allows a part of what was allowed, and every one of the requests that was and can mean something.
     `index` joins objects as the API server would. A grant that became narrower may be preferred where it was not
     before, so the question is put again until nothing changes; each time less is allowed, so that there is an end.
     """
-    asked = tuple(filter(nameable, requests))
+    asked = tuple(filter(nameable, uses))
     now: dict[int, tuple[Object, ...]] = {id(o): (o,) for o in objects}
-    last: dict[int, Replacement] = {}
+    last: dict[int, _Replacement] = {}
     while changes := _once(index([o for old in objects for o in now[id(old)]]), asked):
         made = {id(c.old): c for c in changes}
         for old in objects:
@@ -62,19 +67,35 @@ def synthesize(
             if found := [made[id(p)] for p in parts if id(p) in made]:
                 last[id(old)] = found[-1]
                 now[id(old)] = tuple(n for p in parts for n in (made[id(p)].new if id(p) in made else (p,)))
-    changed = (structs.replace(last[id(o)], old=o, new=now[id(o)]) for o in objects if id(o) in last)
-    return tuple(
-        sorted(changed, key=lambda r: (r.old.ref, r.old.origin.file, r.old.origin.document, r.old.origin.item))
+    changed = [o for o in objects if id(o) in last]
+    changed.sort(key=lambda o: (o.ref, o.origin.file, o.origin.document, o.origin.item))
+    return Tightened(
+        tuple(Change(o, now[id(o)], last[id(o)].because, tuple(_notes(last[id(o)].kept, uses))) for o in changed),
+        remarks=() if changed else (NOTHING,),
     )
 
 
-def _once(rbac: Rbac, requests: Sequence[Request]) -> tuple[Replacement, ...]:
+def _notes(kept: Iterable[Request], uses: Mapping[Request, Tally]) -> Iterator[Note]:
+    """What was used, how often, and when last: what is used most comes first."""
+    told: dict[str, Tally] = {}
+    for request in dict.fromkeys(kept):
+        what = f"{request.combined}.{request.group}" if request.group else request.combined
+        where = f" in {request.namespace}" if request.namespace else ""
+        key = f"{request.user} {request.verb} {request.path if request.path is not None else what}{where}"
+        told[key] = told[key] + uses[request] if key in told else uses[request]
+    for key, tally in sorted(told.items(), key=lambda u: (-u[1].count, u[0]))[:TOLD]:
+        yield Note(f"used: {key} ({seen(tally)})")
+    if len(told) > TOLD:
+        yield Note(f"and {len(told) - TOLD} more")
+
+
+def _once(rbac: Rbac, requests: Sequence[Request]) -> tuple[_Replacement, ...]:
     expected, needed = Expected(rbac), _credited(rbac, requests)
     bindings: dict[int, list[int]] = {}
     for number, grant in enumerate(rbac.grants):
         bindings.setdefault(id(grant.binding), []).append(number)
     taken = {b.ref for b in (*(g.binding for g in rbac.grants), *rbac.dangling)}
-    found: list[Replacement] = []
+    found: list[_Replacement] = []
     roles: dict[int, _Role] = {}
     for numbers in bindings.values():
         grants = [rbac.grants[n] for n in numbers]
@@ -92,12 +113,6 @@ def _once(rbac: Rbac, requests: Sequence[Request]) -> tuple[Replacement, ...]:
         if (change := _narrowed(each, expected)) is not None:
             found.append(change)
     return tuple(found)
-
-
-def applied(objects: Iterable[Object], changes: Iterable[Replacement]) -> tuple[Object, ...]:
-    """The objects after the changes, new ones in the place of what they replace."""
-    new = {id(c.old): c.new for c in changes}
-    return tuple(o for old in objects for o in new.get(id(old), (old,)))
 
 
 class _Role(msgspec.Struct):
@@ -149,23 +164,23 @@ def _unseen(grant: Grant) -> bool:
 
 def _binding(
     grants: Sequence[Grant], uses: Mapping[int, Sequence[Request]], taken: Container[Ref]
-) -> Replacement | None:
+) -> _Replacement | None:
     binding = grants[0].binding
     if _unseen(grants[0]):
         return None
     kept = [g.subject for g in grants if uses[g.subject]]
     if not kept:
-        return Replacement(binding, (), "nothing that it gives was used")
+        return _Replacement(binding, (), "nothing that it gives was used")
     spaces = _spaces([r for i in kept for r in uses[i]]) if isinstance(binding, ClusterRoleBinding) else None
     if spaces is not None:
         new = tuple(_in_namespace(binding, space, kept, uses, taken) for space in spaces)
-        return Replacement(binding, new, f"used in {_some(spaces)} alone", _of(uses, kept))
+        return _Replacement(binding, new, f"used in {_some(spaces)} alone", _of(uses, kept))
     if len(kept) == len(binding.subjects):
         return None
     subjects = tuple(binding.subjects[i] for i in sorted(kept))
     gone = len(binding.subjects) - len(kept)
     because = f"{gone} of its subjects used nothing that it gives"
-    return Replacement(binding, (structs.replace(binding, subjects=subjects),), because, _of(uses, kept))
+    return _Replacement(binding, (structs.replace(binding, subjects=subjects),), because, _of(uses, kept))
 
 
 def _of(uses: Mapping[int, Sequence[Request]], subjects: Iterable[int]) -> tuple[Request, ...]:
@@ -193,7 +208,7 @@ def _in_namespace(
     )
 
 
-def _narrowed(role: _Role, expected: Expected) -> Replacement | None:
+def _narrowed(role: _Role, expected: Expected) -> _Replacement | None:
     source = role.source
     default = all(expected.rule(source, rule) for rule in source.rules)
     if _untouched(source) or not role.requests or default:
@@ -201,7 +216,7 @@ def _narrowed(role: _Role, expected: Expected) -> Replacement | None:
     rules = tuple(_rules(source.rules, role.requests))
     if rules == source.rules:
         return None
-    return Replacement(source, (structs.replace(source, rules=rules),), "keeps what was used", tuple(role.requests))
+    return _Replacement(source, (structs.replace(source, rules=rules),), "keeps what was used", tuple(role.requests))
 
 
 def _rules(rules: Sequence[PolicyRule], requests: Sequence[Request]) -> Iterator[PolicyRule]:

@@ -8,37 +8,20 @@ chooses are limited by new ones, and one that may limit pods to come stays witho
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
-import msgspec
-
-from mistrust.kube.meta import Object, Ref
+from mistrust.access.change import LeftAlone, Tightened
+from mistrust.kube.meta import Ref
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.network.facts.telling import listed
 from mistrust.layers.network.least.drafting import Scene
 from mistrust.layers.network.least.enough import NEVER, unsaid
-from mistrust.layers.network.least.replacing import Replacement, Replacing
+from mistrust.layers.network.least.replacing import Replacing
 from mistrust.layers.network.usage import Usage
 
 INERT: Final = "the network plugin that runs enforces no policy: these will do nothing until another one does"
 PROBES: Final = "probes of the kubelet need no rule: a node always reaches its own pods"
-
-
-class LeftAlone(msgspec.Struct, frozen=True):
-    """A workload whose connections stay as they are."""
-
-    workload: Ref
-    because: str
-
-
-class Tightened(msgspec.Struct, frozen=True):
-    """The policies that are just enough."""
-
-    changes: tuple[Replacement, ...]
-    left: tuple[LeftAlone, ...]
-    remarks: tuple[str, ...]
-    """What is left over, or was used and is not written down, and why."""
 
 
 def synthesize(snapshot: Snapshot, usage: Usage, *, days: float = 14, callers: Collection[Ref] = ()) -> Tightened:
@@ -70,14 +53,6 @@ def synthesize(snapshot: Snapshot, usage: Usage, *, days: float = 14, callers: C
         tuple(LeftAlone(ref, why) for ref, why in sorted(left.items()) if ref in shown),
         tuple(dict.fromkeys(said)) if changes else (),
     )
-
-
-def applied(objects: Iterable[Object], changes: Iterable[Replacement]) -> tuple[Object, ...]:
-    """The objects after the changes, new ones in the place of what they replace, else at the end."""
-    several = tuple(changes)
-    new = {id(c.old): c.new for c in several if c.old is not None}
-    kept = [o for old in objects for o in new.get(id(old), (old,))]
-    return (*kept, *(p for c in several if c.old is None for p in c.new))
 
 
 def _never(left: Mapping[Ref, str], shown: Collection[Ref]) -> Iterator[str]:

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final
 
-import msgspec
 from msgspec import structs
 
+from mistrust.access.change import Change, Note, seen
 from mistrust.kube.network import NetworkPolicy
 from mistrust.kube.selectors import LabelSelector
 from mistrust.layers.network.facts.telling import listed
 from mistrust.layers.network.least.drafting import Draft, Scene
 from mistrust.layers.network.least.separate import Unit
-from mistrust.layers.network.least.writing import Note, Written, deny_all, policy
+from mistrust.layers.network.least.writing import Reason, Written, deny_all, policy
 from mistrust.layers.network.statements.rules import refusals
 
 DENY: Final = "default-deny"
 USED: Final = "what of it was used is in the policies of the workloads"
 
 
-class Replacement(msgspec.Struct, frozen=True):
-    """What becomes of one policy, or a new one."""
-
-    old: NetworkPolicy | None
-    """None: it replaces nothing."""
-    new: tuple[NetworkPolicy, ...]
-    """Empty: the old one goes."""
-    because: str
-    notes: tuple[Note, ...] = ()
-    """Why each rule of the new one is there."""
+TOLD: Final = 8
+"""How many connections are named beside the rule that is for them."""
 
 
 class Replacing:
@@ -39,12 +31,12 @@ class Replacing:
         self._scene, self._draft = scene, draft
         self.remarks: list[str] = []
 
-    def changes(self) -> Iterator[Replacement]:
+    def changes(self) -> Iterator[Change]:
         """Old policies against new ones, namespace by namespace."""
         for namespace in sorted({u.namespace for u in self._draft.covered}):
             yield from self._namespace(namespace)
 
-    def _namespace(self, namespace: str) -> Iterator[Replacement]:
+    def _namespace(self, namespace: str) -> Iterator[Change]:
         here = [u for u in self._scene.units if u.namespace == namespace]
         mine = [u for u in here if u in self._draft.covered]
         whole = len(mine) == len(here)
@@ -65,10 +57,10 @@ class Replacing:
                 if same.policy.spec != old.spec:
                     yield _replaced(old, same)
             elif whole or old.spec.pod_selector in selectors:
-                yield Replacement(old, (), USED)
+                yield Change(old, (), USED)
             elif old.spec.ingress or old.spec.egress:
                 bare = structs.replace(old.spec, policy_types=old.spec.directions, ingress=(), egress=())
-                yield Replacement(old, (structs.replace(old, spec=bare),), f"{USED}; pods to come stay limited")
+                yield Change(old, (structs.replace(old, spec=bare),), f"{USED}; pods to come stay limited")
         yield from (_replaced(None, w) for w in by_name.values())
 
     def _sorted(self, namespace: str, here: Sequence[Unit]) -> tuple[list[NetworkPolicy], list[NetworkPolicy]]:
@@ -116,13 +108,21 @@ def _denies(given: NetworkPolicy) -> bool:
     )
 
 
-def _replaced(old: NetworkPolicy | None, new: Written) -> Replacement:
-    because = "keeps what was used" if new.notes else "nothing was seen to be used"
+def _replaced(old: NetworkPolicy | None, new: Written) -> Change:
+    because = "keeps what was used" if new.reasons else "nothing was seen to be used"
     if new.policy.spec.pod_selector == LabelSelector():
         because = "every workload of the namespace has a policy: what comes later has to get one"
-    if old is not None:
-        return Replacement(old, (structs.replace(old, spec=new.policy.spec),), because, new.notes)
-    return Replacement(None, (new.policy,), because, new.notes)
+    made = new.policy if old is None else structs.replace(old, spec=new.policy.spec)
+    return Change(old, (made,), because, tuple(_notes(new.reasons)))
+
+
+def _notes(reasons: Iterable[Reason]) -> Iterator[Note]:
+    for each in reasons:
+        for wanted in each.because[:TOLD]:
+            times = f"{wanted.because} {seen(wanted.tally)}" if wanted.tally else wanted.because
+            yield Note(f"{wanted} ({times})", each.path)
+        if len(each.because) > TOLD:
+            yield Note(f"and {len(each.because) - TOLD} more", each.path)
 
 
 def _free(name: str, taken: Collection[str], kind: str = "") -> str:

@@ -38,7 +38,7 @@ Needs = Mapping[Peer, Mapping[int, Sequence[Wanted]]]
 """Of one unit in one direction: by peer and point on the line of ports, what for."""
 
 
-class Note(msgspec.Struct, frozen=True):
+class Reason(msgspec.Struct, frozen=True):
     """Why a rule is there."""
 
     path: str
@@ -50,7 +50,7 @@ class Written(msgspec.Struct, frozen=True):
     """A policy, and the reason of each of its rules."""
 
     policy: NetworkPolicy
-    notes: tuple[Note, ...]
+    reasons: tuple[Reason, ...]
 
 
 def policy(unit: Unit, name: str, ingress: Needs, egress: Needs) -> Written:
@@ -63,9 +63,9 @@ def policy(unit: Unit, name: str, ingress: Needs, egress: Needs) -> Written:
         ingress=tuple(IngressPolicyRule(peers, ports) for peers, ports, _ in into),
         egress=tuple(EgressPolicyRule(peers, ports) for peers, ports, _ in out),
     )
-    notes = [Note(f"spec.ingress[{i}]", why) for i, (_, _, why) in enumerate(into)]
-    notes += [Note(f"spec.egress[{i}]", why) for i, (_, _, why) in enumerate(out)]
-    return Written(NetworkPolicy(metadata=Metadata(name=name, namespace=unit.namespace), spec=spec), tuple(notes))
+    reasons = [Reason(f"spec.ingress[{i}]", why) for i, (_, _, why) in enumerate(into)]
+    reasons += [Reason(f"spec.egress[{i}]", why) for i, (_, _, why) in enumerate(out)]
+    return Written(NetworkPolicy(metadata=Metadata(name=name, namespace=unit.namespace), spec=spec), tuple(reasons))
 
 
 def deny_all(namespace: str, name: str) -> NetworkPolicy:
