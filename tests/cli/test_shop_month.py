@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from mistrust.access.flow import Flow
 from mistrust.access.ports import point
 from mistrust.access.record import Record
 from mistrust.access.verdict import Answer
@@ -33,7 +34,6 @@ from mistrust.layers.identity.layer import Identity
 from mistrust.layers.identity.lookup import Lookup, Request
 from mistrust.layers.network.deciding import decide as network
 from mistrust.layers.network.deciding.party import Party
-from mistrust.layers.network.flow import Flow
 from mistrust.layers.network.layer import Network
 from mistrust.layers.network.usage import used
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from mistrust.access.flow import Flow, Peer
 from mistrust.access.record import Coverage, Record
 from mistrust.feeds.flows.read import read_flows
-from mistrust.layers.network.flow import Flow, Peer
 
 
 def reading(*texts: str) -> Record[Flow]:

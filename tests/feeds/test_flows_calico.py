@@ -7,8 +7,8 @@ import json
 import pytest
 from tests.feeds.flow_logs import reading, remarks, told
 
+from mistrust.access.flow import Peer
 from mistrust.access.record import Tally
-from mistrust.layers.network.flow import Peer
 
 # as Felix writes it
 LOG: dict[str, object] = {

@@ -7,8 +7,8 @@ import json
 import pytest
 from tests.feeds.flow_logs import reading, remarks, told
 
+from mistrust.access.flow import Peer
 from mistrust.access.record import Tally
-from mistrust.layers.network.flow import Peer
 
 WEB = {"ID": 1, "identity": 100, "namespace": "shop", "pod_name": "web-7d9f8c6b5-x2x9k", "workloads": [{"name": "web"}]}
 DB = {"ID": 2, "identity": 200, "namespace": "shop", "pod_name": "db-0", "workloads": [{"name": "db"}]}

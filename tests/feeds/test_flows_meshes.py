@@ -7,8 +7,8 @@ import json
 import pytest
 from tests.feeds.flow_logs import reading, remarks, told
 
+from mistrust.access.flow import Peer
 from mistrust.access.record import Tally
-from mistrust.layers.network.flow import Peer
 
 # the example of Istio's documentation (tasks/observability/logs/access-log), of a request from curl to httpbin
 CURL = (

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from tests.feeds.flow_logs import reading, remarks, told
 
+from mistrust.access.flow import Flow, Peer
 from mistrust.access.record import Record, Tally
 from mistrust.feeds.flows.ledger import Count, flows
 from mistrust.feeds.flows.read import is_flows, read_flows
 from mistrust.feeds.flows.sight import Key, Side
 from mistrust.feeds.flows.silence import holes
 from mistrust.kube.errors import InputError
-from mistrust.layers.network.flow import Flow, Peer
 
 HUBBLE = {
     "flow": {

@@ -7,7 +7,7 @@ import json
 import pytest
 from tests.feeds.flow_logs import reading, remarks, told
 
-from mistrust.layers.network.flow import Peer
+from mistrust.access.flow import Peer
 
 WEB = {"k8s.namespace.name": "shop", "k8s.pod.name": "web-7d9f8c6b5-x2x9k", "k8s.deployment.name": "web"}
 CLIENT, SERVER = 3, 2

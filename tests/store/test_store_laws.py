@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from tests.store.logs import START, add, audited, flow, flowed, flows, plain, request, requests, split
 
+from mistrust.access.flow import Flow
 from mistrust.access.record import Tally
 from mistrust.feeds.audit.read import read_audit
 from mistrust.feeds.flows.read import read_flows
-from mistrust.layers.network.flow import Flow
 from mistrust.store import adding
 from mistrust.store.rollup import HOUR, Window
 from mistrust.store.store import AUDIT, FLOWS, Became, Store

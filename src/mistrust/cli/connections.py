@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from mistrust.access.fact import Fact
+from mistrust.access.flow import Flow
 from mistrust.access.record import Record
 from mistrust.channels.atlas import Atlas
 from mistrust.channels.whole import Whole, whole
@@ -19,7 +20,6 @@ from mistrust.layers.mesh.layer import Meshes
 from mistrust.layers.mesh.mesh import Mesh, mesh
 from mistrust.layers.network.doubt import doubtful as unsettled
 from mistrust.layers.network.exposure.facts import exposure_facts
-from mistrust.layers.network.flow import Flow
 from mistrust.layers.network.grants import Connections
 from mistrust.layers.network.layer import Network
 from mistrust.layers.network.usage import used

@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from mistrust.access.flow import Flow
 from mistrust.access.record import Coverage, Record
 from mistrust.feeds.audit.read import is_audit, read_audit
 from mistrust.feeds.flows.read import is_flows, read_flows
@@ -15,7 +16,6 @@ from mistrust.kube.errors import UsageError
 from mistrust.kube.problem import Problem
 from mistrust.kube.version import Version
 from mistrust.layers.identity.lookup import Request
-from mistrust.layers.network.flow import Flow
 
 BEGIN: Final = 1 << 16
 """Bytes of a file that tell what it is."""

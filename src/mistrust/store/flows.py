@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from mistrust.access.flow import Flow
 from mistrust.access.record import Record, Tally
 from mistrust.feeds.documents import documents
 from mistrust.feeds.flows.ledger import Count, Ledger
@@ -16,7 +17,6 @@ from mistrust.feeds.flows.silence import MINUTE
 from mistrust.feeds.sources import Source
 from mistrust.kube.problem import Problem
 from mistrust.kube.version import Version
-from mistrust.layers.network.flow import Flow
 from mistrust.store.file import Unread, shown
 from mistrust.store.rollup import HOUR, Batch, Cell, Column, Progress, Values, Window, further, problems
 

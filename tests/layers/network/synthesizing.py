@@ -8,6 +8,7 @@ import yaml
 from tests.layers.network.scene import Plain, cluster, namespace, node, pairs
 
 from mistrust.access.change import Tightened, applied
+from mistrust.access.flow import Flow, Peer
 from mistrust.access.ports import Ports
 from mistrust.access.record import Coverage, Record, Tally
 from mistrust.kube.endpoints import NAMESPACE_NAME
@@ -15,7 +16,6 @@ from mistrust.kube.meta import Ref
 from mistrust.kube.network import NetworkPolicy, PolicyPeer, PolicyPort
 from mistrust.kube.selectors import LabelSelector
 from mistrust.kube.snapshot import Snapshot, snapshot
-from mistrust.layers.network.flow import Flow, Peer
 from mistrust.layers.network.grants import granted
 from mistrust.layers.network.synthesize import synthesize
 from mistrust.layers.network.usage import Usage, used

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from mistrust.access.flow import Flow, Peer
 from mistrust.access.record import Coverage, Record, Tally
 from mistrust.kube.meta import Ref
 from mistrust.kube.read import read
 from mistrust.kube.snapshot import Snapshot, snapshot
-from mistrust.layers.network.flow import Flow, Peer
 from mistrust.layers.network.grants import Connection, granted
 from mistrust.layers.network.usage import Abroad, Names, Usage, used
 

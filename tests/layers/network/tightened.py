@@ -11,13 +11,13 @@ from tests.layers.network.scene import Plain, cluster, namespace, pod
 from tests.layers.network.synthesizing import WINDOW, after, deployment
 
 from mistrust.access.change import Tightened
+from mistrust.access.flow import Flow, Peer
 from mistrust.access.ports import PROTOCOLS, SPAN
 from mistrust.access.record import Record, Tally
 from mistrust.kube.core import Node
 from mistrust.kube.endpoints import endpoints, namespace_labels
 from mistrust.kube.meta import Ref
 from mistrust.kube.snapshot import Snapshot
-from mistrust.layers.network.flow import Flow, Peer
 from mistrust.layers.network.grants import Origin, granted
 from mistrust.layers.network.plugin import profiles
 from mistrust.layers.network.statements.policies import policies

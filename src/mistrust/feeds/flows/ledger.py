@@ -11,12 +11,12 @@ from typing import Final, cast
 
 import msgspec
 
+from mistrust.access.flow import Flow, Peer
 from mistrust.access.record import Coverage, Record, Tally
 from mistrust.feeds.flows.sight import Key, Remark, Sight
 from mistrust.feeds.flows.silence import MINUTE, holes
 from mistrust.feeds.quote import quote
 from mistrust.kube.problem import Problem
-from mistrust.layers.network.flow import Flow, Peer
 
 QUOTED: Final = 5
 """Lines that are quoted; the rest is counted."""

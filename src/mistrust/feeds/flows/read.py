@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from mistrust.access.flow import Flow
 from mistrust.access.record import Record
 from mistrust.feeds.flows.formats import FORMATS
 from mistrust.feeds.flows.ledger import Ledger
@@ -19,7 +20,6 @@ from mistrust.feeds.flows.sight import Format, Reader
 from mistrust.feeds.sources import GZIP, STDIN, ZSTD, CutShort, Source, chunks, sources, zstandard_frames
 from mistrust.kube.errors import InputError
 from mistrust.kube.problem import Problem
-from mistrust.layers.network.flow import Flow
 
 PATIENCE: Final = 200
 """Lines that no format understands, before any that one does, after which a file is no flow log. Proxies begin their

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 import msgspec
 from msgspec import structs
 
+from mistrust.access.flow import Flow, Peer
 from mistrust.access.ports import point
 from mistrust.access.record import Coverage, Record, Tally
 from mistrust.kube.core import Node, Service
@@ -18,7 +19,6 @@ from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.network.addresses import place
 from mistrust.layers.network.exposure.behind import Behind
 from mistrust.layers.network.exposure.outside import INTERNET, common, spans_of
-from mistrust.layers.network.flow import Flow, Peer
 from mistrust.layers.network.grants import Connection, Connections
 
 MADE: Final = tuple(
