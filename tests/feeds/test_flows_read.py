@@ -14,9 +14,9 @@ from tests.feeds.flow_logs import reading, remarks, told
 
 from mistrust.access.flow import Flow, Peer
 from mistrust.access.record import Record, Tally
-from mistrust.feeds.flows.ledger import Count, flows
+from mistrust.feeds.flows.observers import flows
 from mistrust.feeds.flows.read import is_flows, read_flows
-from mistrust.feeds.flows.sight import Key, Side
+from mistrust.feeds.flows.sight import Count, Key, Side
 from mistrust.feeds.flows.silence import holes
 from mistrust.kube.errors import InputError
 
@@ -48,7 +48,7 @@ def test_files_of_many_formats_are_one_record(tmp_path: Path) -> None:
     (tmp_path / ".hidden").write_text("x")
     (tmp_path / "README.md").write_text("# Flows\n\nof November\n")
     record = read_flows([str(tmp_path)])
-    assert told(record) == ["10.0.0.1 -> 10.0.0.2 TCP 8080", *USED]
+    assert told(record) == [*USED, "shop/web-0 -> shop/db-0 TCP 8080"]
     assert [(p.what, Path(p.file).name, p.blinds) for p in record.coverage.problems] == [
         ("not a flow log", "README.md", False)
     ]
@@ -183,7 +183,7 @@ def test_the_same_sightings_by_the_slow_definition() -> None:
             first, last = sorted(rng.choices(range(9), k=2))
             ends = ("ns", rng.choice("ab"), rng.choice(("", "w")), "", "ns", "c", rng.choice(("", "v")), "", "")
             groups[(rng.choice("xyz"), side, refused, *ends, "TCP", 80)] = Count(rng.randrange(5), first, last)
-        assert {(f.source.pod, t) for f, t in flows(groups).items()} == slow(groups)
+        assert {(f.source.pod, t) for f, t in flows(groups, {}).items()} == slow(groups)
 
 
 def slow(groups: dict[Key, Count]) -> set[tuple[str, Tally]]:

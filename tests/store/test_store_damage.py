@@ -106,7 +106,7 @@ def test_a_store_of_another_form_is_not_touched(folder: Path, log: Path) -> None
     with sqlite3.connect(folder / "catalogue.sqlite") as db:
         db.execute("PRAGMA user_version=7")
     before = sorted(folder.rglob("*"))
-    with pytest.raises(UnsupportedError, match="a store of another version: got form 7, wanted form 1"):
+    with pytest.raises(UnsupportedError, match="a store of another version: got form 7, wanted form 2"):
         Store(folder, create=True)
     assert sorted(folder.rglob("*")) == before
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from mistrust.access.flow import Flow
+from mistrust.access.flow import Exchange, Flow, Traffic
 from mistrust.access.record import Coverage, Record
 from mistrust.feeds.audit.read import is_audit, read_audit
 from mistrust.feeds.flows.read import is_flows, read_flows
@@ -34,6 +34,12 @@ class Seen(msgspec.Struct, frozen=True):
     def problems(self) -> tuple[Problem, ...]:
         """What was not understood, and what takes from the evidence."""
         return tuple(p for coverage in self._coverages() for p in coverage.problems)
+
+    @property
+    def exchanges(self) -> Record[Exchange] | None:
+        """What proxies saw inside of the flows."""
+        flows = self.flows
+        return Record(flows.exchanges, flows.coverage) if isinstance(flows, Traffic) else None
 
     def words(self) -> str:
         """`evidence 31 days (audit, flows)`."""

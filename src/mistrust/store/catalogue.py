@@ -17,7 +17,7 @@ from mistrust.store.file import Extent, Look, shown
 NAME: Final = "catalogue.sqlite"
 MARK: Final = 0x4D695374
 """SQLite's application_id of a store."""
-FORM: Final = 1
+FORM: Final = 2
 """Of the tables and of the parts; a store of another form is not touched."""
 PATIENCE: Final = 10.0
 """Seconds to wait for another process that writes."""

@@ -7,12 +7,12 @@ from typing import Final
 
 import msgspec
 
-from mistrust.access.flow import Flow
-from mistrust.access.record import Record, Tally
+from mistrust.access.flow import Security, Traffic
+from mistrust.access.record import Tally
 from mistrust.feeds.documents import documents
-from mistrust.feeds.flows.ledger import Count, Ledger
+from mistrust.feeds.flows.ledger import Ledger
 from mistrust.feeds.flows.read import is_flows, read_source, remembers
-from mistrust.feeds.flows.sight import Key, Remark, Side
+from mistrust.feeds.flows.sight import ENDS, Count, Key, Remark, Side, is_full
 from mistrust.feeds.flows.silence import MINUTE
 from mistrust.feeds.sources import Source
 from mistrust.kube.problem import Problem
@@ -35,6 +35,10 @@ COLUMNS: Final = (
     Column("destination_name", "VARCHAR"),
     Column("protocol", "VARCHAR"),
     Column("port", "INTEGER"),
+    Column("identity", "VARCHAR"),
+    Column("security", "VARCHAR"),
+    Column("method", "VARCHAR"),
+    Column("path", "VARCHAR"),
 )
 
 
@@ -69,6 +73,10 @@ class _Use(msgspec.Struct, frozen=True, array_like=True):
     destination_name: str
     protocol: str
     port: int
+    identity: str
+    security: Security
+    method: str
+    path: str
 
 
 _NOTES: Final = msgspec.json.Decoder(_Notes)
@@ -105,7 +113,7 @@ class Flows:
             further(ledger.problems, unread.before.lines),
         )
         cells = [
-            Cell(hour, key, Tally(count.count, count.first, count.last))
+            Cell(hour, _values(key), Tally(count.count, count.first, count.last))
             for hour, groups in ledger.spans.items()
             for key, count in groups.items()
         ]
@@ -139,7 +147,7 @@ class Flows:
         window: Window,
         about: str,
         version: Version | None,
-    ) -> Record[Flow]:
+    ) -> Traffic:
         """Everything that uses and notes say."""
         note, ledger = _NOTES.decode(notes), Ledger()
         low, high = (hour * HOUR // MINUTE for hour in window.hours)
@@ -153,6 +161,10 @@ class Flows:
         return ledger.record()
 
 
+def _values(key: Key) -> Values:
+    return key if is_full(key) else (*key, "", "", "", "")
+
+
 def _key(values: Values) -> Key:
-    use = msgspec.convert(values, _Use)
-    return msgspec.structs.astuple(use)
+    use = msgspec.structs.astuple(msgspec.convert(values, _Use))
+    return use if any(use[ENDS:]) else use[:ENDS]

@@ -146,7 +146,7 @@ def is_store(path: Path) -> bool:
 
 def _with(record: Record[U], problems: Iterable[Problem]) -> Record[U]:
     told = (*record.coverage.problems, *problems)
-    return Record(record.uses, msgspec.structs.replace(record.coverage, problems=told))
+    return msgspec.structs.replace(record, coverage=msgspec.structs.replace(record.coverage, problems=told))
 
 
 def _name(path: bytes) -> str:

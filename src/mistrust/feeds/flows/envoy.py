@@ -7,6 +7,12 @@ the fields mean is in access_log/usage.rst of Envoy's documentation. A line is a
   Service. A gateway also tells who connected to it.
 - A sidecar's *inbound* line is a connection from DOWNSTREAM_REMOTE to DOWNSTREAM_LOCAL.
 - DOWNSTREAM_REMOTE with port 0 was taken from X-Forwarded-For: that client opened no connection here.
+
+Who the client proved to be is told by the proxy that it connected to alone, where it logs `%DOWNSTREAM_PEER_URI_SAN%`.
+Whether it came by mTLS is told by Istio's default formats too: the sidecar of a client sends `outbound_.…` as the name
+of the server. Where none was sent no TLS was spoken, but by clients that bring a certificate of the mesh and call an
+address; where a server takes no plaintext, it is always them. The path is that before any rewriting; on a client's side
+it may be another than the server is asked for.
 """
 
 from __future__ import annotations
@@ -16,7 +22,9 @@ from typing import Final
 
 import msgspec
 
-from mistrust.feeds.flows.sight import End, Remark, Side, Sight, key, seconds, split, text
+from mistrust.access.flow import Security
+from mistrust.feeds.flows import request
+from mistrust.feeds.flows.sight import NOTHING, End, Inside, Remark, Side, Sight, key, seconds, split, text
 
 REFUSED: Final = frozenset(
     ("DPE", "FI", "IH", "LH", "LR", "NC", "NFCF", "NR", "OM", "RL", "RLSE", "UAEX", "UF", "UH", "UO")
@@ -29,15 +37,26 @@ FORWARDED: Final = (
     Remark("the client of a request is known from X-Forwarded-For only, not who connected", blinds=True),
 )
 NAMELESS: Final = (Remark("a line of Envoy's own default format does not name the client", blinds=True),)
-_HEAD = re.compile(r'\[(\S+)\] ".*?" (\d+) (\S+) (.*)', re.S)
+MESH: Final = "outbound_."
+"""How the name begins that a sidecar gives to the server."""
+POLICIES: Final[dict[str, Security]] = {"mutual_tls": "mtls", "none": "plaintext"}
+"""The words of Istio's metrics."""
+_HEAD = re.compile(r'\[(\S+)\] "(.*?)" (\d+) (\S+) (.*)', re.S)
 _WORD = r'([^\s"]+)'
 _TAIL = re.compile(rf'"([^"]*)" {_WORD} {_WORD} {_WORD} {_WORD} {_WORD} [^"]*$')
 _SELF = re.compile(r"(\d{4}-\d\d-\d\dT\S+Z)\s+(?:error|warn|warning|info|debug|trace|critical)\s")
 _OUTER = re.compile(r'(?:"[^"]*" ){4}"([^"]*)"$')
 
 
+Told = str | None | msgspec.UnsetType
+"""Null or `-` tells that there is none; a field that is not logged tells nothing."""
+
+
 class Line(msgspec.Struct, frozen=True, gc=False):
-    """The fields that say who connected to whom, by the names that Istio and Envoy Gateway give them."""
+    """The fields that say who connected to whom, and what for, by the names that Istio and Envoy Gateway give them.
+
+    Those that neither logs by default have the names of Envoy's operators, in lower case.
+    """
 
     start_time: str
     upstream_host: str | None
@@ -48,6 +67,15 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     response_flags: str | None = None
     response_code_details: str | None = None
     connection_termination_details: str | None = None
+    requested_server_name: Told = msgspec.UNSET
+    method: str | None = None
+    path: str | None = None
+    origin_path: str | None = msgspec.field(name="x-envoy-origin-path", default=None)
+    """Envoy Gateway's name for it."""
+    downstream_peer_uri_san: str | None = None
+    downstream_peer_subject: str | None = None
+    downstream_tls_version: Told = msgspec.UNSET
+    connection_security_policy: str | None = None
 
 
 class Self(msgspec.Struct, frozen=True, gc=False):
@@ -57,6 +85,7 @@ class Self(msgspec.Struct, frozen=True, gc=False):
     time: str
 
 
+_NONE: Final = ("", "-", None)
 _decode = msgspec.json.Decoder(Line).decode
 _decode_self = msgspec.json.Decoder(Self).decode
 
@@ -74,15 +103,16 @@ def read(line: bytes) -> tuple[Sight | Remark, ...]:
     head = _HEAD.match(told)
     if head is None:
         raise ValueError("not an access log of Envoy")
-    start, _, flags, rest = head.groups()
+    start, asked, _, flags, rest = head.groups()
     tail = _TAIL.search(rest)
     if tail is None:
         if _OUTER.search(rest) is None:
             raise ValueError("an access log of Envoy in a format of its own")
         return (Sight(seconds(start), None, 0), *NAMELESS)
     details, ended = rest.split(" ", 2)[:2]
-    host, cluster, here, local, remote, _ = tail.groups()
-    return sights(Line(start, host, remote, local, here, cluster, flags, details, ended))
+    host, cluster, here, local, remote, name = tail.groups()
+    method, target, _ = asked.split(" ") if asked.count(" ") == 2 else ("", "", "")
+    return sights(Line(start, host, remote, local, here, cluster, flags, details, ended, name, method, target))
 
 
 def sights(line: Line) -> tuple[Sight | Remark, ...]:
@@ -97,19 +127,53 @@ def sights(line: Line) -> tuple[Sight | Remark, ...]:
     client, client_port = split(line.downstream_remote_address or "")
     here = split(line.downstream_local_address or "")
     if inbound:
-        return _forwarded(time) if not client_port else _one(time, "inbound", client, here, refused)
+        return _forwarded(time) if not client_port else _one(time, "inbound", client, here, inside(line, True), refused)
     proxy = split(line.upstream_local_address or "")[0] or client
-    out = _one(time, "outbound", proxy, split((line.upstream_host or "").rpartition("/")[2]), False)
+    upstream = split((line.upstream_host or "").rpartition("/")[2])
+    out = _one(time, "outbound", proxy, upstream, _asked(line))
     if client in ("", proxy):
         return out
-    return (*out, *(_one(time, "gateway", client, here, False) if client_port else FORWARDED))
+    return (*out, *(_one(time, "gateway", client, here, inside(line, False)) if client_port else FORWARDED))
 
 
 def _forwarded(time: int) -> tuple[Sight | Remark, ...]:
     return (Sight(time, None, 0), *FORWARDED)
 
 
-def _one(time: int, point: str, source: str, to: tuple[str, int], refused: bool) -> tuple[Sight | Remark, ...]:
+def inside(line: Line, inbound: bool) -> Inside:
+    """What the proxy that the client connected to tells."""
+    names = [name for name in (line.downstream_peer_uri_san or "").split(",") if name not in _NONE]
+    subject = line.downstream_peer_subject or ""
+    identity = next((n for n in names if n.startswith("spiffe:")), "") or next(iter(names), "")
+    identity = identity or (subject if subject not in _NONE else "")
+    asked = _asked(line)
+    return Inside(identity, "mtls" if identity else _security(line, inbound), asked.method, asked.path)
+
+
+def _security(line: Line, inbound: bool) -> Security:
+    told = POLICIES.get(line.connection_security_policy or "", "")
+    if told:
+        return told
+    name, version = line.requested_server_name, line.downstream_tls_version
+    if inbound and name and name.startswith(MESH):
+        return "mtls"
+    if version is not msgspec.UNSET:
+        return "plaintext" if version in _NONE else "tls"
+    if name is msgspec.UNSET or (name in _NONE and not inbound):
+        return ""
+    return "plaintext" if name in _NONE else "tls"
+
+
+def _asked(line: Line) -> Inside:
+    method, target = line.method or "", line.path or line.origin_path or ""
+    if method in ("", "-", "CONNECT"):
+        return NOTHING
+    return Inside(method=request.method(method), path=request.path(target))
+
+
+def _one(
+    time: int, point: str, source: str, to: tuple[str, int], told: Inside, refused: bool = False
+) -> tuple[Sight | Remark, ...]:
     side: Side = "source" if point == "outbound" else "destination"
-    seen = key(f"Envoy {point}", side, End(address=source), End(address=to[0]), "TCP", to[1], refused)
+    seen = key(f"Envoy {point}", side, End(address=source), End(address=to[0]), "TCP", to[1], refused, told)
     return (Sight(time, seen if source and to[0] else None),)

@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from mistrust.feeds.flows import request
 from mistrust.feeds.flows.sight import Key, Remark, Side, Sight, seconds
 
 
@@ -48,6 +49,19 @@ class Workload(msgspec.Struct, frozen=True, gc=False):
     name: str = ""
 
 
+class Http(msgspec.Struct, frozen=True, gc=False):
+    """A request; its URL may be without host, and has its query."""
+
+    method: str = ""
+    url: str = ""
+
+
+class Layer7(msgspec.Struct, frozen=True, gc=False):
+    """What the proxy of Cilium saw."""
+
+    http: Http | None = None
+
+
 class Endpoint(msgspec.Struct, frozen=True, gc=False):
     """A pod where it has a pod_name; else the host, another node, the world."""
 
@@ -65,6 +79,7 @@ class Flow(msgspec.Struct, frozen=True, gc=False):
     drop_reason_desc: str = ""
     ip: Layer3 | None = msgspec.field(name="IP", default=None)
     l4: Layer4 | None = None
+    l7: Layer7 | None = None
     source: Endpoint = Endpoint()
     destination: Endpoint = Endpoint()
     type: str = msgspec.field(name="Type", default="")
@@ -158,6 +173,8 @@ def read(line: bytes) -> tuple[Sight | Remark, ...]:
         protocol,
         ports.destination_port,
     )
+    if flow.l7 is not None and (http := flow.l7.http) is not None:
+        key = (*key, "", "", request.method(http.method), request.path(http.url))
     seen = Sight(time, key, begins, node)
     return (seen, AUDITED) if flow.verdict == "AUDIT" else (seen,)
 

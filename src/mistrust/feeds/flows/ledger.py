@@ -1,19 +1,17 @@
-"""Sightings -> distinct flows. Memory grows with distinct sightings, not with lines."""
+"""Sightings, counted. Memory grows with distinct sightings, not with lines."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
 from itertools import chain
 from sys import intern
 from typing import Final, cast
 
-import msgspec
-
-from mistrust.access.flow import Flow, Peer
-from mistrust.access.record import Coverage, Record, Tally
-from mistrust.feeds.flows.sight import Key, Remark, Sight
+from mistrust.access.flow import Traffic
+from mistrust.access.record import Coverage
+from mistrust.feeds.flows.observers import exchanges, flows, pods
+from mistrust.feeds.flows.paths import Paths
+from mistrust.feeds.flows.sight import Count, Key, Remark, Sight, is_full
 from mistrust.feeds.flows.silence import MINUTE, holes
 from mistrust.feeds.quote import quote
 from mistrust.kube.problem import Problem
@@ -23,16 +21,7 @@ QUOTED: Final = 5
 EVER: Final = 1 << 62
 EARLIEST, LATEST = 946_684_800, 4_102_444_800
 """2000 and 2100: a damaged time would stretch the window of the evidence."""
-LOOPBACK: Final = "loopback"
-_Who = tuple[str, str, str, str]
-
-
-class Count(msgspec.Struct, gc=False):
-    """What was counted by one key so far."""
-
-    count: int
-    first: int
-    last: int
+MERGED: Final = "so many paths were asked for that parts of them are left out"
 
 
 class Ledger:
@@ -46,6 +35,7 @@ class Ledger:
         self.spans = {0: self.groups}
         """By the number of the span of time; `groups` is the one that is counted in now."""
         self._span = span
+        self._paths = Paths()
         self.minutes: set[int] = set()
         self.events = self.bad = 0
         self.sampled = False
@@ -69,6 +59,9 @@ class Ledger:
             if key is None:
                 continue
             known = self.groups.get(key)
+            if known is None and is_full(key):
+                key = self._paths.kept(key)
+                known = self.groups.get(key)
             if known is None:
                 # the strings of a line are its own: shared, a flow takes a fraction of the memory
                 shared = tuple(intern(part) if isinstance(part, str) else part for part in key)
@@ -101,12 +94,17 @@ class Ledger:
         count, first = self.remarks.get(once, (0, file))
         self.remarks[once] = (count + remark.count, first)
 
-    def record(self) -> Record[Flow]:
-        """What was collected, as distinct flows."""
+    def record(self) -> Traffic:
+        """What was collected, as distinct flows and exchanges."""
+        groups = together(self.spans.values())
+        known = pods(groups)
+        inside, merged = exchanges(groups, known)
         told = [
             Problem(remark.what, file, got=f"{count} times", blinds=remark.blinds)
             for remark, (count, file) in self.remarks.items()
         ]
+        if merged:
+            told.append(Problem(MERGED, "flow logs", got=f"{merged} ports", blinds=False))
         coverage = Coverage(
             first=self.first,
             last=self.last,
@@ -117,7 +115,7 @@ class Ledger:
             sampled=self.sampled,
             nodes=tuple(sorted({node.rpartition("/")[2] for node in self.nodes} - {""})),  # Hubble: cluster/node
         )
-        return Record(flows(together(self.spans.values())), coverage)
+        return Traffic(flows(groups, known), coverage, inside)
 
 
 def together(spans: Iterable[Mapping[Key, Count]]) -> Mapping[Key, Count]:
@@ -131,78 +129,3 @@ def together(spans: Iterable[Mapping[Key, Count]]) -> Mapping[Key, Count]:
         known.count += count.count
         known.first, known.last = min(known.first, count.first), max(known.last, count.last)
     return whole
-
-
-class _Several:
-    """What all observers said of one flow."""
-
-    __slots__ = ("counts", "destination", "first", "last", "let", "name", "refused", "source")
-
-    def __init__(self) -> None:
-        self.counts: dict[tuple[str, str], int] = {}
-        self.first = self.last = 0
-        self.source = self.destination = self.name = ""
-        self.let: set[str] = set()
-        self.refused = False
-
-
-def flows(groups: Mapping[Key, Count]) -> dict[Flow, Tally]:
-    """The flows that were let through.
-
-    Several observers of one connection count it once: the one that counted most counts. What only the source's side
-    let through and the destination's refused is no use. Of names that not every observer gives, any is taken. What
-    stays on the loopback of a host is no flow.
-    """
-    merged: dict[tuple[_Who, _Who, str, int], _Several] = {}
-    for key, seen in groups.items():
-        point, side, refused, sn, sp, sw, sa, dn, dp, dw, da, name, protocol, port = key
-        sa, da = canonical(sa), canonical(da)
-        if LOOPBACK in (sa, da):
-            continue
-        who = ((sn, sp, "" if sp else sw, sa), (dn, dp, "" if dp else dw, da), protocol, port)
-        several = merged.get(who)
-        if several is None:
-            several = merged[who] = _Several()
-        several.source, several.destination = several.source or sw, several.destination or dw
-        several.name = min(filter(None, (several.name, name)), default="")
-        if refused:
-            several.refused = True
-            continue
-        several.counts[point, side] = several.counts.get((point, side), 0) + seen.count
-        several.first = min(several.first, seen.first) if several.let else seen.first
-        several.last = max(several.last, seen.last)
-        several.let.add(side)
-    out: dict[Flow, Tally] = {}
-    for (source, destination, protocol, port), several in merged.items():
-        if not several.let or (several.refused and several.let == {"source"}):
-            continue
-        flow = Flow(
-            _peer(source, several.source),
-            _peer(destination, several.destination, several.name),
-            protocol,
-            port,
-        )
-        out[flow] = Tally(max(1, *several.counts.values()), several.first, several.last)
-    return out
-
-
-@lru_cache(maxsize=1 << 16)
-def canonical(address: str) -> str:
-    """One spelling of each address; loopback addresses are one.
-
-    >>> canonical("fd00:0:0::0A"), canonical("::ffff:10.0.0.1"), canonical("127.0.0.6"), canonical("")
-    ('fd00::a', '10.0.0.1', 'loopback', '')
-    """
-    if ":" in address or address.startswith("127."):
-        try:
-            found = ip_address(address)
-        except ValueError:
-            return address
-        found = (found.ipv4_mapped or found) if isinstance(found, IPv6Address) else found
-        return LOOPBACK if found.is_loopback else str(found)
-    return address
-
-
-def _peer(who: _Who, workload: str, name: str = "") -> Peer:
-    namespace, pod, _, address = who
-    return Peer(namespace, pod, workload, address, name)

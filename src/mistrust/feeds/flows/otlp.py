@@ -2,8 +2,9 @@
 
 trace.proto of opentelemetry-proto as JSON, with attributes of the semantic conventions, old names and new. The resource
 is the source of a client's span, and the destination of a server's. Addresses of the network layer come first;
-`server.address` is the name that the client called. `client.address` is not read: it may come from a header. Traces are
-sampled.
+`server.address` is the name that the client called. `client.address` is not read: it may come from a header. Of a
+request the template comes first (`http.route`, `url.template`); a call of gRPC is a POST of `/package.Service/Method`.
+Traces are sampled.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from typing import Final
 
 import msgspec
 
-from mistrust.feeds.flows.ledger import LOOPBACK, canonical
-from mistrust.feeds.flows.sight import End, Remark, Sight, key
+from mistrust.feeds.flows import request
+from mistrust.feeds.flows.observers import LOOPBACK, canonical
+from mistrust.feeds.flows.sight import NOTHING, End, Inside, Remark, Sight, key
 
 CLIENTS: Final = frozenset((3, 4, "SPAN_KIND_CLIENT", "SPAN_KIND_PRODUCER"))
 SERVERS: Final = frozenset((2, "SPAN_KIND_SERVER"))
@@ -31,6 +33,10 @@ SERVER: Final = ("server.address", "net.peer.name", "peer.address")
 SERVER_PORT: Final = ("server.port", "net.peer.port")
 HOST: Final = ("network.local.address", "net.sock.host.addr", "net.host.ip")
 HOST_PORT: Final = ("network.local.port", "net.sock.host.port", "server.port", "net.host.port")
+METHOD: Final = ("http.request.method", "http.method")
+TEMPLATE: Final = ("http.route", "url.template")
+TARGET: Final = ("url.path", "http.target", "url.full", "http.url")
+GRPC: Final = ("rpc.system", "rpc.system.name")
 TRANSPORT: Final = ("network.transport", "net.transport")
 OWNERS: Final = tuple(f"k8s.{kind}.name" for kind in ("deployment", "statefulset", "daemonset", "cronjob", "job"))
 UNSURE: Final = Remark("a call failed without an answer, and is not counted as a use")
@@ -128,7 +134,8 @@ def _call(span: Span, here: End) -> Iterator[Sight | Remark]:
         peer = ""
     if span.kind in SERVERS:
         own = msgspec.structs.replace(here, address=_address(_first(known, HOST)) or here.address)
-        seen = key("OTLP server", "destination", End(address=peer), own, protocol, _port(known, HOST_PORT))
+        port = _port(known, HOST_PORT)
+        seen = key("OTLP server", "destination", End(address=peer), own, protocol, port, inside=_inside(known))
         seen = seen if peer and own != End() else None
     elif span.status.code in FAILED and not _first(known, ANSWERED):
         yield Sight(time, None, 0)
@@ -138,11 +145,24 @@ def _call(span: Span, here: End) -> Iterator[Sight | Remark]:
         name = _first(known, SERVER)
         other = End(address=peer or _address(name), name="" if _address(name) else name)
         port = _port(known, PEER_PORT if peer else SERVER_PORT) or _port(known, SERVER_PORT)
-        seen = key("OTLP client", "source", here, other, protocol, port)
+        seen = key("OTLP client", "source", here, other, protocol, port, inside=_inside(known))
         seen = seen if here != End() and other != End() else None
     yield Sight(time, seen)
     if seen is None:
         yield NAMELESS
+
+
+def _inside(known: Known) -> Inside:
+    if _first(known, GRPC) == "grpc":
+        name = known.get("rpc.method", "")
+        name = name if "/" in name else f"{known.get('rpc.service', '')}/{name}"
+        return Inside(method="POST", path=request.path(f"/{name}")) if name[0] != "/" != name[-1] else NOTHING
+    method = _first(known, METHOD)
+    if not method:
+        return NOTHING
+    target, template = _first(known, TARGET), _first(known, TEMPLATE)
+    path = request.route(template, target) if template else request.path(target)
+    return Inside(method=request.method(method), path=path)
 
 
 def _known(attributes: tuple[Attribute, ...]) -> Known:

@@ -1,4 +1,4 @@
-"""`read_flows`: flow logs and traces -> a record of every connection that was used."""
+"""`read_flows`: flow logs and traces -> a record of every connection that was used, and of what was seen inside."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from typing import Final
 
 import msgspec
 
-from mistrust.access.flow import Flow
-from mistrust.access.record import Record
+from mistrust.access.flow import Traffic
 from mistrust.feeds.flows.formats import FORMATS
 from mistrust.feeds.flows.ledger import Ledger
 from mistrust.feeds.flows.rows import Rows, rows
@@ -37,7 +36,7 @@ _TELLING: Final = 1 << 14
 Progress = Callable[[str], None]
 
 
-def read_flows(paths: Sequence[str], progress: Progress = lambda _: None) -> Record[Flow]:
+def read_flows(paths: Sequence[str], progress: Progress = lambda _: None) -> Traffic:
     """Every connection that the logs at `paths` show to be used: files, folders, `-`; in any order.
 
     The format of each file is told by its first line that any format understands. Lines that are not understood are

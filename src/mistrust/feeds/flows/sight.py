@@ -6,18 +6,29 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import lru_cache
-from typing import Literal
+from typing import Final, Literal, TypeGuard
 
 import msgspec
 
+from mistrust.access.flow import Security
 from mistrust.access.ports import PROTOCOLS
 
 Side = Literal["source", "destination", ""]
 """At which end of the connection the observer stands; empty where it does not say."""
 
-Key = tuple[str, Side, bool, str, str, str, str, str, str, str, str, str, str, int]
+Bare = tuple[str, Side, bool, str, str, str, str, str, str, str, str, str, str, int]
 """What lines are counted by, flat because millions are hashed: point of observation, its side, was it refused there;
 namespace, pod, workload and address of the source; the same and the name of the destination; protocol and port."""
+Full = tuple[str, Side, bool, str, str, str, str, str, str, str, str, str, str, int, str, Security, str, str]
+Key = Bare | Full
+"""A full one also has what was seen inside: identity of the client, security, method and path."""
+ENDS: Final = 14
+"""Parts of a key that tell the connection."""
+
+
+def is_full(key: Key) -> TypeGuard[Full]:
+    """Does a key tell anything of the inside?"""
+    return len(key) > ENDS
 
 
 class End(msgspec.Struct, frozen=True, gc=False):
@@ -28,6 +39,18 @@ class End(msgspec.Struct, frozen=True, gc=False):
     workload: str = ""
     address: str = ""
     name: str = ""
+
+
+class Inside(msgspec.Struct, frozen=True, gc=False):
+    """What a line tells of the inside of a connection."""
+
+    identity: str = ""
+    security: Security = ""
+    method: str = ""
+    path: str = ""
+
+
+NOTHING = Inside()
 
 
 class Sight(msgspec.Struct, frozen=True, gc=False):
@@ -41,6 +64,14 @@ class Sight(msgspec.Struct, frozen=True, gc=False):
     """Connections that began; 0 for a later packet of one."""
     node: str = ""
     """The node that reported it, where the line says."""
+
+
+class Count(msgspec.Struct, gc=False):
+    """What was counted by one key so far."""
+
+    count: int
+    first: int
+    last: int
 
 
 class Remark(msgspec.Struct, frozen=True, gc=False):
@@ -79,17 +110,25 @@ def text(line: bytes) -> str:
 
 
 def key(
-    point: str, side: Side, source: End, destination: End, protocol: str, port: int, refused: bool = False
+    point: str,
+    side: Side,
+    source: End,
+    destination: End,
+    protocol: str,
+    port: int,
+    refused: bool = False,
+    inside: Inside = NOTHING,
 ) -> Key | None:
     """The key of a sighting; None where it is no connection that policies know: ICMP, or without a port."""
     protocol = protocol.upper()
     if protocol not in PROTOCOLS or not 0 < port < 65536:
         return None
     s, d = source, destination
-    return (
+    bare: Bare = (
         *(point, side, refused, s.namespace, s.pod, s.workload, s.address),
         *(d.namespace, d.pod, d.workload, d.address, d.name, protocol, port),
     )
+    return bare if inside == NOTHING else (*bare, inside.identity, inside.security, inside.method, inside.path)
 
 
 def seconds(text: str) -> int:

@@ -1,7 +1,8 @@
 """Istio's ztunnel: the access log of ambient mode, as text and as JSON (`LOG_FORMAT=json`).
 
 Written by src/proxy/metrics.rs of istio/ztunnel: one line where a connection ends, at each of the two ends; and at
-level debug, one where it opens.
+level debug, one where it opens. In the tunnel (HBONE) the client proved who it is, to the ztunnel of the destination;
+without it nothing is encrypted on the way.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from mistrust.feeds.flows.sight import End, Remark, Side, Sight, key, seconds, split, text
+from mistrust.feeds.flows.sight import End, Inside, Remark, Side, Sight, key, seconds, split, text
 
 SIDES: Final[dict[str, Side]] = {"outbound": "source", "inbound": "destination"}
 REJECTED: Final = "policy"
@@ -30,6 +31,7 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     src_addr: str = msgspec.field(name="src.addr", default="")
     src_workload: str = msgspec.field(name="src.workload", default="")
     src_namespace: str = msgspec.field(name="src.namespace", default="")
+    src_identity: str = msgspec.field(name="src.identity", default="")
     dst_addr: str = msgspec.field(name="dst.addr", default="")
     dst_hbone_addr: str = msgspec.field(name="dst.hbone_addr", default="")
     dst_workload: str = msgspec.field(name="dst.workload", default="")
@@ -74,7 +76,10 @@ def sight(line: Line) -> tuple[Sight | Remark, ...]:
     if address != split(line.dst_addr)[0]:
         destination = End(address=address)  # to a waypoint, on behalf of a Service: the names are the waypoint's
     source = End(line.src_namespace, line.src_workload, "", split(line.src_addr)[0])
-    return (Sight(int(time - _took(line.duration)), key("ztunnel", side, source, destination, "TCP", port, refused)),)
+    tunnel, identity = line.dst_hbone_addr != "", line.src_identity if side == "destination" else ""
+    told = Inside(identity if tunnel else "", "mtls" if tunnel else "plaintext")
+    seen = key("ztunnel", side, source, destination, "TCP", port, refused, told)
+    return (Sight(int(time - _took(line.duration)), seen),)
 
 
 def _took(duration: str) -> float:
