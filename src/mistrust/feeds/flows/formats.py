@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from mistrust.feeds.flows import calico, conntrack, envoy, hubble, linkerd, otlp, vpc, ztunnel
+from mistrust.feeds.flows import calico, conntrack, envoy, hubble, linkerd, otlp, protobuf, vpc, ztunnel
 from mistrust.feeds.flows.sight import Format, Reader
 
 
@@ -15,6 +15,7 @@ def _format(name: str, like: bytes, read: Reader, sampled: bool = False) -> Form
 
 FORMATS: Final = (
     _format("OpenTelemetry traces", rb'^\s*\{.*"resourceSpans"\s*:', otlp.read, sampled=True),
+    _format("OpenTelemetry traces as protobuf", protobuf.LIKE, protobuf.read, sampled=True),
     _format("Calico Goldmane", rb'^\s*\{.*"Key"\s*:\s*\{.*"reporter"\s*:', calico.read_goldmane),
     _format("Calico", rb'^\s*\{.*"reporter"\s*:\s*["1-9]', calico.read),
     _format("Cilium Hubble", rb'^\s*\{.*"(?:flow|lost_events|node_status|agent_event)"\s*:\s*\{', hubble.read),

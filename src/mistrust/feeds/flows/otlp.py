@@ -1,4 +1,4 @@
-"""OpenTelemetry traces: OTLP/JSON, one request a line, as the collector's file exporter writes it.
+"""OpenTelemetry traces: OTLP/JSON, one request a line, as the collector's file exporter writes it; and what spans say.
 
 trace.proto of opentelemetry-proto as JSON, with attributes of the semantic conventions, old names and new. The resource
 is the source of a client's span, and the destination of a server's. Addresses of the network layer come first;
@@ -39,6 +39,12 @@ TARGET: Final = ("url.path", "http.target", "url.full", "http.url")
 GRPC: Final = ("rpc.system", "rpc.system.name")
 TRANSPORT: Final = ("network.transport", "net.transport")
 OWNERS: Final = tuple(f"k8s.{kind}.name" for kind in ("deployment", "statefulset", "daemonset", "cronjob", "job"))
+NAMES: Final = (
+    *("k8s.namespace.name", "k8s.pod.name", "k8s.pod.ip", "rpc.service", "rpc.method"),
+    *(*OWNERS, *ANSWERED, *PEER, *PEER_PORT, *SERVER, *SERVER_PORT, *HOST, *HOST_PORT),
+    *(*METHOD, *TEMPLATE, *TARGET, *GRPC, *TRANSPORT),
+)
+"""Of every attribute that is looked at."""
 UNSURE: Final = Remark("a call failed without an answer, and is not counted as a use")
 NAMELESS: Final = Remark("a span does not name the other end of its call, or not the port", blinds=True)
 
@@ -104,7 +110,12 @@ Known = Mapping[str, str]
 
 def read(line: bytes) -> tuple[Sight | Remark, ...]:
     """One request: every span in it."""
-    return tuple(_sights(_decode(line)))
+    return sights(_decode(line))
+
+
+def sights(traces: Traces) -> tuple[Sight | Remark, ...]:
+    """What every span shows."""
+    return tuple(_sights(traces))
 
 
 def _sights(traces: Traces) -> Iterator[Sight | Remark]:

@@ -14,6 +14,7 @@ import msgspec
 from mistrust.access.flow import Traffic
 from mistrust.feeds.flows.formats import FORMATS
 from mistrust.feeds.flows.ledger import Ledger
+from mistrust.feeds.flows.messages import begins
 from mistrust.feeds.flows.rows import Rows, rows
 from mistrust.feeds.flows.sight import Format, Reader
 from mistrust.feeds.sources import GZIP, STDIN, ZSTD, CutShort, Source, chunks, sources, zstandard_frames
@@ -29,7 +30,7 @@ PREFIX: Final = re.compile(
 )
 """What is written before each line by container runtimes (/var/log/pods), `kubectl logs --prefix --timestamps`, and
 exports from CloudWatch."""
-WANTED: Final = "flows of Hubble, Istio, Envoy, Linkerd, Calico, conntrack or a VPC, or OTLP traces as JSON"
+WANTED: Final = "flows of Hubble, Istio, Envoy, Linkerd, Calico, conntrack or a VPC, or OTLP traces"
 _BEGIN: Final = 1 << 16
 _TELLING: Final = 1 << 14
 
@@ -66,13 +67,17 @@ def is_flows(begin: bytes) -> bool:
             begin = next(zstandard_frames(begin[i : i + 256] for i in range(0, _BEGIN, 256)), b"")
     except (zlib.error, CutShort):
         return False
+    if begins(begin):
+        return True
     if b"\n" not in begin.strip():  # perhaps not the whole of a line
         return any(form.like.search(_bare(begin)) for form in FORMATS)
     return any(recognise(_bare(text)) for _, texts in rows((begin,)) for text in texts if text)
 
 
 def remembers(begin: bytes) -> bool:
-    """Does what a line of this log says rest on the lines before it? `begin` are the first bytes, unpacked."""
+    """Does what a line of this log says rest on what is before it? `begin` are the first bytes, unpacked."""
+    if begins(begin):
+        return True
     lines = (_bare(text) for _, texts in rows((begin,)) for text in texts if text)
     form = next(filter(None, map(recognise, lines)), None)
     return form is not None and form.remembers

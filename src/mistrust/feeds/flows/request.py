@@ -43,14 +43,16 @@ _IDENTIFIER = re.compile(
       [+-]?\d+ | {_UUID} | {_HEX} | \d+(?:\.\d+)+
     | \d{{4}}-\d\d(?:-\d\d(?:T[\d:.+Z-]*)?)?                              # 2026-10-23T10:00:00Z
     | [a-zA-Z]+[-_]\d{{3,}}                                               # order-12345
-    | (?:\d+|{_UUID}|[^/.]*[.-]{_HEX}|{_HEX})(?:\.[a-z][a-z0-9]{{0,4}})+  # 17.pdf, app.3f2a9c1b.js
-    | [^/]*[%@;][^/]*                                                     # an e-mail address, text, a session
+    | (?:\d+|{_UUID}|[\w-]*[.-]{_HEX}|{_HEX})(?:\.[a-z][a-z0-9]{{0,4}})+  # 17.pdf, app.3f2a9c1b.js
+    | {_LETTERS}*[%@;]{_LETTERS}*                                         # an e-mail address, text, a session
     | (?=[a-zA-Z]*\d)[a-zA-Z0-9]{{16,}}                                   # a ULID, base 62
     | (?=[^/]*\d)(?=[^/]*[a-z])(?=[^/]*[A-Z])[\w-]{{16,}}                 # base 64
-    | [^/]{{65,}}
+    | {_LETTERS}{{65,}}
     )(?=/|\Z)""",
     re.X | re.A,
 )
+_SECRET = re.compile(r"/(?:[^/]*[%@;][^/]*|[^/]{65,})(?=/|\Z).*", re.S)
+"""The same in other letters, which `{*}` does not stand for."""
 _PARAMETER = re.compile(r"/(?:\{[^{}/]*\}|:\w+|<[^<>/]*>|\[\w+\])(?=/|\Z)", re.A)
 """One segment in the templates of frameworks: `{id}`, `:id`, `<int:id>`, `[id]`."""
 _RESTS = re.compile(r"/(?:\{(?:[^{}/]*(?:\.\.\.|\*)|\*[^{}/]*)\}|<path:\w+>)\Z", re.A)
@@ -74,7 +76,10 @@ def path(target: str) -> str:
 @lru_cache(maxsize=1 << 12)
 def _path(target: str) -> str:
     text = _bare(target)
-    return shortened(_IDENTIFIER.sub("/" + ONE, text)) if text else ""
+    if not text:
+        return ""
+    text = _IDENTIFIER.sub("/" + ONE, text)
+    return shortened(_SECRET.sub("/" + REST, text))
 
 
 def route(template: str, target: str) -> str:

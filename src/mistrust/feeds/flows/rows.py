@@ -1,4 +1,4 @@
-"""Bytes -> lines, many at a time; objects that are written over several lines count as one."""
+"""Bytes -> lines, many at a time; objects that are written over several lines, and messages, count as one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from itertools import chain
 from typing import Final
 
 from mistrust.feeds.documents import LARGEST, documents
+from mistrust.feeds.flows.messages import HEAD, begins, messages
 
 SPANNING: Final = (b"{", b"[", b"[{")
 """First lines of what `jq` and `linkerd viz tap` write."""
@@ -16,10 +17,18 @@ Rows = tuple[int, Sequence[bytes | None]]
 
 
 def rows(pieces: Iterable[bytes]) -> Iterator[Rows]:
-    """The lines of a file, without their ends; a last one without an end counts.
+    """The lines of a file, without their ends; a last one without an end counts. Or its messages.
 
     NUL bytes are dropped: a log that is truncated while it is written to is full of them.
     """
+    head = b""
+    pieces = iter(pieces)
+    while len(head) < HEAD and (piece := next(pieces, b"")):
+        head += piece
+    if begins(head):
+        yield from ((number, (text,)) for number, text in enumerate(messages(head, pieces), 1))
+        return
+    pieces = chain((head,), pieces)
     rest = (p.replace(b"\0", b"") if b"\0" in p else p for p in pieces)
     begin = b""
     for piece in rest:
