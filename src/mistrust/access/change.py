@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from mistrust.access.fact import Edit
 from mistrust.access.record import Tally
 from mistrust.kube.meta import Object, Ref
 
@@ -31,6 +32,11 @@ class Change(msgspec.Struct, frozen=True):
     """Empty: it goes."""
     because: str
     notes: tuple[Note, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    """For an object of which not every field is read: the fields of `old` that change, in an order in which they can be
+    applied. `new` is what they make of it, as far as it is read; written are the edits alone."""
+    follows: tuple[tuple[Object, Object], ...] = ()
+    """What controllers make anew of a changed object, and what that becomes; nobody has to write it."""
 
     def __str__(self) -> str:
         if self.old is None:
@@ -61,6 +67,7 @@ class Tightened(msgspec.Struct, frozen=True):
 def applied(objects: Iterable[Object], changes: Sequence[Change]) -> tuple[Object, ...]:
     """The objects after the changes: new ones in the place of what they replace, else at the end."""
     new = {id(c.old): c.new for c in changes if c.old is not None}
+    new |= {id(old): (made,) for c in changes for old, made in c.follows}
     kept = [o for old in objects for o in new.get(id(old), (old,))]
     return (*kept, *(o for c in changes if c.old is None for o in c.new))
 
