@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from mistrust.kube.snapshot import Snapshot
     from mistrust.layers.identity.grants import Access
     from mistrust.layers.network.grants import Connection
+    from mistrust.layers.pods.layer import Access as Power
+    from mistrust.layers.pods.newcomers import Newcomer
     from mistrust.trust.prove import Proof
 
-    AnyProof = Proof[Access] | Proof[Connection]
+    AnyProof = Proof[Access] | Proof[Connection] | Proof[Newcomer] | Proof[Power]
 
 EXAMPLES = """examples:
   mistrust prove manifests/ fixed/ --evidence audit/ --evidence flows.jsonl
@@ -75,13 +77,19 @@ def run(args: argparse.Namespace) -> int:
     return 3 if doubts or any(p.unknown for p in found.values()) else 0
 
 
-def proofs(old: Snapshot, new: Snapshot, seen: Seen) -> Iterator[tuple[str, AnyProof]]:
-    """Each layer that can be compared, held against what was seen of it."""
+def proofs(old: Snapshot, new: Snapshot, seen: Seen, days: float = 14) -> Iterator[tuple[str, AnyProof]]:
+    """Each layer that can be compared, held against what was seen of it.
+
+    Less evidence than `days` shows no absence.
+    """
     from mistrust.catalog.load import api_resources, default_rbac
+    from mistrust.cli.pods_seen import pods_seen
     from mistrust.layers.identity.layer import Identity
     from mistrust.layers.identity.usage import nameable, ways
     from mistrust.layers.network.layer import Network
     from mistrust.layers.network.usage import used
+    from mistrust.layers.pods.layer import Pods
+    from mistrust.layers.pods.newcomers import in_use, newcomers
     from mistrust.trust.prove import prove
 
     identity = Identity(default_rbac(), api_resources())
@@ -91,6 +99,9 @@ def proofs(old: Snapshot, new: Snapshot, seen: Seen) -> Iterator[tuple[str, AnyP
     before, after = network.granted(old), network.granted(new)
     flows = used(before, seen.flows, old).seen if seen.flows is not None else ()
     yield "connections", prove(before, after, ((c,) for c in flows))
+    pods, held = Pods(), pods_seen(old, seen, days).accesses(old)
+    yield "node powers", prove(pods.granted(old), pods.granted(new), ((a,) for a in held))
+    yield "pods to come", prove(newcomers(old), newcomers(new), ((a,) for a in in_use(new)))
 
 
 def certificate(

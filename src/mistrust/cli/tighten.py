@@ -1,8 +1,8 @@
 """Write the policy that is just enough for what was used, and prove it: nothing used is lost, nothing is wider.
 
 Reads a folder of manifests, a dump, a saved snapshot or a live cluster, and evidence of use. Without -o it says what
-would change. With -o it writes a folder: changed/, new/ and deleted/ for kubectl, kustomization.yaml for kustomize,
-proof.json.
+would change. With -o it writes a folder: changed/, new/, deleted/ and patches/ for kubectl, kustomization.yaml for
+kustomize, proof.json.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
             steps.append(step)
         changes = [change for step in steps for change in step.changes]
         progress.step("proof")
-        found = dict(proofs(old, _with(old, applied(old.objects, changes)), seen))
+        found = dict(proofs(old, _with(old, applied(old.objects, changes)), seen, args.days))
     doubts = [str(p) for p in (*old.problems, *seen.problems) if p.blinds]
     lines = [seen.words(), *(str(line) for s in steps for line in (*s.changes, *s.left, *s.remarks))]
     lines += [line for name, proof in found.items() for line in told(name, proof)]
@@ -92,6 +92,8 @@ def tightened(old: Snapshot, seen: Seen, days: float) -> Iterator[tuple[str, Tig
         yield "permissions", _permissions(old, seen)
     if seen.flows is not None:
         yield "connections", _connections(old, seen, days)
+    if seen.audit is not None:
+        yield "pods", _pods(old, seen, days)
 
 
 def _with(old: Snapshot, objects: Sequence[Object]) -> Snapshot:
@@ -118,6 +120,13 @@ def _connections(old: Snapshot, seen: Seen, days: float) -> Tightened:
     assert seen.flows is not None
     usage = used(Network().granted(old), seen.flows, old)
     return synthesize(old, usage, days=days, callers=_callers(old, seen))
+
+
+def _pods(old: Snapshot, seen: Seen, days: float) -> Tightened:
+    from mistrust.cli.pods_seen import pods_seen
+    from mistrust.layers.pods.synthesize import synthesize
+
+    return synthesize(old, pods_seen(old, seen, days), days=days)
 
 
 def _callers(old: Snapshot, seen: Seen) -> list[Ref]:

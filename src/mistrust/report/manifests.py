@@ -8,24 +8,45 @@ import msgspec
 import yaml
 
 from mistrust.access.change import Change
+from mistrust.access.edited import plain
+from mistrust.access.evidence import show_path
+from mistrust.access.fact import Edit
+from mistrust.kube.core import Namespace
 from mistrust.kube.meta import Object
 from mistrust.kube.network import NetworkPolicy
+from mistrust.kube.pods import Pod
 from mistrust.kube.rbac import ClusterRole, ClusterRoleBinding, Role, RoleBinding
+from mistrust.kube.workloads import (
+    CronJob,
+    DaemonSet,
+    Deployment,
+    Job,
+    PodTemplateObject,
+    ReplicaSet,
+    ReplicationController,
+    StatefulSet,
+)
 from mistrust.report.clean import clean
 
 WIDTH = 110
 API_VERSIONS: Mapping[type[Object], str] = {
     **dict.fromkeys((Role, ClusterRole, RoleBinding, ClusterRoleBinding), "rbac.authorization.k8s.io/v1"),
     NetworkPolicy: "networking.k8s.io/v1",
+    **dict.fromkeys((DaemonSet, Deployment, ReplicaSet, StatefulSet), "apps/v1"),
+    **dict.fromkeys((CronJob, Job), "batch/v1"),
+    **dict.fromkeys((Namespace, Pod, PodTemplateObject, ReplicationController), "v1"),
 }
+NAMED = frozenset({"containers", "initContainers", "ephemeralContainers", "volumes"})
+"""Lists whose items a strategic merge tells by `name` (patchMergeKey in k8s.io/api/core/v1/types.go)."""
 COMPONENT = {"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component"}
 
 
 def folder(changes: Iterable[Change]) -> Mapping[str, bytes]:
     """File names and contents, the same for the same changes.
 
-    `changed/` and `new/` are manifests, `deleted/` names what goes; `kustomization.yaml` says all of it as a component,
-    with `patches/` for what a strategic merge would get wrong.
+    `changed/` and `new/` are manifests, `deleted/` names what goes, `patches/` has the fields that change of objects of
+    which no more is known (`kubectl patch -f FILE --patch-file FILE`); `kustomization.yaml` says all of it as a
+    component, with more `patches/` for what a strategic merge would get wrong.
     """
     files: dict[str, bytes] = {}
     replaced: dict[str, NetworkPolicy] = {}
@@ -65,6 +86,10 @@ def _target(policy: NetworkPolicy) -> dict[str, str]:
 
 
 def _files(change: Change) -> Iterator[tuple[str, bytes, Object]]:
+    if change.edits:
+        assert change.old is not None
+        yield f"patches/{_name(change.old)}", _document(patch(change.old, change.edits), _comments(change)), change.old
+        return
     same = [o for o in change.new if change.old is not None and o.ref == change.old.ref]
     for o in change.new:
         where = "changed" if o in same else "new"
@@ -77,6 +102,41 @@ def _files(change: Change) -> Iterator[tuple[str, bytes, Object]]:
 def _comments(change: Change) -> tuple[str, ...]:
     old = f"{change.old.ref}: " if change.old is not None else ""
     return (f"{old}{change.because}.", *map(str, change.notes))
+
+
+def patch(o: Object, edits: Iterable[Edit]) -> dict[str, object]:
+    """A strategic merge patch: what the object is, and these fields. Raises `ValueError` for what it cannot say."""
+    merged: dict[str, object] = dict(_head(o))
+    for edit in edits:
+        _say(merged, msgspec.to_builtins(o), edit, 0)
+    return merged
+
+
+def _say(into: dict[str, object], value: object, edit: Edit, at: int) -> None:
+    key, rest = edit.path[at], edit.path[at + 1 :]
+    here = value.get(key) if isinstance(value, dict) else None
+    if edit.op == "add" or not isinstance(key, str):
+        raise ValueError(f"no patch for {show_path(edit.path)} of {edit.ref}")
+    if not rest:
+        into[key] = None if edit.op == "remove" else plain(edit.value)
+    elif isinstance(rest[0], int):
+        if key not in NAMED or not isinstance(here, tuple):
+            raise ValueError(f"no patch for {show_path(edit.path)} of {edit.ref}")
+        item = here[rest[0]]
+        name = {"name": item["name"]}
+        several = into.setdefault(key, [])
+        assert isinstance(several, list)
+        if len(rest) == 1:
+            several.append({"$patch": "delete", **name})
+            return
+        known = next((each for each in several if each["name"] == item["name"]), None)
+        if known is None:
+            several.append(known := dict(name))
+        _say(known, item, edit, at + 2)
+    else:
+        inner = into.setdefault(key, {})
+        assert isinstance(inner, dict)
+        _say(inner, here, edit, at + 1)
 
 
 def manifest(o: Object) -> dict[str, object]:

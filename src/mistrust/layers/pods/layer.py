@@ -24,6 +24,9 @@ class Access(msgspec.Struct, frozen=True, order=True, gc=False):
     workload: Ref
     power: Power
 
+    def __str__(self) -> str:
+        return f"{self.workload} has power {self.power}"
+
 
 Reasons = tuple[tuple[Workload, Escape], ...]
 
@@ -34,6 +37,9 @@ class Powers(msgspec.Struct, frozen=True):
     held: Mapping[Access, Reasons]
     known: frozenset[Ref]
     """The workloads that were looked at: of others nothing is known."""
+
+    def __contains__(self, access: Access) -> bool:
+        return access in self.held
 
     def __or__(self, other: Self, /) -> Self:
         """Everything in either."""

@@ -45,12 +45,13 @@ def tokens(workload: Workload, known: Accounts) -> Iterator[Escape]:
 
     A pod that an API server wrote shows its tokens as volumes; for all others it is worked out what admission adds.
     """
-    yield from _automounted(workload, known)
+    yield from automounted(workload, known)
     yield from _projected(workload)
     yield from _kept(workload, known)
 
 
-def _automounted(workload: Workload, known: Accounts) -> Iterator[Escape]:
+def automounted(workload: Workload, known: Accounts) -> Iterator[Escape]:
+    """The token that admission adds to each pod of the workload, unless something says otherwise."""
     spec, source = workload.spec, workload.source
     if isinstance(source, Pod) and (source.live or MIRROR in source.metadata.annotations):
         return
