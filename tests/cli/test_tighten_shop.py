@@ -35,6 +35,19 @@ def test_both_layers_are_proved(tightened: Path) -> None:
         assert (found["gained"], found["used"] > 5, found["removed"] > 5) == (0, True, True)
 
 
+def test_a_token_that_nobody_used_is_not_mounted(tightened: Path) -> None:
+    [file] = tightened.glob("fields/*.yaml")
+    assert yaml.safe_load(file.read_text()) == {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "cart", "namespace": "shop"},
+        "spec": {"template": {"spec": {"automountServiceAccountToken": False}}},
+    }
+    found = json.loads((tightened / "proof.json").read_text())["layers"]
+    assert (found["node powers"]["lost"], found["node powers"]["removed"]) == ([], 1)
+    assert (found["pods to come"]["lost"], found["pods to come"]["gained"]) == ([], 0)
+
+
 def test_every_policy_says_whom_it_is_about_and_what_its_rules_rest_on(tightened: Path) -> None:
     files = [*tightened.glob("new/networkpolicy-*.yaml"), *tightened.glob("changed/networkpolicy-*.yaml")]
     assert files

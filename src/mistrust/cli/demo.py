@@ -102,6 +102,7 @@ def run(args: argparse.Namespace) -> int:
     _step(["tighten", str(shop), *seen, "-o", str(tighter)], fine=(0, 3))
     _say("\n3. Applied: to a cluster with kubectl, here to a copy of the files")
     _say(f"$ kubectl apply -f {tighter}/changed -f {tighter}/new; kubectl delete -f {tighter}/deleted")
+    _say(f"$ for f in {tighter}/fields/*; do kubectl patch -f $f --patch-file $f; done")
     shutil.copytree(shop, tightened)
     replaced = overlay(tightened, tighter)
     _say(f"{tightened}: {replaced} objects of {shop} were changed or deleted")

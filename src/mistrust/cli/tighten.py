@@ -1,7 +1,7 @@
 """Write the policy that is just enough for what was used, and prove it: nothing used is lost, nothing is wider.
 
 Reads a folder of manifests, a dump, a saved snapshot or a live cluster, and evidence of use. Without -o it says what
-would change. With -o it writes a folder: changed/, new/, deleted/ and patches/ for kubectl, kustomization.yaml for
+would change. With -o it writes a folder: changed/, new/, deleted/ and fields/ for kubectl, kustomization.yaml for
 kustomize, proof.json.
 """
 

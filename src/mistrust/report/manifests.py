@@ -44,9 +44,9 @@ COMPONENT = {"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Componen
 def folder(changes: Iterable[Change]) -> Mapping[str, bytes]:
     """File names and contents, the same for the same changes.
 
-    `changed/` and `new/` are manifests, `deleted/` names what goes, `patches/` has the fields that change of objects of
-    which no more is known (`kubectl patch -f FILE --patch-file FILE`); `kustomization.yaml` says all of it as a
-    component, with more `patches/` for what a strategic merge would get wrong.
+    `changed/` and `new/` are manifests, `deleted/` names what goes, `fields/` has the fields that change of objects of
+    which not every field is read, each file for `kubectl patch -f FILE --patch-file FILE`; `kustomization.yaml` says
+    all of it as a component, with `patches/` for what a strategic merge would get wrong.
     """
     files: dict[str, bytes] = {}
     replaced: dict[str, NetworkPolicy] = {}
@@ -88,7 +88,7 @@ def _target(policy: NetworkPolicy) -> dict[str, str]:
 def _files(change: Change) -> Iterator[tuple[str, bytes, Object]]:
     if change.edits:
         assert change.old is not None
-        yield f"patches/{_name(change.old)}", _document(patch(change.old, change.edits), _comments(change)), change.old
+        yield f"fields/{_name(change.old)}", _document(patch(change.old, change.edits), _comments(change)), change.old
         return
     same = [o for o in change.new if change.old is not None and o.ref == change.old.ref]
     for o in change.new:
@@ -123,16 +123,14 @@ def _say(into: dict[str, object], value: object, edit: Edit, at: int) -> None:
         if key not in NAMED or not isinstance(here, tuple):
             raise ValueError(f"no patch for {show_path(edit.path)} of {edit.ref}")
         item = here[rest[0]]
-        name = {"name": item["name"]}
-        several = into.setdefault(key, [])
-        assert isinstance(several, list)
         if len(rest) == 1:
-            several.append({"$patch": "delete", **name})
-            return
-        known = next((each for each in several if each["name"] == item["name"]), None)
-        if known is None:
-            several.append(known := dict(name))
-        _say(known, item, edit, at + 2)
+            several = into.setdefault(key, [])
+            assert isinstance(several, list)
+            several.append({"$patch": "delete", "name": item["name"]})
+        else:  # every item is named, in order: kustomize puts those that a patch names before all others
+            several = into.setdefault(key, [{"name": each["name"]} for each in here])
+            assert isinstance(several, list)
+            _say(next(each for each in several if each["name"] == item["name"]), item, edit, at + 2)
     else:
         inner = into.setdefault(key, {})
         assert isinstance(inner, dict)

@@ -37,10 +37,12 @@ class Newcomer(msgspec.Struct, frozen=True, order=True, gc=False):
 
     @property
     def reason(self) -> str:
-        """`hostPath volumes`; where a control has changed, with the minor whose meaning it is."""
+        """`hostPath volumes`; where the control has changed, with the minor whose meaning it is."""
         control = CONTROLS[self.control]
-        dated = f" as of v1.{self.since}" if len(control.revisions) > 1 and self.since else ""
-        return f"{control.reason}{dated}"
+        if len(control.revisions) == 1:
+            return control.reason
+        dated = f"as of v1.{self.since}" if self.since else f"as before v1.{control.revisions[1].since}"
+        return f"{control.reason} {dated}"
 
     def __str__(self) -> str:
         return f"a pod to come in namespace {self.namespace} with {self.reason}"
@@ -68,8 +70,8 @@ class Newcomers(msgspec.Struct, frozen=True):
         return min(self.free, default=None)
 
     def count(self) -> int:
-        """How many pairs of a namespace and a control there are, whichever revision."""
-        return len({(a.namespace, a.control) for a in self.free})
+        """How many namespaces and revisions of controls there are."""
+        return len(self.free)
 
     def decide(self, access: Newcomer) -> Verdict:
         """May such a pod come? The evidence is the label that says so."""

@@ -79,7 +79,7 @@ def _volume(v: Violation, spec: PodSpec, on: Ground) -> Iterator[tuple[Change, s
 
 def _capability(v: Violation, spec: PodSpec, _: Ground) -> Iterator[tuple[Change, str]]:
     at, held = next((at, _own(c).capabilities) for at, c in containers(spec) if at == v.path[:3])
-    if held is None or v.path[4:5] != ("add",):
+    if held is None or v.path[5:6] != ("add",):
         return
     dropped = {normal(name) for name in held.drop}
     if normal(v.value) in dropped - {"ALL"}:
