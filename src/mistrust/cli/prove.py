@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from mistrust.kube.snapshot import Snapshot
     from mistrust.layers.identity.grants import Access
     from mistrust.layers.network.grants import Connection
+    from mistrust.layers.network.usage import Abroad
     from mistrust.layers.pods.layer import Access as Power
     from mistrust.layers.pods.newcomers import Newcomer
     from mistrust.trust.prove import Proof
 
-    AnyProof = Proof[Access] | Proof[Connection] | Proof[Newcomer] | Proof[Power]
+    AnyProof = Proof[Access] | Proof[Connection] | Proof[Abroad] | Proof[Newcomer] | Proof[Power]
 
 EXAMPLES = """examples:
   mistrust prove manifests/ fixed/ --evidence audit/ --evidence flows.jsonl
@@ -87,6 +88,7 @@ def proofs(old: Snapshot, new: Snapshot, seen: Seen, days: float = 14) -> Iterat
     from mistrust.layers.identity.layer import Identity
     from mistrust.layers.identity.usage import nameable, ways
     from mistrust.layers.network.layer import Network
+    from mistrust.layers.network.proving.outside import outside
     from mistrust.layers.network.usage import used
     from mistrust.layers.pods.layer import Pods
     from mistrust.layers.pods.newcomers import in_use, newcomers
@@ -97,8 +99,10 @@ def proofs(old: Snapshot, new: Snapshot, seen: Seen, days: float = 14) -> Iterat
     yield "permissions", prove(identity.granted(old), identity.granted(new), map(ways, filter(nameable, requests)))
     network = Network()
     before, after = network.granted(old), network.granted(new)
-    flows = used(before, seen.flows, old).seen if seen.flows is not None else ()
-    yield "connections", prove(before, after, ((c,) for c in flows))
+    flows = used(before, seen.flows, old) if seen.flows is not None else None
+    yield "connections", prove(before, after, ((c,) for c in flows.seen) if flows else ())
+    beyond = outside(before), outside(after)
+    yield "addresses outside", prove(*beyond, ((a,) for a in flows.abroad) if flows else ())
     pods, held = Pods(), pods_seen(old, seen, days).accesses(old)
     yield "node powers", prove(pods.granted(old), pods.granted(new), ((a,) for a in held))
     yield "pods to come", prove(newcomers(old), newcomers(new), ((a,) for a in in_use(new)))

@@ -8,11 +8,11 @@ from random import Random
 import msgspec
 import pytest
 from tests.layers.network import definition
+from tests.layers.network.mutations import mutated
 from tests.layers.network.tightened import readings, world
 
 from mistrust.kube.endpoints import endpoints
 from mistrust.kube.meta import Ref
-from mistrust.kube.network import NetworkPolicySpec
 from mistrust.kube.snapshot import Snapshot, snapshot
 from mistrust.layers.network.grants import Connection, granted
 from mistrust.trust.prove import prove
@@ -29,39 +29,13 @@ def test_a_mutation_that_matters_is_found_by_the_proof(seed: int) -> None:
     certain = [c for c in w.usage.seen if not {c.source, c.destination} & hosts and _connects(w.old, c)]
     for _ in range(3 if made else 0):
         victim = random.choice(made)
-        mutant = msgspec.structs.replace(victim, spec=_mutated(victim.spec, random))
+        mutant = msgspec.structs.replace(victim, spec=mutated(victim.spec, random))
         changed = snapshot([mutant if o is victim else o for o in w.new.objects], scope=w.new.scope)
         proof = prove(granted(w.old), granted(changed), ((c,) for c in w.usage.seen))
         lost = {c for c in certain if not _connects(changed, c)}
         assert {x.access for x in proof.lost}.intersection(certain) == lost
         gained = any(_connects(changed, c) and not _connects(w.old, c) for c in _probes(w.old, hosts))
         assert proof.gain is not None or not gained
-
-
-def _mutated(spec: NetworkPolicySpec, random: Random) -> NetworkPolicySpec:
-    """A rule less, a peer less, a port more or less, everybody instead of some, no limit in one direction."""
-    way = random.choice([way for way in ("ingress", "egress") if getattr(spec, way)])
-    rules = list(getattr(spec, way))
-    at = random.randrange(len(rules))
-    side = "sources" if way == "ingress" else "destinations"
-    peers, rule = getattr(rules[at], side), rules[at]
-    match random.randrange(6):
-        case 0:
-            rules.pop(at)
-        case 1 if len(peers) > 1:
-            rules[at] = msgspec.structs.replace(rule, **{side: peers[1:]})
-        case 2:
-            rules[at] = msgspec.structs.replace(rule, ports=())
-        case 3:
-            rules[at] = msgspec.structs.replace(rule, **{side: ()})
-        case 4:
-            return msgspec.structs.replace(spec, policy_types=("Ingress",) if way == "egress" else ("Egress",))
-        case _:
-            ports = tuple(
-                msgspec.structs.replace(p, protocol="SCTP" if p.protocol != "SCTP" else "TCP") for p in rule.ports
-            )
-            rules[at] = msgspec.structs.replace(rule, ports=ports)
-    return msgspec.structs.replace(spec, **{way: tuple(rules)})
 
 
 def _probes(given: Snapshot, besides: set[Ref]) -> Iterator[Connection]:
@@ -96,7 +70,7 @@ def test_most_mutations_matter() -> None:
         made = [p for c in w.found.changes for p in c.new if p.spec.ingress or p.spec.egress]
         if made:
             victim = random.choice(made)
-            mutant = msgspec.structs.replace(victim, spec=_mutated(victim.spec, random))
+            mutant = msgspec.structs.replace(victim, spec=mutated(victim.spec, random))
             changed = snapshot([mutant if o is victim else o for o in w.new.objects], scope=w.new.scope)
             found += not prove(granted(w.old), granted(changed), ((c,) for c in w.usage.seen)).holds
     assert found > 10

@@ -41,6 +41,10 @@ class Abroad(msgspec.Struct, frozen=True, order=True, gc=False):
     name: str = ""
     """The DNS name it was called by."""
 
+    def __str__(self) -> str:
+        ends = (self.address, str(self.workload)) if self.inward else (str(self.workload), self.address)
+        return f"{' -> '.join(ends)} {self.protocol} {self.port}"
+
 
 class Usage(msgspec.Struct, frozen=True):
     """The used part of the allowed connections."""
