@@ -19,7 +19,7 @@ from mistrust.layers.network.deciding.party import text
 from mistrust.layers.network.engine.bits import members
 from mistrust.layers.network.engine.lines import Span
 from mistrust.layers.network.engine.reach import Reach
-from mistrust.layers.network.exposure.outside import INTERNET, common, joined, without
+from mistrust.layers.network.exposure.outside import INTERNET, common, joined
 from mistrust.layers.network.grants import Connections, Origin
 from mistrust.layers.network.relation import Relation, Row, combine, either, minus, relation
 from mistrust.layers.network.usage import Abroad
@@ -52,8 +52,8 @@ class Outside(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def _line(self) -> tuple[tuple[int, int, int], ...]:
         """Ranges of addresses that are no pod's, in order, each with its crowd."""
-        found = ((s, i) for i, c in enumerate(self.relation.crowds) for s in without(c.addresses, self.taken))
-        return tuple(sorted((low, high, i) for (low, high), i in found))
+        held = ((span, i) for i, c in enumerate(self.relation.crowds) for span in c.addresses)
+        return tuple(sorted((low, high, i) for span, i in held for low, high in _free(span, self.taken)))
 
     @cached_property
     def _abroad(self) -> int:
@@ -88,11 +88,12 @@ class Outside(msgspec.Struct, frozen=True, dict=True):
     def witness(self) -> Abroad | None:
         """One connection inside, with an address of the Internet if there is one; None if there is none."""
         found: Abroad | None = None
-        for low, high, at in self._line:
+        for at in members(self._abroad):
             for workload, inward, ports in self._of(at):
-                public = common([(low, high)], INTERNET)
+                own = [free for span in self.relation.crowds[at].addresses for free in _free(span, self.taken)]
+                public = common(own, INTERNET)
                 first = ports.ranges[0][0]
-                address = text(public[0][0] if public else low)
+                address = text((public or own)[0][0])
                 found = Abroad(workload, inward, address, PROTOCOLS[first // SPAN], first % SPAN)
                 if public:
                     return found
@@ -132,6 +133,19 @@ class Outside(msgspec.Struct, frozen=True, dict=True):
             if answer in found:
                 return found[answer]
         return Verdict(Answer.UNKNOWN if inside else Answer.DENIED, "it may be denied, and may not" if inside else "no")
+
+
+def _free(span: Span, taken: Sequence[Span]) -> Iterator[Span]:
+    """The parts of a range that lie between others, which are in order."""
+    at, end = span
+    for low, high in taken[max(bisect_right(taken, (at,)) - 1, 0) :]:
+        if low >= end:
+            break
+        if low > at:
+            yield at, low
+        at = max(at, high)
+    if at < end:
+        yield at, end
 
 
 def _openers(row: Row) -> int:
