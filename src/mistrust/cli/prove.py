@@ -83,11 +83,14 @@ def proofs(old: Snapshot, new: Snapshot, seen: Seen, days: float = 14) -> Iterat
 
     Less evidence than `days` shows no absence.
     """
+    from msgspec import structs
+
     from mistrust.catalog.load import api_resources, default_rbac
     from mistrust.cli.pods_seen import pods_seen
     from mistrust.layers.identity.layer import Identity
     from mistrust.layers.identity.usage import nameable, ways
     from mistrust.layers.network.layer import Network
+    from mistrust.layers.network.proving.every import obligations
     from mistrust.layers.network.proving.outside import outside
     from mistrust.layers.network.usage import used
     from mistrust.layers.pods.layer import Pods
@@ -100,7 +103,9 @@ def proofs(old: Snapshot, new: Snapshot, seen: Seen, days: float = 14) -> Iterat
     network = Network()
     before, after = network.granted(old), network.granted(new)
     flows = used(before, seen.flows, old) if seen.flows is not None else None
-    yield "connections", prove(before, after, ((c,) for c in flows.seen) if flows else ())
+    proof = prove(before, after, ((c,) for c in flows.seen) if flows else ())
+    further = tuple(obligations(old, new, after, flows.seen if flows else ()))
+    yield "connections", structs.replace(proof, obligations=further)
     beyond = outside(before), outside(after)
     yield "addresses outside", prove(*beyond, ((a,) for a in flows.abroad) if flows else ())
     pods, held = Pods(), pods_seen(old, seen, days).accesses(old)
@@ -125,6 +130,10 @@ def certificate(
             "left": p.left,
             "unexplained": p.unexplained,
             "unknown": list(p.unknown),
+            "obligations": [
+                {"name": o.name, "holds": o.holds, "because": o.because, "witnesses": list(o.witnesses)}
+                for o in p.obligations
+            ],
         }
         for name, p in found.items()
     }
@@ -175,3 +184,9 @@ def told(name: str, proof: AnyProof) -> Iterator[str]:
     if proof.unexplained:
         yield f"  {proof.unexplained:,} uses were not allowed by the old version either"
     yield from (f"  not sure: {doubt}" for doubt in proof.unknown)
+    shown = [o.name for o in proof.obligations if o.holds]
+    if shown:
+        yield f"  also shown: {', '.join(shown)}"
+    for o in proof.obligations:
+        if not o.holds:
+            yield f"  {o.name}: {'not sure: ' if o.holds is None else ''}{o.because}"

@@ -7,6 +7,7 @@ from typing import Generic, Protocol, Self, TypeVar
 
 import msgspec
 
+from mistrust.access.obligation import Obligation
 from mistrust.access.verdict import Answer, Verdict
 
 A = TypeVar("A")
@@ -57,6 +58,8 @@ class Proof(msgspec.Struct, Generic[A], frozen=True):
     """Uses that the old policy does not allow either: nothing is said about them."""
     unknown: tuple[str, ...] = ()
     """What was not seen, and might make the answer another."""
+    obligations: tuple[Obligation, ...] = ()
+    """What else was asked of the new version; none of it decides whether the proof holds."""
 
     @property
     def holds(self) -> bool:

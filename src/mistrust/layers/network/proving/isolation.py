@@ -29,7 +29,7 @@ def isolation(new: Connections) -> Obligation:
     if not loose:
         return Obligation("isolation", True, f"{len(total - hosts):,} workloads are limited in both directions{beside}")
     named = listed([f"{ref} ({' and '.join(ways)})" for ref, ways in sorted(loose.items())])
-    because = f"{len(loose):,} of {len(total):,} workloads are not limited in each direction: {named}{beside}"
+    because = f"{len(loose):,} of {len(total):,} workloads are not limited: {named}{beside}"
     return Obligation("isolation", False, because, tuple(f"{r} {' and '.join(w)}" for r, w in sorted(loose.items())))
 
 

@@ -3,61 +3,87 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
+import msgspec
 from msgspec import structs
 
-from mistrust.access.evidence import Evidence, at
+from mistrust.access.evidence import at
 from mistrust.access.obligation import Obligation
 from mistrust.access.telling import listed
 from mistrust.kube.network import NetworkPolicy
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.network.engine.reach import Reach
 from mistrust.layers.network.grants import Connections
+from mistrust.layers.network.statements.rules import statements
 
-ASKED = 1000
-"""Rules that are tried at most: each is worked out again."""
-WAYS = ("ingress", "egress")
+TRIED = 1000
+"""Rules that are tried at most: for each everything that depends on it is worked out again."""
+
+
+class Written(msgspec.Struct, frozen=True):
+    """One rule of a new policy."""
+
+    policy: NetworkPolicy
+    way: Literal["ingress", "egress"]
+    index: int
+
+    def __str__(self) -> str:
+        return str(at(self.policy, f"spec.{self.way}", self.index))
+
+    def without(self) -> NetworkPolicy:
+        """The policy without the rule; without its last one it limits as before."""
+        spec = self.policy.spec
+        rules = getattr(spec, self.way)
+        types = spec.policy_types or (("Ingress", "Egress") if spec.egress else ("Ingress",))
+        left = (*rules[: self.index], *rules[self.index + 1 :])
+        return structs.replace(self.policy, spec=structs.replace(spec, policy_types=types, **{self.way: left}))
 
 
 def vacuity(old: Snapshot, new: Snapshot, now: Connections) -> Obligation:
     """Which rules of new policies change nothing, whichever plugin runs: not between pods, and not with addresses."""
-    rules = list(_rules(old, new))
-    needless = [rule for policy, way, i, rule in rules[:ASKED] if not _matters(now, policy, way, i)]
+    rules = list(written(old, new))
+    idle = [rule for rule in rules[:TRIED] if not matters(now, rule)]
+    absent = [rule for rule in idle if _names_nobody(now, rule)]
+    needless = tuple(str(rule) for rule in idle if rule not in absent)
+    untold = [f"{len(absent):,} are about pods that are not shown"] if absent else []
+    untold += [f"{len(rules) - TRIED:,} were not tried"] if len(rules) > TRIED else []
+    beside = f"; {' and '.join(untold)}" if untold else ""
     if needless:
-        named = tuple(str(rule) for rule in needless)
-        because = f"{len(needless):,} of {len(rules):,} rules change nothing today: {listed(named)}"
-        return Obligation("non-vacuity", False, because, named)
-    if len(rules) > ASKED:
-        return Obligation(
-            "non-vacuity", None, f"each of {ASKED:,} rules matters; {len(rules) - ASKED:,} more were not tried"
-        )
-    return Obligation("non-vacuity", True, f"each of {len(rules):,} rules of new policies matters")
+        because = f"{len(needless):,} of {len(rules):,} rules change nothing: {listed(needless)}{beside}"
+        return Obligation("non-vacuity", False, because, needless)
+    because = f"each of {len(rules):,} rules of new policies matters{', but' if untold else ''}{beside.lstrip(';')}"
+    return Obligation("non-vacuity", None if untold else True, because, tuple(map(str, absent)))
 
 
-def _rules(old: Snapshot, new: Snapshot) -> Iterator[tuple[NetworkPolicy, str, int, Evidence]]:
+def written(old: Snapshot, new: Snapshot) -> Iterator[Written]:
+    """The rules of the policies that are new, or say something else than before."""
     known = {p.ref: p.spec for p in old.of(NetworkPolicy)}
     for policy in new.of(NetworkPolicy):
         if known.get(policy.ref) != policy.spec:
-            for way in WAYS:
-                yield from (
-                    (policy, way, i, at(policy, f"spec.{way}", i)) for i in range(len(getattr(policy.spec, way)))
-                )
+            yield from (Written(policy, "ingress", i) for i in range(len(policy.spec.ingress)))
+            yield from (Written(policy, "egress", i) for i in range(len(policy.spec.egress)))
 
 
-def _matters(now: Connections, policy: NetworkPolicy, way: str, index: int) -> bool:
+def matters(now: Connections, rule: Written) -> bool:
     """Is some answer another without the rule?"""
-    rules = getattr(policy.spec, way)
-    spec = structs.replace(policy.spec, **{way: (*rules[:index], *rules[index + 1 :])}, policy_types=_types(policy))
-    less = structs.replace(policy, spec=spec)
-    return any(_differs(o.reach, o.reach.without_policy(policy).with_policy(less)) for o in now.origins)
+    less = rule.without()
+    return any(_differ(o.reach, o.reach.without_policy(rule.policy).with_policy(less)) for o in now.origins)
 
 
-def _types(policy: NetworkPolicy) -> tuple[str, ...]:
-    """Without its last rule a policy limits as before."""
-    return policy.spec.policy_types or (("Ingress", "Egress") if policy.spec.egress else ("Ingress",))
-
-
-def _differs(a: Reach, b: Reach) -> bool:
-    """Over one set of classes, does any row differ?"""
+def _differ(a: Reach, b: Reach) -> bool:
     every = range(a.classes + len(a.blocks))
     return any(a.row(c) != b.row(c) for c in every) or any(a.sure(c) != b.sure(c) for c in every)
+
+
+def _names_nobody(now: Connections, rule: Written) -> bool:
+    """Does it choose by labels alone, and no pod that is shown, on one side or the other?"""
+    said = next((s for s in statements(rule.policy) if s.egress == (rule.way == "egress")), None)
+    if said is None:  # policyTypes leaves the direction out
+        return False
+    peers = [peer.chosen for peer in said.rules[rule.index].peers]
+    for origin in now.origins:
+        chosen = [list(origin.reach.chosen(each)) for each in peers if each is not None]
+        if (len(chosen) == len(peers) and not any(chosen)) or not list(origin.reach.chosen(said.subject)):
+            return True
+    return False

@@ -16,9 +16,9 @@ from mistrust.layers.network.engine.bits import members
 from mistrust.layers.network.grants import Connection, Connections
 
 NEITHER = "no policy limits either end"
-SOURCE = "no policy limits what the source opens, and a rule of the destination lets it in"
-DESTINATION = "no policy limits what comes in to the destination, and a rule of the source lets it out"
-RULES = "rules of both ends say so"
+SOURCE = "no policy limits the source, and a rule of the destination lets it in"
+DESTINATION = "no policy limits the destination, and a rule of the source lets it out"
+RULES = "rules of both ends allow them"
 ANY = -1
 """Stands for any port, where nobody is known to answer."""
 
@@ -63,9 +63,9 @@ def minimality(new: Connections, used: Iterable[Connection]) -> Obligation:
     if not left:
         return Obligation("minimality", True, "nothing is allowed that was not used")
     total = sum(each.count for each in left)
-    told = "; ".join(f"{each.count:,} because {each.because}" for each in left)
+    told = "; ".join(f"of {each.count:,} {each.because}" for each in left)
     witnesses = tuple(f"{each.witness} ({each.because})" for each in left)
-    return Obligation("minimality", False, f"{total:,} connections are allowed and were not used: {told}", witnesses)
+    return Obligation("minimality", False, f"{total:,} allowed connections were not used: {told}", witnesses)
 
 
 Use = tuple[Ref | None, Ref, int]

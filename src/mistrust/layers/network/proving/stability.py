@@ -28,7 +28,7 @@ def newcomers(old: Snapshot, new: Snapshot) -> Obligation:
         return Obligation("newcomers", True, "a pod without labels may nothing more, in a new namespace neither")
     sure = _sure(now, gained)
     may = "may" if sure is not None else "may perhaps"
-    because = f"a pod without labels {may} {gained.count():,} connections more, such as {sure or found}"
+    because = f"a pod without labels {may} open more ({gained.count():,} in all), such as {sure or found}"
     return Obligation("newcomers", False if sure is not None else None, because, (str(sure or found),))
 
 
