@@ -48,6 +48,15 @@ def test_a_token_that_nobody_used_is_not_mounted(tightened: Path) -> None:
     assert (found["pods to come"]["lost"], found["pods to come"]["gained"]) == ([], 0)
 
 
+def test_the_certificate_says_what_else_was_shown(tightened: Path) -> None:
+    layers = json.loads((tightened / "proof.json").read_text())["layers"]
+    assert (layers["addresses outside"]["lost"], layers["addresses outside"]["gained"]) == ([], 0)
+    shown = {o["name"]: o for o in layers["connections"]["obligations"]}
+    assert [name for name, o in shown.items() if o["holds"]] == ["restart", "scaling up", "scaling down", "newcomers"]
+    assert "Deployment ci/runner in and out" in shown["isolation"]["witnesses"]
+    assert all(o["witnesses"] for o in shown.values() if o["holds"] is False)
+
+
 def test_every_policy_says_whom_it_is_about_and_what_its_rules_rest_on(tightened: Path) -> None:
     files = [*tightened.glob("new/networkpolicy-*.yaml"), *tightened.glob("changed/networkpolicy-*.yaml")]
     assert files

@@ -25,7 +25,36 @@ def pods_seen(snapshot: Snapshot, seen: Seen, days: float) -> Usage:
     contacts = None
     if seen.flows is not None:
         contacts = _contacts(snapshot, connections(Network().granted(snapshot), seen.flows, snapshot), days)
-    return used(snapshot, _calls(seen.audit) if seen.audit is not None else Record({}), contacts)
+    record = _calls(seen.audit) if seen.audit is not None else Record({})
+    return used(snapshot, record, contacts, _let_in(snapshot))
+
+
+def _let_in(snapshot: Snapshot) -> frozenset[Ref] | None:
+    """The service accounts of workloads that RBAC lets in to a kubelet, or to the metrics of a control plane.
+
+    What kubelets ask for: pkg/kubelet/server/auth.go.
+    """
+    from mistrust.catalog.load import api_resources, default_rbac
+    from mistrust.kube.meta import Ref
+    from mistrust.kube.rbac import ClusterRole, ClusterRoleBinding
+    from mistrust.layers.identity.layer import Identity
+    from mistrust.layers.identity.lookup import Lookup, Request
+    from mistrust.layers.identity.subjects import AUTHENTICATED, SERVICE_ACCOUNTS, account, group
+
+    if snapshot.blind(ClusterRole) or snapshot.blind(ClusterRoleBinding):
+        return None
+    index = Lookup(Identity(default_rbac(), api_resources()).index(snapshot))
+    verbs = ("get", "create", "update", "patch", "delete")
+    parts = ("proxy", "stats", "metrics", "log", "spec", "checkpoint", "pods", "healthz", "configz")
+    asked = [Request(verb=verb, resource="nodes", subresource=part) for verb in verbs for part in parts]
+    asked += [Request(verb="get", path=path) for path in ("/metrics", "/configz", "/debug/pprof")]
+    holders = {grant.principal for request in asked for grant in index.granting(request)}
+    return frozenset(
+        Ref("", "ServiceAccount", space, name)
+        for space, name in {(w.namespace, w.spec.identity) for w in snapshot.workloads}
+        if holders
+        & {account(space, name), group(AUTHENTICATED), group(SERVICE_ACCOUNTS), group(f"{SERVICE_ACCOUNTS}:{space}")}
+    )
 
 
 def _calls(record: Record[Request]) -> Record[Call]:

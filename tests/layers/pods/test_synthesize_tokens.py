@@ -125,6 +125,7 @@ def test_a_cron_job_is_known_once_it_ran() -> None:
 
 
 REVIEW = call(account("vault", "vault"), "create", "tokenreviews.authentication.k8s.io", namespace="")
+REVIEW_BY_KUBELET = ("create", "tokenreviews.authentication.k8s.io")
 VAULT = Ref("apps", "Deployment", "vault", "vault")
 VAULTED = deployment("serviceAccountName: vault\n" + one(""), "vault", "vault")
 
@@ -136,6 +137,16 @@ def test_a_token_may_be_shown_to_others_who_have_it_reviewed() -> None:
     met = quiet(WEB, pairs=frozenset({(WEB, VAULT)}))
     assert kept(tightened(world, log(RUNS, REVIEW), met))["web"].startswith("it connects to where")
     assert [c.old.name for c in tightened(world, log(RUNS, REVIEW), quiet(WEB)).changes if c.old] == ["web"]
+
+
+def test_a_kubelet_that_would_refuse_the_token_is_no_use_of_it() -> None:
+    world, record = cluster(deployment(one(""))), log(RUNS, call("system:node:n1", *REVIEW_BY_KUBELET, namespace=""))
+    assert synthesize(world, used(world, record, None, frozenset())).changes
+    account_of_web = Ref("", "ServiceAccount", "shop", "default")
+    for let_in in (None, frozenset({account_of_web})):
+        found = synthesize(world, used(world, record, None, let_in))
+        assert found.changes == ()
+        assert kept(found)["web"].startswith("system:node:n1 had tokens reviewed")
 
 
 def test_a_projected_token_mounted_by_hand_stays() -> None:

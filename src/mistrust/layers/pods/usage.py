@@ -85,6 +85,9 @@ class Usage(msgspec.Struct, frozen=True):
     """By namespace, who made pods of a shape that the snapshot does not show, in words."""
     coverage: Coverage
     contacts: Contacts | None = None
+    let_in: frozenset[Ref] | None = None
+    """Service accounts that RBAC lets in to what runs on nodes: a token that is refused there is not used. None where
+    that is not known."""
 
     def accesses(self, snapshot: Snapshot) -> Iterator[Access]:
         """The powers that were used, as far as logs show it: the tokens of accounts that asked."""
@@ -102,7 +105,12 @@ class Usage(msgspec.Struct, frozen=True):
         return workload in c.asked
 
 
-def used(snapshot: Snapshot, record: Record[Call], contacts: Contacts | None = None) -> Usage:
+def used(
+    snapshot: Snapshot,
+    record: Record[Call],
+    contacts: Contacts | None = None,
+    let_in: frozenset[Ref] | None = None,
+) -> Usage:
     """Tell the requests of a record by the objects of a snapshot."""
     asked: dict[Ref, Tally] = {}
     ran: dict[Ref, Tally] = dict(contacts.ran) if contacts is not None else {}
@@ -124,7 +132,7 @@ def used(snapshot: Snapshot, record: Record[Call], contacts: Contacts | None = N
         if words := _made(call, shown):
             makers.setdefault(call.namespace, set()).add(words)
     told = {space: tuple(sorted(words)) for space, words in makers.items()}
-    return Usage(asked, ran, reviewers, told, record.coverage, contacts)
+    return Usage(asked, ran, reviewers, told, record.coverage, contacts, let_in)
 
 
 def _account(user: str) -> Ref | None:

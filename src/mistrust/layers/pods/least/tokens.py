@@ -83,7 +83,10 @@ def _doubt(w: Workload, usage: Usage, days: float, *, alone: bool) -> str:
     if not _ran(w, usage, days, alone=alone):
         return NOT_RUN if isinstance(w.source, Job | CronJob) else NEVER
     contacts = usage.contacts
+    account = Ref("", "ServiceAccount", w.namespace, w.spec.identity)
     for reviewer, places in usage.reviewers.items():
+        if places is None and usage.let_in is not None and account not in usage.let_in:
+            continue
         if contacts is None or w.ref not in contacts.complete or places == ():
             return f"{reviewer} had tokens reviewed, and no log tells whose: flows would show whom it may have met"
         met = w.ref in contacts.nodes if places is None else any((w.ref, p) in contacts.pairs for p in places)
