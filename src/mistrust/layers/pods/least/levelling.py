@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
+from msgspec import structs
 
 from mistrust.kube.core import Namespace
+from mistrust.kube.meta import Metadata
 from mistrust.kube.pods import PodTemplate
 from mistrust.kube.snapshot import Snapshot
 from mistrust.kube.version import LATEST, Version
@@ -14,14 +17,17 @@ from mistrust.kube.workloads import Workload
 from mistrust.layers.pods.admission import SINCE, Enforced, admits_level
 from mistrust.layers.pods.least.completing import completed, ground
 from mistrust.layers.pods.least.labels import changing
-from mistrust.layers.pods.least.reshaping import Makers, Reasons, remade
+from mistrust.layers.pods.least.reshaping import Makers, Reasons, remade, without_token
 from mistrust.layers.pods.level import Level
 from mistrust.layers.pods.levels import violations
 from mistrust.layers.pods.newcomers import free_under
 from mistrust.layers.pods.policy import policy
 from mistrust.layers.pods.standards.check import Violation
+from mistrust.layers.pods.standards.registry import CHECKS
 
 Meanings = tuple[Version | None, ...]
+REVISED: Final = frozenset({SINCE.minor}) | {r.since for c in CHECKS for r in c.revisions if r.since > SINCE.minor}
+"""The minors from which on a level means something else."""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -96,11 +102,18 @@ class Levelling:
         """The minors in whose meaning a level has to hold: a label's, the server's, or every one that there may be."""
         if version is not None or self._server is not None:
             return (version or self._server,)
-        return tuple(Version(1, minor) for minor in range(SINCE.minor, LATEST.minor + 1))
+        return tuple(Version(1, minor) for minor in sorted(REVISED))
 
 
 def _templates(workload: Workload) -> list[PodTemplate]:
-    return [workload.template, *(PodTemplate(p.metadata, p.spec) for p in workload.pods if p is not workload.source)]
+    """The template, and its pods as far as they differ from it in more than their names."""
+    found = [workload.template]
+    for p in workload.pods:
+        spec = structs.replace(without_token(p.spec), node_name="")
+        one = PodTemplate(Metadata(annotations=p.metadata.annotations), spec)
+        if p is not workload.source and one not in found[1:]:
+            found.append(one)
+    return found
 
 
 def _found(level: Level, template: PodTemplate, version: Version | None) -> tuple[Violation, ...]:

@@ -75,7 +75,7 @@ def reshaped(o: O, changes: Sequence[FieldChange]) -> O:
     above = split_path(held[0])[:-1]
     changed = edited(o, (Edit(o.ref, o.origin, c.op, above + c.path, c.value) for c in changes))
     if isinstance(changed, Pod) and FieldChange("set", AUTOMOUNT, "false") in changes:
-        return structs.replace(changed, spec=_without_token(changed.spec))
+        return structs.replace(changed, spec=without_token(changed.spec))
     return changed
 
 
@@ -85,7 +85,8 @@ def remade(template: PodTemplate, changes: Iterable[FieldChange]) -> PodTemplate
     return PodTemplate(pod.metadata, pod.spec)
 
 
-def _without_token(spec: PodSpec) -> PodSpec:
+def without_token(spec: PodSpec) -> PodSpec:
+    """A pod without the volume that admission gave it."""
     gone = {v.name for v in spec.volumes if v.name.startswith(INJECTED)}
 
     def bare(several: tuple[Container, ...]) -> tuple[Container, ...]:
