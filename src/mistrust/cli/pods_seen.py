@@ -71,10 +71,11 @@ def _calls(record: Record[Request]) -> Record[Call]:
 
 
 def _contacts(snapshot: Snapshot, usage: Connected, days: float) -> Contacts:
-    """Whom workloads met. Where the snapshot does not show where the API server is, it may be any address outside."""
+    """Whom workloads met. The API server may be whoever is not told; where it is not shown, any address outside."""
     from mistrust.kube.core import Node
     from mistrust.kube.endpoints import endpoints
     from mistrust.layers.network.least.enough import unsaid
+    from mistrust.layers.network.usage import Names
     from mistrust.layers.pods.usage import Contacts
 
     ends = endpoints(snapshot)
@@ -82,7 +83,8 @@ def _contacts(snapshot: Snapshot, usage: Connected, days: float) -> Contacts:
     servers = frozenset(_api_servers(snapshot))
     machines = {a.address for n in snapshot.of(Node) for a in n.status.addresses}
     outward = [a for a in usage.abroad if not a.inward]
-    names = ("kubernetes", "kubernetes.default")
+    names, known = ("kubernetes", "kubernetes.default"), Names(snapshot)
+    untold = (f for f in usage.unresolved if not (f.destination.pod or f.destination.workload))
     ran: dict[Ref, Tally] = {}
     for c, tally in (*usage.seen.items(), *usage.within.items()):
         for ref in (c.source, c.destination):
@@ -97,7 +99,7 @@ def _contacts(snapshot: Snapshot, usage: Connected, days: float) -> Contacts:
             a.workload
             for a in outward
             if not servers or a.address in servers or a.address in machines or a.name.split(".svc")[0] in names
-        ),
+        ).union(ref for flow in untold for ref in known.who(flow.source) or ()),
         nodes=frozenset(a.workload for a in outward if a.address in machines),
         pairs=frozenset((c.source, c.destination) for c in usage.seen if c.source is not None),
     )

@@ -125,6 +125,29 @@ def test_what_is_added_to_pods_on_their_way_in_has_to_be_seen() -> None:
     assert why(cluster(meshed, deployment(HARD))).startswith("istio-injection has containers added to pods")
 
 
+MESHED = """
+apiVersion: v1
+kind: Pod
+metadata:
+  name: web-x
+  namespace: shop
+  uid: u
+  ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: web, controller: true}]
+spec:
+  automountServiceAccountToken: false
+  securityContext: {runAsUser: 1000, runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}
+  initContainers: [{name: istio-init, securityContext: {capabilities: {add: [%s]}}}]
+  containers: [{name: web, securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}}]
+"""
+
+
+def test_a_running_pod_shows_what_was_added_to_it() -> None:
+    meshed = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {istio-injection: enabled}}"
+    assert why(cluster(meshed, deployment(HARD), MESHED % "NET_ADMIN")).startswith("beyond baseline is Pod shop/web-x")
+    harmless = cluster(meshed, deployment(HARD), MESHED % "CHOWN")
+    assert labels(harmless, tightened(harmless))["enforce"] == "baseline"
+
+
 def test_what_cannot_be_labelled_is_said() -> None:
     assert why(cluster(deployment(PLAIN))) == "it is not in the snapshot: it cannot be labelled"
     system = deployment(HARD, namespace="kube-system")

@@ -55,7 +55,7 @@ def synthesize(snapshot: Snapshot, usage: Usage, *, days: float = 14) -> Tighten
             step = levelling.step(space, several, makers)
             if step is None:
                 continue
-            why = thin or unlabelled(snapshot, space, usage, several) or step.because
+            why = thin or unlabelled(snapshot, space, usage, several, makers) or step.because
             if why:
                 left.append(LeftAlone(space.ref, f"its Pod Security labels stay: {why}"))
                 continue

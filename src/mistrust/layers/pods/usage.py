@@ -117,7 +117,7 @@ def used(
     reviewers: dict[str, tuple[Ref, ...] | None] = {}
     makers: dict[str, set[str]] = {}
     jobs = {w.ref: w for w in snapshot.workloads if isinstance(w.source, Job | CronJob)}
-    shown = {w.ref for w in snapshot.workloads}
+    shown = {(r.group, f"{r.kind.lower()}s", r.namespace, r.name) for r in (w.ref for w in snapshot.workloads)}
     for call, tally in record.uses.items():
         account = _account(call.user)
         if account is not None:
@@ -158,16 +158,13 @@ def _runs(call: Call, jobs: Mapping[Ref, Workload]) -> Iterator[Ref]:
         yield maker
 
 
-def _made(call: Call, shown: set[Ref]) -> str:
+def _made(call: Call, shown: set[tuple[str, str, str, str]]) -> str:
     """Who made a pod whose shape is not in the snapshot, in words; empty for every other request."""
     if (call.group, call.resource) == DEBUGGING and call.verb in ("patch", "update"):
         return f"{call.user} added ephemeral containers to pods"
     if call.verb != "create" or (call.group, call.resource) not in MAKING:
         return ""
-    known = any(
-        (r.group, f"{r.kind.lower()}s", r.namespace, r.name) == (call.group, call.resource, call.namespace, call.name)
-        for r in shown
-    )
+    known = (call.group, call.resource, call.namespace, call.name) in shown
     if known or CONTROLLERS.fullmatch(call.user) or call.user.startswith(NODE):
         return ""
     return f"{call.user} created {call.resource}" + (f" {call.name}" if call.name else "")

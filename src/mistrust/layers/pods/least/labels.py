@@ -21,6 +21,7 @@ from mistrust.kube.snapshot import Scope, Snapshot
 from mistrust.kube.version import Version
 from mistrust.kube.workloads import Workload
 from mistrust.layers.pods.admission import SINCE, asks_about_pods
+from mistrust.layers.pods.least.reshaping import Makers
 from mistrust.layers.pods.level import Level
 from mistrust.layers.pods.policy import AUDIT, ENFORCE, WARN, policy
 from mistrust.layers.pods.spaces import blind
@@ -33,7 +34,9 @@ INJECTING: Final = ("istio-injection", "istio.io/rev", "linkerd.io/inject")
 BUILT_IN: Final = frozenset({"", "apps", "autoscaling", "batch", "extensions", "policy"})
 
 
-def unlabelled(snapshot: Snapshot, space: Namespace, usage: Usage, workloads: Sequence[Workload]) -> str:
+def unlabelled(
+    snapshot: Snapshot, space: Namespace, usage: Usage, workloads: Sequence[Workload], makers: Makers
+) -> str:
     """Why a namespace is left as it is; empty where its pods alone decide."""
     labels = space.metadata.labels
     if snapshot.version is not None and snapshot.version < SINCE:
@@ -48,9 +51,9 @@ def unlabelled(snapshot: Snapshot, space: Namespace, usage: Usage, workloads: Se
         return "not every kind that makes pods could be seen there"
     if not workloads and snapshot.scope is Scope.MANIFESTS:
         return "no file shows what runs there"
-    if makers := usage.makers.get(space.name, ()):
-        return f"{listed(makers)}: what it needs is not shown"
-    return _unread(snapshot, space) or _injected(snapshot, space, workloads)
+    if others := usage.makers.get(space.name, ()):
+        return f"{listed(others)}: what it needs is not shown"
+    return _unread(snapshot, space) or _injected(snapshot, space, [w for w in workloads if not makers.shows(w)])
 
 
 def _unread(snapshot: Snapshot, space: Namespace) -> str:
@@ -66,9 +69,8 @@ def _built_in(o: Other) -> bool:
     return group in BUILT_IN or group.endswith(".k8s.io")
 
 
-def _injected(snapshot: Snapshot, space: Namespace, workloads: Sequence[Workload]) -> str:
-    """What changes pods on their way in, where a workload has no pod that would show it."""
-    unseen = [w for w in workloads if not w.pods or not w.pods[0].live]
+def _injected(snapshot: Snapshot, space: Namespace, unseen: Sequence[Workload]) -> str:
+    """What changes pods on their way in, where these workloads have no pod that would show it."""
     if not unseen:
         return ""
     said = {**space.metadata.labels, **space.metadata.annotations}

@@ -31,16 +31,25 @@ class Makers:
     """Who makes what in a snapshot."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        found = ((o, template_of(o)) for o in snapshot.objects)
         self._makers: dict[Ref, tuple[Object, str, PodTemplate]] = {}
-        for o, made in found:
+        for o, made in ((o, template_of(o)) for o in snapshot.objects):
             if made is not None:
                 self._makers.setdefault(o.ref, (o, *made))
         sources = {id(w.source) for w in snapshot.workloads}
         self._below: dict[int, list[Object]] = {}
+        self._running: set[int] = set()
         for o in snapshot.objects:
-            if id(o) not in sources and template_of(o) is not None:
-                self._below.setdefault(id(topmost(o, self._makers)), []).append(o)
+            if template_of(o) is None:
+                continue
+            top = id(topmost(o, self._makers))
+            if id(o) not in sources:
+                self._below.setdefault(top, []).append(o)
+            if isinstance(o, Pod) and o.live:
+                self._running |= {top, id(o)}
+
+    def shows(self, workload: Workload) -> bool:
+        """Does a pod show what becomes of the template on its way in, whatever shape that is?"""
+        return id(workload.source) in self._running
 
     def fixed(self, workload: Workload) -> str:
         """Why the template cannot be changed where it stands; empty where it can."""
@@ -57,14 +66,13 @@ class Makers:
         source, several = workload.source, ordered(reasons)
         here = place(workload)
         notes = [Note(reasons[c], show_path(here.above + c.path)) for c in several]
-        below = [o for o in self._below.get(id(source), ()) if template_of(o) is not None]
         return Change(
             source,
             (reshaped(source, several),),
             because,
             tuple(notes),
             here.edits(several),
-            tuple((o, reshaped(o, several)) for o in below),
+            tuple((o, reshaped(o, several)) for o in self._below.get(id(source), ())),
         )
 
 

@@ -6,6 +6,7 @@ nobody but the API server can have been shown the token.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -50,6 +51,7 @@ def unused_tokens(snapshot: Snapshot, usage: Usage, days: float) -> Iterator[Spa
         for escape in automounted(w, known):
             holders.setdefault(escape.targets[0], []).append((w, escape))
     thin = insufficient(usage.coverage, days)
+    sharing = Counter(_account(w) for w in snapshot.workloads if not w.source.metadata.owner_references)
     for account, several in holders.items():
         for w, escape in several:
             if thin:
@@ -62,7 +64,7 @@ def unused_tokens(snapshot: Snapshot, usage: Usage, days: float) -> Iterator[Spa
                     others = listed([str(other.ref) for other, _ in several if other.ref != w.ref])
                     told = f"{account} asked {seen(usage.asked[account])}: it, or {others}"
                     yield Kept(w, told)
-            elif why := _doubt(w, usage, days, alone=len(several) == 1):
+            elif why := _doubt(w, usage, days, alone=sharing[account] == 1):
                 yield Kept(w, why)
             else:
                 yield Spared(w, escape, _because(account, usage))
@@ -83,9 +85,8 @@ def _doubt(w: Workload, usage: Usage, days: float, *, alone: bool) -> str:
     if not _ran(w, usage, days, alone=alone):
         return NOT_RUN if isinstance(w.source, Job | CronJob) else NEVER
     contacts = usage.contacts
-    account = Ref("", "ServiceAccount", w.namespace, w.spec.identity)
     for reviewer, places in usage.reviewers.items():
-        if places is None and usage.let_in is not None and account not in usage.let_in:
+        if places is None and usage.let_in is not None and _account(w) not in usage.let_in:
             continue
         if contacts is None or w.ref not in contacts.complete or places == ():
             return f"{reviewer} had tokens reviewed, and no log tells whose: flows would show whom it may have met"
@@ -99,15 +100,18 @@ def _ran(w: Workload, usage: Usage, days: float, *, alone: bool) -> bool:
     """Did pods of it run: jobs once, all others from the beginning of the window to its end, but for a day each?"""
     start, end = int(usage.coverage.last - days * DAY), usage.coverage.last
     tallies = [usage.ran[w.ref]] if w.ref in usage.ran else []
-    account = Ref("", "ServiceAccount", w.namespace, w.spec.identity)
-    if alone and account in usage.ran:
-        tallies.append(usage.ran[account])
+    if alone and _account(w) in usage.ran:
+        tallies.append(usage.ran[_account(w)])
     if isinstance(w.source, Job | CronJob):
         return bool(tallies)
     if any(_throughout(t, start, end) for t in tallies):
         return True
     born = [p.metadata.creation_timestamp[:10] for p in w.pods]
     return any(date and date <= day(start) for date in born)
+
+
+def _account(w: Workload) -> Ref:
+    return Ref("", "ServiceAccount", w.namespace, w.spec.identity)
 
 
 def _throughout(tally: Tally, start: int, end: int) -> bool:
