@@ -104,7 +104,7 @@ def proofs(old: Snapshot, new: Snapshot, seen: Seen, days: float = 14) -> Iterat
     before, after = network.granted(old), network.granted(new)
     flows = used(before, seen.flows, old) if seen.flows is not None else None
     proof = prove(before, after, ((c,) for c in flows.seen) if flows else ())
-    further = tuple(obligations(old, new, after, flows.seen if flows else ()))
+    further = tuple(obligations(old, new, after, flows.seen if flows else None))
     yield "connections", structs.replace(proof, obligations=further)
     beyond = outside(before), outside(after)
     yield "addresses outside", prove(*beyond, ((a,) for a in flows.abroad) if flows else ())

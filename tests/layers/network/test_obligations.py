@@ -65,6 +65,12 @@ def test_of_the_policies_that_are_just_enough_everything_holds() -> None:
     )
 
 
+def test_without_flows_nobody_knows_what_is_left_over() -> None:
+    given = cluster(*SHOP)
+    first, *_ = obligations(given, given, granted(given), None)
+    assert (first.name, first.holds) == ("minimality", None)
+
+
 def test_what_is_left_over_is_counted_by_reason() -> None:
     found = shown(DENY, SYSTEM, into("{from: [{podSelector: {}}]}"), OUT)["minimality"]
     assert found.holds is True  # nobody else may open anything

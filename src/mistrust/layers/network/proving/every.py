@@ -14,9 +14,14 @@ from mistrust.layers.network.proving.remainder import minimality
 from mistrust.layers.network.proving.stability import newcomers, stability
 
 
-def obligations(old: Snapshot, new: Snapshot, now: Connections, used: Iterable[Connection]) -> Iterator[Obligation]:
-    """Each answered for the new version; `now` is what its policies allow."""
-    yield minimality(now, used)
+def obligations(
+    old: Snapshot, new: Snapshot, now: Connections, used: Iterable[Connection] | None
+) -> Iterator[Obligation]:
+    """Each answered for the new version; `now` is what its policies allow, `used` None where no flow was read."""
+    if used is None:
+        yield Obligation("minimality", None, "no flows were read: what is used is not known")
+    else:
+        yield minimality(now, used)
     yield isolation(now)
     yield vacuity(old, new, now)
     yield from stability(new, now)

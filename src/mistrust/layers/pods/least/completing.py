@@ -16,7 +16,6 @@ from mistrust.kube.core import Node
 from mistrust.kube.pods import Container, PodSpec, PodTemplate, SecurityContext
 from mistrust.kube.snapshot import Snapshot
 from mistrust.kube.version import Version
-from mistrust.layers.pods.escapes.confined import normal
 from mistrust.layers.pods.least.reshaping import Reasons, remade
 from mistrust.layers.pods.level import Level
 from mistrust.layers.pods.levels import violations
@@ -78,12 +77,13 @@ def _volume(v: Violation, spec: PodSpec, on: Ground) -> Iterator[tuple[Change, s
 
 
 def _capability(v: Violation, spec: PodSpec, _: Ground) -> Iterator[tuple[Change, str]]:
+    """Names are compared as they are written: containerd takes none with the prefix `CAP_`."""
     at, held = next((at, _own(c).capabilities) for at, c in containers(spec) if at == v.path[:3])
     if held is None or v.path[5:6] != ("add",):
         return
-    dropped = {normal(name) for name in held.drop}
-    if normal(v.value) in dropped - {"ALL"}:
-        kept = [name for name in held.add if normal(name) not in dropped - {"ALL"}]
+    dropped = {name.upper() for name in held.drop} - {"ALL"}
+    if v.value.upper() in dropped:
+        kept = [name for name in held.add if name.upper() not in dropped]
         path = (*at, "securityContext", "capabilities", "add")
         change = Change("set", path, f"[{', '.join(kept)}]") if kept else Change("remove", path)
         yield change, DROPPED

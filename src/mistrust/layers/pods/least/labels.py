@@ -16,7 +16,8 @@ from mistrust.access.fact import Edit
 from mistrust.access.telling import listed
 from mistrust.kube.admission import MutatingWebhookConfiguration
 from mistrust.kube.core import Namespace
-from mistrust.kube.meta import Other
+from mistrust.kube.ingress import Gateway
+from mistrust.kube.meta import Object, Other
 from mistrust.kube.snapshot import Scope, Snapshot
 from mistrust.kube.version import Version
 from mistrust.kube.workloads import Workload
@@ -29,7 +30,7 @@ from mistrust.layers.pods.usage import Usage
 
 SYSTEM: Final = "kube-system"
 ADDONS: Final = "the cluster's own parts run there, and what they need changes with each version"
-INJECTING: Final = ("istio-injection", "istio.io/rev", "linkerd.io/inject")
+INJECTING: Final = ("istio-injection", "istio.io/rev", "linkerd.io/inject", "sidecar.istio.io/inject")
 """Labels and annotations by which meshes are told to add containers to pods."""
 BUILT_IN: Final = frozenset({"", "apps", "autoscaling", "batch", "extensions", "policy"})
 
@@ -60,13 +61,13 @@ def _unread(snapshot: Snapshot, space: Namespace) -> str:
     """Manifests do not show what operators make of objects that are not read; a cluster does."""
     if snapshot.scope is Scope.CLUSTER:
         return ""
-    own = [o for o in snapshot.of(Other) if o.namespace == space.name and not _built_in(o)]
-    return f"{listed([str(o.ref) for o in own])} may make pods, and is not read" if own else ""
+    own = [o for o in (*snapshot.of(Other), *snapshot.of(Gateway)) if o.namespace == space.name and not _built_in(o)]
+    return f"{listed([str(o.ref) for o in own])} may make pods that no file shows" if own else ""
 
 
-def _built_in(o: Other) -> bool:
+def _built_in(o: Object) -> bool:
     group = o.ref.group
-    return group in BUILT_IN or group.endswith(".k8s.io")
+    return not isinstance(o, Gateway) and (group in BUILT_IN or group.endswith(".k8s.io"))
 
 
 def _injected(snapshot: Snapshot, space: Namespace, unseen: Sequence[Workload]) -> str:
@@ -92,7 +93,9 @@ def changing(snapshot: Snapshot, space: Namespace) -> str:
 def labelled(space: Namespace, level: Level, version: Version | None, because: str) -> Change:
     """The labels that say so."""
     labels = space.metadata.labels
-    asked = {ENFORCE: str(level), f"{ENFORCE}-version": f"v{version}" if version else "latest"}
+    asked = {ENFORCE: str(level)}
+    if version is not None or f"{ENFORCE}-version" in labels:
+        asked[f"{ENFORCE}-version"] = f"v{version}" if version else "latest"
     now = policy({**labels, **asked})
     if level < Level.RESTRICTED:
         stricter = Level(level + 1)
@@ -112,7 +115,7 @@ def _edits(space: Namespace, labels: Mapping[str, str]) -> Iterator[Edit]:
 def _notes(edits: Sequence[Edit], level: Level) -> Iterator[Note]:
     said = {
         ENFORCE: f"the strictest level that all of its pods meet is {level}",
-        f"{ENFORCE}-version": "what it means stays the same when the cluster is upgraded",
+        f"{ENFORCE}-version": "the meaning for which this was shown",
         WARN: "the next stricter level: whoever applies what it forbids is told",
         AUDIT: "the next stricter level: the audit log tells of what it forbids",
     }
