@@ -1,7 +1,9 @@
 """Does a new version keep everything that is used, and give nothing that the old one did not?
 
 Every layer is compared as a set, exactly, and every recorded use is held against both versions. What is lost or gained
-comes with a witness. OLD and NEW are folders, files, dumps or saved snapshots.
+comes with a witness. Of connections more is shown, which does not decide: what is left over, who is not limited, which
+rules change nothing, what hangs on pods or on the network plugin. OLD and NEW are folders, files, dumps or saved
+snapshots.
 """
 
 from __future__ import annotations
@@ -43,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--evidence", action="append", required=True, metavar="PATH", help="audit logs, flows, or a folder of them"
     )
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="form of the answer")
+    parser.add_argument("--days", type=float, default=14, metavar="N", help="flows of fewer days show no absence (14)")
     parser.add_argument("-n", "--namespace", metavar="NS", default="default", help="namespace of objects without one")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress on standard error")
 
@@ -63,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
             for path in (args.old, args.new)
         )
         seen = evidence(args.evidence, new.version, progress.step)
-    found = dict(proofs(old, new, seen))
+    found = dict(proofs(old, new, seen, args.days))
     doubts = [str(p) for s in (old, new) for p in s.problems if p.blinds] + [str(p) for p in seen.problems if p.blinds]
     if args.output == "json":
         sources = {"old": [args.old], "new": [args.new], "evidence": args.evidence}
