@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import msgspec
 import yaml
 
 from mistrust.access.record import Record, Tally
 from mistrust.cli.evidence import Seen
-from mistrust.cli.pods_seen import pods_seen
+from mistrust.cli.pods_seen import pods_seen, powers_row
 from mistrust.kube.meta import Ref
 from mistrust.kube.snapshot import Snapshot
+from mistrust.layers.identity.layer import Identity
 from mistrust.layers.identity.lookup import Request
+from mistrust.layers.pods.layer import Pods
 from mistrust.layers.pods.usage import Usage
 from tests.layers.network.scene import cluster, namespace, node
 from tests.layers.network.synthesizing import SERVER, WINDOW, deployment, flow, plain
@@ -76,3 +79,16 @@ subjects: [{kind: ServiceAccount, name: db, namespace: shop}]
 def test_whom_kubelets_let_in() -> None:
     assert seen(cluster(*SHOP)).let_in == frozenset()
     assert seen(cluster(*SHOP, *yaml.safe_load_all(GRANT))).let_in == {Ref("", "ServiceAccount", "shop", "db")}
+
+
+def test_the_row_knows_tokens_and_nothing_of_other_powers() -> None:
+    world = cluster(*SHOP, deployment("shop/agent", "app=agent", hostPID=True, serviceAccountName="agent"))
+    rbac, powers = Identity().index(world), Pods().granted(world)
+    bare = powers_row(powers, world, None, rbac)
+    assert (bare.granted, bare.used, bare.unknown) == (4, None, None)
+    kubelet = Request("system:node:n1", verb="create", resource="serviceaccounts", subresource="token")
+    fetched = msgspec.structs.replace(kubelet, namespace="shop", name="db")
+    asked = Request(USER, verb="list", resource="pods", namespace="shop")
+    always = Tally(9, WINDOW.first, WINDOW.last)
+    row = powers_row(powers, world, Record({fetched: always, asked: always}, WINDOW), rbac)
+    assert (row.used, row.excess, row.unknown) == (1, 0.25, 0.5)

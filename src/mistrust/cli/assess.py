@@ -19,6 +19,7 @@ from mistrust.cli.connections import joined, share
 from mistrust.cli.entries import Entries
 from mistrust.cli.evidence import evidence
 from mistrust.cli.footholds import starts, targets
+from mistrust.cli.pods_seen import powers_row
 from mistrust.cli.progress import Progress
 from mistrust.cli.source import source_words
 from mistrust.cli.version import version
@@ -89,7 +90,7 @@ def assess(snapshot: Snapshot, args: argparse.Namespace) -> Assessed:
         )
     rows = (
         _permissions(own, usage),
-        Row("node powers", granted=powers.count(), layer=pods.name),
+        powers_row(powers, snapshot, seen.audit, granted.rbac),
         *links.rows(snapshot, spoken, seen.flows),
     )
     known = checks()

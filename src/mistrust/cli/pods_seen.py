@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from mistrust.access.record import Record, Tally
     from mistrust.cli.evidence import Seen
     from mistrust.kube.meta import Ref
     from mistrust.kube.snapshot import Snapshot
+    from mistrust.layers.identity.index import Rbac
     from mistrust.layers.identity.lookup import Request
     from mistrust.layers.network.usage import Usage as Connected
+    from mistrust.layers.pods.layer import Powers
     from mistrust.layers.pods.usage import Call, Contacts, Usage
+    from mistrust.report.assessment import Row
+
+DAYS: Final = 14
+"""Less evidence shows no absence, unless somebody says otherwise."""
 
 
 def pods_seen(snapshot: Snapshot, seen: Seen, days: float) -> Usage:
     """What was used of the trust in the pods of a snapshot."""
     from mistrust.access.record import Record
+    from mistrust.catalog.load import api_resources, default_rbac
+    from mistrust.layers.identity.layer import Identity
     from mistrust.layers.network.layer import Network
     from mistrust.layers.network.usage import used as connections
     from mistrust.layers.pods.usage import used
@@ -25,25 +33,52 @@ def pods_seen(snapshot: Snapshot, seen: Seen, days: float) -> Usage:
     contacts = None
     if seen.flows is not None:
         contacts = _contacts(snapshot, connections(Network().granted(snapshot), seen.flows, snapshot), days)
-    record = _calls(seen.audit) if seen.audit is not None else Record({})
-    return used(snapshot, record, contacts, _let_in(snapshot))
+    identity = Identity(default_rbac(), api_resources())
+    record = calls(seen.audit) if seen.audit is not None else Record({})
+    return used(snapshot, record, contacts, let_in(snapshot, identity.index(snapshot)))
 
 
-def _let_in(snapshot: Snapshot) -> frozenset[Ref] | None:
+def powers_row(powers: Powers, snapshot: Snapshot, audit: Record[Request] | None, rbac: Rbac) -> Row:
+    """The row of the pods layer: of tokens an audit log tells who used them, of other powers nothing does."""
+    from mistrust.layers.pods.escapes.escape import Power
+    from mistrust.layers.pods.escapes.tokens import accounts, tokens
+    from mistrust.layers.pods.layer import Access, Pods
+    from mistrust.layers.pods.least.tokens import Spared, unused_tokens
+    from mistrust.layers.pods.usage import used
+    from mistrust.report.assessment import Row
+
+    count = powers.count()
+    if audit is None or not count:
+        return Row("node powers", granted=count, layer=Pods.name)
+    usage = used(snapshot, calls(audit), None, let_in(snapshot, rbac))
+    held = {access for access in usage.accesses(snapshot) if access in powers}
+    known = accounts(snapshot)
+    found = (f.workload for f in unused_tokens(snapshot, usage, DAYS) if isinstance(f, Spared))
+    spared = {Access(w.ref, Power.IDENTITY) for w in found if len(tuple(tokens(w, known))) == 1} - held
+    unknown = count - len(held) - len(spared)
+    return Row(
+        "node powers",
+        granted=count,
+        used=len(held),
+        excess=len(spared) / count,
+        unknown=unknown / count if unknown else None,
+        layer=Pods.name,
+    )
+
+
+def let_in(snapshot: Snapshot, rbac: Rbac) -> frozenset[Ref] | None:
     """The service accounts of workloads that RBAC lets in to a kubelet, or to the metrics of a control plane.
 
     What kubelets ask for: pkg/kubelet/server/auth.go.
     """
-    from mistrust.catalog.load import api_resources, default_rbac
     from mistrust.kube.meta import Ref
     from mistrust.kube.rbac import ClusterRole, ClusterRoleBinding
-    from mistrust.layers.identity.layer import Identity
     from mistrust.layers.identity.lookup import Lookup, Request
     from mistrust.layers.identity.subjects import AUTHENTICATED, SERVICE_ACCOUNTS, account, group
 
     if snapshot.blind(ClusterRole) or snapshot.blind(ClusterRoleBinding):
         return None
-    index = Lookup(Identity(default_rbac(), api_resources()).index(snapshot))
+    index = Lookup(rbac)
     verbs = ("get", "create", "update", "patch", "delete")
     parts = ("proxy", "stats", "metrics", "log", "spec", "checkpoint", "pods", "healthz", "configz")
     asked = [Request(verb=verb, resource="nodes", subresource=part) for verb in verbs for part in parts]
@@ -57,7 +92,8 @@ def _let_in(snapshot: Snapshot) -> frozenset[Ref] | None:
     )
 
 
-def _calls(record: Record[Request]) -> Record[Call]:
+def calls(record: Record[Request]) -> Record[Call]:
+    """The requests of an audit log, as far as the pods layer asks."""
     from msgspec import structs
 
     from mistrust.access.record import Record
