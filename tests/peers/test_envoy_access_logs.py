@@ -99,7 +99,7 @@ class Proxy:
 def _ends(seen: Sight) -> tuple[str, str, str, int]:
     assert seen.key is not None
     assert abs(seen.time - time.time()) < 60
-    point, _, refused, _, _, _, source, _, _, _, destination, _, _, port = seen.key
+    point, _, refused, _, _, _, source, _, _, _, destination, _, _, port = seen.key[:14]
     return point + (" refused" if refused else ""), source, destination, port
 
 
