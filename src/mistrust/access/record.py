@@ -53,3 +53,18 @@ class Record(msgspec.Struct, Generic[U], frozen=True):
 
     uses: Mapping[U, Tally]
     coverage: Coverage = Coverage()
+
+
+class Days(msgspec.Struct, Generic[U], frozen=True):
+    """The same day by day, so that each day can be judged by itself."""
+
+    uses: Mapping[int, Mapping[U, Tally]]
+    """By the number of the day since 1970, UTC."""
+    coverage: Coverage = Coverage()
+    """Of all days together."""
+
+    def since(self, day: int) -> Days[U]:
+        """Only this day and those after it."""
+        first = max(self.coverage.first, day * 86_400) if self.coverage.last >= day * 86_400 else 0
+        window = msgspec.structs.replace(self.coverage, first=first, last=self.coverage.last if first else 0)
+        return Days({n: uses for n, uses in self.uses.items() if n >= day}, window)

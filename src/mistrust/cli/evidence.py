@@ -9,9 +9,9 @@ from typing import Final
 import msgspec
 
 from mistrust.access.flow import Exchange, Flow, Traffic
-from mistrust.access.record import Coverage, Record
-from mistrust.feeds.audit.read import is_audit, read_audit
-from mistrust.feeds.flows.read import is_flows, read_flows
+from mistrust.access.record import Coverage, Days, Record
+from mistrust.feeds.audit.read import is_audit, read_audit, read_audit_days
+from mistrust.feeds.flows.read import is_flows, read_flow_days, read_flows
 from mistrust.kube.errors import UsageError
 from mistrust.kube.problem import Problem
 from mistrust.kube.version import Version
@@ -55,6 +55,18 @@ class Seen(msgspec.Struct, frozen=True):
         yield from (r.coverage for r in (self.audit, self.flows) if r is not None)
 
 
+class Daily(msgspec.Struct, frozen=True):
+    """The same day by day."""
+
+    audit: Days[Request] | None = None
+    flows: Days[Flow] | None = None
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What was not understood, and what takes from the evidence."""
+        return tuple(p for days in (self.audit, self.flows) if days is not None for p in days.coverage.problems)
+
+
 def evidence(paths: Sequence[str], version: Version | None, progress: Callable[[str], None]) -> Seen:
     """Read every file that the paths name; folders are walked, but stores of evidence, which answer.
 
@@ -69,6 +81,36 @@ def evidence(paths: Sequence[str], version: Version | None, progress: Callable[[
         return _apart(
             *(kept(path, version) for path in stores), *((evidence(logs, version, progress),) if logs else ())
         )
+    audit, flows = _logs(paths)
+    return Seen(
+        read_audit(audit, progress, version=version) if audit else None,
+        read_flows(flows, progress) if flows else None,
+    )
+
+
+def daily(paths: Sequence[str], version: Version | None, progress: Callable[[str], None]) -> Daily:
+    """The same day by day: read once, each day by itself. Raises the same."""
+    stores = [path for path in paths if Path(path, CATALOGUE).is_file()]
+    audit, flows = _logs([path for path in paths if path not in stores])
+    found = [
+        Daily(
+            read_audit_days(audit, progress, version=version) if audit else None,
+            read_flow_days(flows, progress) if flows else None,
+        )
+    ]
+    if stores:
+        from mistrust.cli.evidence_store import kept_days
+
+        found += (kept_days(path, version, progress) for path in stores)
+    audits = [each.audit for each in found if each.audit is not None]
+    connections = [each.flows for each in found if each.flows is not None]
+    if len(audits) > 1 or len(connections) > 1:
+        raise _mixed()
+    return Daily(audits[0] if audits else None, connections[0] if connections else None)
+
+
+def _logs(paths: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The audit logs and the logs of flows that the paths name."""
     audit: list[str] = []
     flows: list[str] = []
     for path in paths:
@@ -82,19 +124,20 @@ def evidence(paths: Sequence[str], version: Version | None, progress: Callable[[
             raise UsageError("not evidence", where=path, wanted=wanted)
         audit += [str(p) for p, kind in zip(files, kinds, strict=True) if kind == "audit"]
         flows += [str(p) for p, kind in zip(files, kinds, strict=True) if kind == "flows"]
-    return Seen(
-        read_audit(audit, progress, version=version) if audit else None,
-        read_flows(flows, progress) if flows else None,
-    )
+    return audit, flows
 
 
 def _apart(*several: Seen) -> Seen:
     audit = [seen.audit for seen in several if seen.audit is not None]
     flows = [seen.flows for seen in several if seen.flows is not None]
     if len(audit) > 1 or len(flows) > 1:
-        what = "a store of evidence beside other evidence of the same kind"
-        raise UsageError(what, do="add all of it to one store: mistrust evidence add STORE PATH")
+        raise _mixed()
     return Seen(audit[0] if audit else None, flows[0] if flows else None)
+
+
+def _mixed() -> UsageError:
+    what = "a store of evidence beside other evidence of the same kind"
+    return UsageError(what, do="add all of it to one store: mistrust evidence add STORE PATH")
 
 
 def _kind(path: Path) -> str:

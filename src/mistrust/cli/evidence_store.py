@@ -10,12 +10,18 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
-    from mistrust.cli.evidence import Seen
+    from mistrust.access.record import Days, Tally
+    from mistrust.cli.evidence import Daily, Seen
     from mistrust.kube.version import Version
+    from mistrust.store.rollup import Kind
     from mistrust.store.store import Added, Store
+
+U = TypeVar("U")
+DAY: Final = 86_400
 
 EXAMPLES = """examples:
   mistrust evidence add seen/ /var/log/kubernetes/audit/ hubble/
@@ -54,6 +60,33 @@ def kept(folder: str, version: Version | None) -> Seen:
     seen = Seen(store.record(AUDIT, version=version), store.record(FLOWS))
     store.close()
     return seen
+
+
+def kept_days(folder: str, version: Version | None, progress: Callable[[str], None]) -> Daily:
+    """The same day by day."""
+    from mistrust.cli.evidence import Daily
+    from mistrust.store.store import AUDIT, FLOWS, Store
+
+    store = Store(folder)
+    daily = Daily(_days(store, AUDIT, version, progress), _days(store, FLOWS, None, progress))
+    store.close()
+    return daily
+
+
+def _days(store: Store, kind: Kind[U], version: Version | None, progress: Callable[[str], None]) -> Days[U] | None:
+    from mistrust.access.record import Days
+    from mistrust.store.rollup import Window
+
+    whole = store.record(kind, version=version)
+    if whole is None:
+        return None
+    uses: dict[int, Mapping[U, Tally]] = {}
+    for day in range(whole.coverage.first // DAY, whole.coverage.last // DAY + 1):
+        progress(str(store.folder))
+        found = store.record(kind, Window(day * DAY, (day + 1) * DAY), version)
+        if found is not None and found.uses:
+            uses[day] = found.uses
+    return Days(uses, whole.coverage)
 
 
 def _add(folder: str, paths: list[str], *, quiet: bool) -> int:

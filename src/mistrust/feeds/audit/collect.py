@@ -138,6 +138,13 @@ class Collector:
             tallies[key] = tallies[key] + tally if key in tallies else tally
         return requests(tallies, version)
 
+    def by_span(self, version: Version | None) -> dict[int, dict[Request, Tally]]:
+        """Every distinct use in each span of time, by its number."""
+        spans: dict[int, dict[Key, Tally]] = {}
+        for (span, *fields), (count, first, last) in self.cells.items():
+            spans.setdefault(span, {})[cast(Key, tuple(fields))] = Tally(count, first, last)
+        return {span: requests(tallies, version) for span, tallies in sorted(spans.items())}
+
     def kinds(self) -> set[Kind]:
         """The kinds of requests of which an answer was logged."""
         return self.answered | {_kind(key[1], key[3]) for key in self.cells if isinstance(key[3], ObjectRef)}

@@ -5,11 +5,12 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 
-from mistrust.access.record import Coverage, Record
+from mistrust.access.record import Coverage, Days, Record
 from mistrust.feeds.audit.collect import Collector
 from mistrust.feeds.audit.envelope import Bad, Form, Other, open_document
 from mistrust.feeds.audit.event import UNREADABLE, decode_events
 from mistrust.feeds.audit.remarks import remarks
+from mistrust.feeds.audit.silence import DAY
 from mistrust.feeds.documents import documents
 from mistrust.feeds.quote import quote
 from mistrust.feeds.sources import GZIP, PIECE, ZSTD, CutShort, Source, chunks, sources, zstandard_frames
@@ -40,14 +41,27 @@ def read_audit(
     Raises `InputError` for a path that does not exist, for a named file that holds something else, saying what, and
     where no file of a folder is an audit log. Raises `UsageError` for an empty path or standard input twice.
     """
-    reading = Reading(progress, Collector())
+    reading = _read(paths, Collector(), progress)
+    return reading.record(paths, version)
+
+
+def read_audit_days(
+    paths: Sequence[str], progress: Progress = lambda _: None, *, version: Version | None = None
+) -> Days[Request]:
+    """The same, day by day; raises the same."""
+    reading = _read(paths, Collector(DAY), progress)
+    return Days(reading.collector.by_span(version), reading.coverage(paths))
+
+
+def _read(paths: Sequence[str], collector: Collector, progress: Progress) -> Reading:
+    reading = Reading(progress, collector)
     found = sources(paths)
     for source in found:
         reading.read(source)
     if not reading.collector.events and not any(source.named for source in found):
         got = next((f"{p.file}: {p.got or p.what}" for p in reading.problems), "no files")
         raise InputError("no audit log", where=", ".join(paths), got=got, wanted=_WANTED)
-    return reading.record(paths, version)
+    return reading
 
 
 def is_audit(begin: bytes) -> bool:
@@ -120,8 +134,12 @@ class Reading:
 
     def record(self, paths: Sequence[str], version: Version | None) -> Record[Request]:
         """Everything read so far."""
+        return Record(self.collector.uses(version), self.coverage(paths))
+
+    def coverage(self, paths: Sequence[str]) -> Coverage:
+        """How much of what happened it shows."""
         known, about = self.collector, paths[0] if len(paths) == 1 else "audit logs"
-        coverage = Coverage(
+        return Coverage(
             first=known.first,
             last=known.last,
             events=known.events,
@@ -129,7 +147,6 @@ class Reading:
             problems=(*self.problems, *remarks(known, about, others=self.others, cloud_logging=self.cloud_logging)),
             holes=known.minutes.holes(),
         )
-        return Record(known.uses(version), coverage)
 
     def _wrong(self, stream: Iterator[bytes]) -> Iterator[tuple[int, bytes | None, Bad | Other]]:
         """Count every event of a stream. What is none comes out, with its line and its text."""

@@ -7,8 +7,8 @@ from itertools import chain
 from sys import intern
 from typing import Final, cast
 
-from mistrust.access.flow import Traffic
-from mistrust.access.record import Coverage
+from mistrust.access.flow import Flow, Traffic
+from mistrust.access.record import Coverage, Days
 from mistrust.feeds.flows.observers import exchanges, flows, pods
 from mistrust.feeds.flows.paths import Paths
 from mistrust.feeds.flows.sight import Count, Key, Remark, Sight, is_full
@@ -99,13 +99,22 @@ class Ledger:
         groups = together(self.spans.values())
         known = pods(groups)
         inside, merged = exchanges(groups, known)
+        return Traffic(flows(groups, known), self.coverage(merged), inside)
+
+    def days(self) -> Days[Flow]:
+        """What was collected in spans of a day, as distinct flows of each."""
+        found = {day: flows(groups, pods(groups)) for day, groups in sorted(self.spans.items())}
+        return Days({day: uses for day, uses in found.items() if uses}, self.coverage())
+
+    def coverage(self, merged: int = 0) -> Coverage:
+        """How much of what happened it shows; at `merged` ports parts of the paths are left out."""
         told = [
             Problem(remark.what, file, got=f"{count} times", blinds=remark.blinds)
             for remark, (count, file) in self.remarks.items()
         ]
         if merged:
             told.append(Problem(MERGED, "flow logs", got=f"{merged} ports", blinds=False))
-        coverage = Coverage(
+        return Coverage(
             first=self.first,
             last=self.last,
             events=self.events,
@@ -115,7 +124,6 @@ class Ledger:
             sampled=self.sampled,
             nodes=tuple(sorted({node.rpartition("/")[2] for node in self.nodes} - {""})),  # Hubble: cluster/node
         )
-        return Traffic(flows(groups, known), coverage, inside)
 
 
 def together(spans: Iterable[Mapping[Key, Count]]) -> Mapping[Key, Count]:

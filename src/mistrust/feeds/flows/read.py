@@ -11,7 +11,8 @@ from typing import Final
 
 import msgspec
 
-from mistrust.access.flow import Traffic
+from mistrust.access.flow import Flow, Traffic
+from mistrust.access.record import Days
 from mistrust.feeds.flows.formats import FORMATS
 from mistrust.feeds.flows.ledger import Ledger
 from mistrust.feeds.flows.messages import begins
@@ -33,6 +34,8 @@ exports from CloudWatch."""
 WANTED: Final = "flows of Hubble, Istio, Envoy, Linkerd, Calico, conntrack or a VPC, or OTLP traces"
 _BEGIN: Final = 1 << 16
 _TELLING: Final = 1 << 14
+DAY: Final = 86_400
+"""In seconds."""
 
 Progress = Callable[[str], None]
 
@@ -48,14 +51,22 @@ def read_flows(paths: Sequence[str], progress: Progress = lambda _: None) -> Tra
     Raises `InputError` for a path that does not exist, for a named file that holds something else, and where no file of
     a folder is a flow log. Raises `UsageError` for an empty path or standard input twice.
     """
-    ledger = Ledger()
+    return _read(paths, Ledger(), progress).record()
+
+
+def read_flow_days(paths: Sequence[str], progress: Progress = lambda _: None) -> Days[Flow]:
+    """The same, day by day; raises the same."""
+    return _read(paths, Ledger(DAY), progress).days()
+
+
+def _read(paths: Sequence[str], ledger: Ledger, progress: Progress) -> Ledger:
     found = sources(paths)
     for source in found:
         read_source(source, ledger, progress)
     if not ledger.events and not any(source.named for source in found):
         got = next((f"{p.file}: {p.got or p.what}" for p in ledger.problems), "no files")
         raise InputError("no flow log", where=", ".join(paths), got=got, wanted=WANTED)
-    return ledger.record()
+    return ledger
 
 
 def is_flows(begin: bytes) -> bool:

@@ -1,0 +1,115 @@
+"""Any flow as what policies are asked about: between workloads, among the pods of one, and with addresses outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Final
+
+from msgspec import structs
+
+from mistrust.access.flow import Flow
+from mistrust.access.ports import point
+from mistrust.access.verdict import Answer, Verdict
+from mistrust.kube.core import Service
+from mistrust.kube.meta import Ref
+from mistrust.layers.network.addresses import place
+from mistrust.layers.network.deciding.decide import decide
+from mistrust.layers.network.deciding.party import Party
+from mistrust.layers.network.doubt import doubtful
+from mistrust.layers.network.grants import Connection, Connections, Origin
+from mistrust.layers.network.least.regulars import placed
+from mistrust.layers.network.usage import Abroad, Names
+
+Link = Connection | Abroad
+OWN_NODE: Final = ("reserved:host", "reserved:health")
+"""What Hubble calls the node that a pod runs on, which always reaches it."""
+_ORDER = (Answer.ALLOWED, Answer.UNKNOWN, Answer.DENIED)
+
+
+def links(names: Names, flow: Flow) -> tuple[Link, ...]:
+    """What a flow uses; empty where an end of it is not known. An address says more than `the Internet`."""
+    abroad = tuple(names.abroad(flow))
+    if abroad:
+        return abroad
+    source = names.who(flow.source)
+    if not source:
+        return ()
+    return tuple(Connection(source[0], target, flow.protocol, port) for target, port in names.targets(flow))
+
+
+def lost(names: Names, flow: Flow) -> bool:
+    """Is an end of it not known, so that nobody can say what it uses?"""
+    targets = any(names.targets(flow))
+    if targets and (names.at_node(flow.source) or flow.source.workload in OWN_NODE):
+        return False
+    return names.who(flow.source) == () or (not targets and names.who(flow.destination) == ())
+
+
+class Links:
+    """Which links the policies of one snapshot do not surely deny."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._set = connections
+        self._known: dict[Link, Verdict] = {}
+
+    def __contains__(self, access: Link, /) -> bool:
+        if isinstance(access, Connection) and access.source != access.destination:
+            return access in self._set
+        return self.decide(access).answer is not Answer.DENIED
+
+    def decide(self, access: Link, /) -> Verdict:
+        """May it be opened? Asked for pods that policies tell apart; one that may is enough."""
+        if isinstance(access, Connection) and access.source != access.destination:
+            return self._set.decide(access)
+        if access not in self._known:
+            asked = self._abroad(access) if isinstance(access, Abroad) else self._among(access)
+            found = sorted(asked, key=lambda verdict: _ORDER.index(verdict.answer))
+            self._known[access] = found[0] if found else Verdict(Answer.DENIED, "it has no pod that runs")
+        return self._known[access]
+
+    def unsure(self, access: Link) -> bool:
+        """May it be denied although it is in the set?"""
+        if isinstance(access, Connection) and access.source != access.destination:
+            return access in self._doubtful
+        return self.decide(access).answer is Answer.UNKNOWN
+
+    @cached_property
+    def _doubtful(self) -> Connections:
+        return doubtful(self._set)
+
+    def _abroad(self, access: Abroad) -> Iterator[Verdict]:
+        at = point(access.protocol, access.port)
+        for origin in self._set.origins:
+            others = [(access.address, at)]
+            service = _service(origin, access.address) if not access.inward else None
+            if service is not None:  # what is sent to a Service is judged by where it leads
+                others = list(placed(origin.snapshot, service, at))
+                if not others:
+                    why = f"where {service.ref} leads is not shown (EndpointSlice)"
+                    yield Verdict(Answer.UNKNOWN, why, failed=(why,))
+            for address, number in others:
+                other = origin.ground.at(address)
+                for own in _pods(origin, access.workload):
+                    pair = (other, own) if access.inward else (own, other)
+                    yield decide(origin.ground, *pair, number)
+
+    def _among(self, access: Connection) -> Iterator[Verdict]:
+        """Between two pods of one workload; a pod and itself would always be allowed."""
+        for origin in self._set.origins:
+            for own in _pods(origin, access.destination):
+                for other in _pods(origin, access.destination):
+                    assert other.endpoint is not None
+                    twin = structs.replace(other, endpoint=structs.replace(other.endpoint))
+                    yield decide(origin.ground, own, twin, point(access.protocol, access.port))
+
+
+def _pods(origin: Origin, workload: Ref) -> Iterator[Party]:
+    """One pod of each class."""
+    apart = {origin.reach.class_of[i]: i for i in reversed(origin.pods.get(workload, ()))}
+    yield from (origin.ground.pod(origin.reach.endpoints[i]) for i in apart.values())
+
+
+def _service(origin: Origin, address: str) -> Service | None:
+    found = (s for s in origin.snapshot.of(Service) if place(s.spec.cluster_ip) is not None)
+    return next((s for s in found if s.spec.cluster_ip == address), None)
