@@ -188,3 +188,72 @@ def test_evidence_that_is_too_thin_tightens_nothing(capsys: pytest.CaptureFixtur
 def test_nothing_is_overwritten(capsys: pytest.CaptureFixture[str]) -> None:
     assert tighten("-o", "logs") == 2
     assert "the folder is not empty" in capsys.readouterr().err
+
+
+AUDIT_POLICY = """
+apiVersion: audit.k8s.io/v1
+kind: Policy
+rules:
+- level: None
+  resources: [{group: "", resources: [secrets]}]
+- level: Metadata
+"""
+
+
+@pytest.mark.usefixtures("cluster")
+@pytest.mark.parametrize("place", ["evidence", "source"])
+def test_what_the_audit_policy_leaves_out_is_unknown_and_stays(capsys: pytest.CaptureFixture[str], place: str) -> None:
+    if place == "evidence":
+        Path("logs/policy.yaml").write_text(AUDIT_POLICY)
+    else:
+        Path("cluster.yaml").write_text(f"{CLUSTER}---{AUDIT_POLICY}")
+    found = report("--evidence", "logs")
+    row = found["rows"][0]  # type: ignore[index]
+    assert (row["granted"], row["used"], row["unknown"]) == (3, 1, pytest.approx(1 / 3))
+    assert row["excess"] == pytest.approx(1 / 3)
+    assert "MT-RBAC-033" not in {f["rule"] for f in found["findings"]}  # type: ignore[union-attr]
+    assert tighten() == 0
+    out = capsys.readouterr().out
+    assert "change Role shop/reader: keeps what was used, and what may be used unseen\n" in out
+    assert "left alone Role shop/reader: rules[1]: the audit policy (" in out
+    assert "keeps 1 of 1 uses, removes 1, gains 0" in out
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_file_that_is_no_audit_policy_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("logs/policy.yaml").write_text(AUDIT_POLICY.replace("rules:", "rules: {}\nmore:"))
+    assert run(["check", "cluster.yaml", "--evidence", "logs", "-q"]) == 3
+    assert "not an audit policy" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("cluster")
+def test_with_too_little_evidence_excess_is_unknown() -> None:
+    lines = Path("logs/audit.log").read_text().splitlines()
+    Path("logs/audit.log").write_text("\n".join(lines[:100]) + "\n")
+    found = report("--evidence", "logs")
+    row = found["rows"][0]  # type: ignore[index]
+    assert (row["used"], row.get("excess"), row["unknown"]) == (1, None, pytest.approx(2 / 3))
+    whats = [p["what"] for p in found["coverage"]["problems"]]  # type: ignore[index]
+    assert "the evidence shows 4.1 days, and 14 are wanted: which permissions are unused is unknown" in whats
+
+
+CRON = """
+---
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: monthly, namespace: shop}
+spec:
+  schedule: "0 3 %s * *"
+  jobTemplate: {spec: {template: {spec: {serviceAccountName: reader, containers: [{name: c}]}}}}
+"""
+
+
+@pytest.mark.usefixtures("cluster")
+@pytest.mark.parametrize(("day", "code", "words"), [("5", 0, "left alone"), ("15", 0, "removes 2")])
+def test_what_a_job_that_did_not_run_is_given_stays(
+    capsys: pytest.CaptureFixture[str], day: str, code: int, words: str
+) -> None:
+    """The logs are of 9 to 29 October."""
+    Path("cluster.yaml").write_text(CLUSTER + CRON % day)
+    assert tighten() == code
+    assert words in capsys.readouterr().out

@@ -191,3 +191,13 @@ def test_connections_are_held_against_both_versions_those_to_the_outside_too(
     assert "widen: NetworkPolicy shop/web is new" in out
     Path("audit.log").write_text("".join(lines[:-1]))
     assert shadow() == 0
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_goes_and_is_not_logged_leaves_it_unknown(capsys: pytest.CaptureFixture[str]) -> None:
+    log()
+    Path("policy.yaml").write_text(
+        "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: None, verbs: [list]}, {level: Metadata}]\n"
+    )
+    assert shadow("--evidence", "policy.yaml") == 3
+    assert "1 of the permissions that go could be in use without the log showing it" in capsys.readouterr().err

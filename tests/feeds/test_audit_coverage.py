@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.feeds.audit_events import event, pod, read
+from tests.feeds.audit_events import event, lines, pod, read
 
 from mistrust.access.record import Coverage
+from mistrust.feeds.audit.read import read_audit
 from mistrust.feeds.audit.silence import DAY, MINUTE, Minutes
 
 LEASE = {"resource": "leases", "apiGroup": "coordination.k8s.io", "namespace": "kube-system", "name": "scheduler"}
@@ -87,3 +88,41 @@ def test_holes_are_found_in_logs(tmp_path: Path):
 def test_a_time_from_before_kubernetes_is_none(tmp_path: Path):
     coverage = read(tmp_path, pod(requestReceivedTimestamp="0001-01-01T00:00:00Z")).coverage
     assert (coverage.events, coverage.days) == (1, 0)  # the stage has a time
+
+
+def day_after(event_: dict[str, object]) -> dict[str, object]:
+    return event_ | {"auditID": "later", "requestReceivedTimestamp": "2026-11-21T11:00:00.000000Z"}
+
+
+def left_out(coverage: Coverage) -> list[tuple[str, str, str, bool]]:
+    return [(u.verb, u.group, u.resource, u.of_groups) for u in coverage.unlogged]
+
+
+def test_what_the_log_shows_not_to_be_in_it_is_told_one_by_one(tmp_path: Path):
+    received = [pod("delete", id=str(i), stage="RequestReceived", code=None, decision=None) for i in range(12)]
+    coverage = read(tmp_path, pod(), *received).coverage
+    assert left_out(coverage) == [("delete", "", "pods", False)]
+    assert coverage.lost is None
+    coverage = read(tmp_path, pod("create", "", code=201)).coverage
+    assert left_out(coverage) == [(verb, "*", "*", False) for verb in ("get", "list", "watch")]
+
+
+def test_a_day_without_a_renewal_of_a_lease_is_a_policy_that_leaves_them_out(tmp_path: Path):
+    """A node that renews its lease is known to act: where it is never seen, not everything is logged."""
+    without = read(tmp_path, pod(), day_after(pod())).coverage
+    assert left_out(without) == [("*", "coordination.k8s.io", "leases", False)]
+    assert any(p.what.startswith("no renewal of a lease") and not p.blinds for p in without.problems)
+    beat = event("update", "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/scheduler", LEASE)
+    assert left_out(read(tmp_path, pod(), beat, day_after(pod())).coverage) == []
+    assert left_out(read(tmp_path, pod()).coverage) == []
+
+
+def test_a_last_line_that_is_still_being_written_hides_nothing(tmp_path: Path):
+    log = tmp_path / "audit.log"
+    log.write_bytes(lines([pod(), pod("list", "")]) + b'{"kind":"Event","apiV')
+    (problem,) = read_audit([str(log)]).coverage.problems
+    assert (problem.what, problem.line, problem.blinds) == ("the last line has no end, and was not read", 3, False)
+    log.write_bytes(b'{"kind":"Event","apiV\n' + lines([pod()]))
+    coverage = read_audit([str(log)]).coverage
+    assert coverage.lost is not None
+    assert (coverage.lost.what, coverage.lost.line) == ("not an audit event", 1)

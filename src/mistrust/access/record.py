@@ -23,6 +23,19 @@ class Tally(msgspec.Struct, frozen=True, gc=False):
         return Tally(self.count + other.count, min(self.first, other.first), max(self.last, other.last))
 
 
+class Unlogged(msgspec.Struct, frozen=True, gc=False):
+    """Requests that the log itself shows not to be in it."""
+
+    because: str
+    """The words of the problem that says so."""
+    verb: str = "*"
+    """`*` for any; the API group and the resource (with the subresource) likewise."""
+    group: str = "*"
+    resource: str = "*"
+    of_groups: bool = False
+    """Only what is granted to groups: the log does not say who is in one."""
+
+
 class Coverage(msgspec.Struct, frozen=True):
     """How much of what happened the evidence can show: where it is thin, *not seen* is not *not used*."""
 
@@ -41,11 +54,19 @@ class Coverage(msgspec.Struct, frozen=True):
     """It shows a part of what happened: proof of use, never of absence."""
     nodes: tuple[str, ...] = ()
     """Nodes that reported, where the evidence names them; a pod on another node may have used anything."""
+    unlogged: tuple[Unlogged, ...] = ()
+    """What it leaves out of what it is about."""
 
     @property
     def days(self) -> float:
         """Length of the window in days."""
         return (self.last - self.first) / 86_400
+
+    @property
+    def lost(self) -> Problem | None:
+        """The first problem behind which any use may hide; None where all of them tell what they hide."""
+        told = {each.because for each in self.unlogged}
+        return next((p for p in self.problems if p.blinds and p.what not in told), None)
 
 
 class Record(msgspec.Struct, Generic[U], frozen=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from mistrust.channels.atlas import Atlas
 from mistrust.cli.config import Config, find_config, load_config, today
 from mistrust.cli.connections import joined, share
 from mistrust.cli.entries import Entries
-from mistrust.cli.evidence import evidence
+from mistrust.cli.evidence import Seen, evidence
 from mistrust.cli.footholds import starts, targets
 from mistrust.cli.pods_seen import powers_row
 from mistrust.cli.progress import Progress
@@ -27,10 +27,12 @@ from mistrust.kube.errors import UsageError
 from mistrust.kube.meta import Ref
 from mistrust.kube.problem import Problem
 from mistrust.kube.snapshot import Snapshot
+from mistrust.layers.identity.enough import thin
 from mistrust.layers.identity.grants import Grants
 from mistrust.layers.identity.layer import Identity
-from mistrust.layers.identity.unused import unused
+from mistrust.layers.identity.unused import ENOUGH, unused
 from mistrust.layers.identity.usage import Usage, used
+from mistrust.layers.network.least.enough import thin as thin_flows
 from mistrust.layers.pods.layer import Pods
 from mistrust.paths.attack import attack
 from mistrust.paths.inuse import in_use
@@ -65,7 +67,7 @@ def assess(snapshot: Snapshot, args: argparse.Namespace) -> Assessed:
         granted = identity.granted(snapshot)
         facts: list[Fact] = list(identity.facts(snapshot, granted))
         own = granted - _brought(identity, snapshot)
-        usage = used(own, seen.audit) if seen.audit is not None else None
+        usage = used(own, seen.audit, seen.dark(snapshot)) if seen.audit is not None else None
         facts += unused(usage) if usage is not None else ()
         progress.step("pods")
         pods = Pods()
@@ -104,7 +106,7 @@ def assess(snapshot: Snapshot, args: argparse.Namespace) -> Assessed:
         paths,
         judged,
         links.atlas,
-        (*links.remarks(snapshot), *seen.problems),
+        (*links.remarks(snapshot), *seen.problems, *_thin(seen)),
         seen.words(),
     )
 
@@ -153,17 +155,27 @@ def _assessed(
     return Assessed(assessment, Entries(), baseline)
 
 
+def _thin(seen: Seen) -> Iterator[Problem]:
+    """Why nothing is called unused, where the evidence is too thin for that."""
+    audit = thin(seen.audit.coverage, ENOUGH) if seen.audit is not None else ""
+    flows = thin_flows(seen.flows.coverage, ENOUGH) if seen.flows is not None else ""
+    for what, why in (("permissions", audit), ("connections", flows)):
+        if why:
+            yield Problem(f"{why}: which {what} are unused is unknown", "evidence", blinds=False)
+
+
 def _permissions(own: Grants, usage: Usage | None) -> Row:
     """The row of the identity layer."""
     count = own.count()
     if usage is None:
         return Row("permissions", granted=count, layer=Identity.name)
-    hidden = usage.unknown()
+    thinly = bool(thin(usage.coverage, ENOUGH))
+    hidden = count - usage.count() if thinly else usage.unknown()
     return Row(
         "permissions",
         granted=count,
         used=usage.count(),
-        excess=share(usage.count() + hidden, count),
+        excess=None if thinly else share(usage.count() + hidden, count),
         unknown=hidden / count if hidden and count else None,
         layer=Identity.name,
     )

@@ -22,6 +22,7 @@ from mistrust.layers.network.doubt import doubtful as unsettled
 from mistrust.layers.network.exposure.facts import exposure_facts
 from mistrust.layers.network.grants import Connections
 from mistrust.layers.network.layer import Network
+from mistrust.layers.network.least.enough import ENOUGH, thin
 from mistrust.layers.network.usage import used
 from mistrust.paths.network import Network as Footing
 from mistrust.paths.network import network as footing
@@ -57,13 +58,15 @@ class Joined(msgspec.Struct, frozen=True):
         carried, workloads = sum(m is True for m in self.whole.meshed), len(self.whole.meshed)
         meshed = f"{carried:,} of {workloads:,} workloads in a mesh" if self.mesh.fabrics else "no mesh"
         unsure = unsettled(counted).count()
+        thinly = thin(seen.coverage, ENOUGH) if seen is not None else ""
+        hidden = every - seen.count() if seen is not None and thinly else unsure
         return (
             Row(
                 "connections",
                 granted=every,
                 used=seen.count() if seen is not None else None,
-                excess=share(seen.count(), every) if seen is not None and not seen.coverage.sampled else None,
-                unknown=unsure / every if unsure and every else None,
+                excess=share(seen.count(), every) if seen is not None and not thinly else None,
+                unknown=hidden / every if hidden and every else None,
                 note=note,
                 layer="network",
             ),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mistrust.cli.evidence import Daily
     from mistrust.kube.meta import Ref
     from mistrust.kube.snapshot import Snapshot
+    from mistrust.layers.identity.dark import Dark
     from mistrust.layers.identity.grants import Grants
     from mistrust.layers.identity.lookup import Request
     from mistrust.layers.network.grants import Connections
@@ -73,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
         else:
             new = read_files([args.proposed], namespace=args.namespace, progress=progress.step).snapshot
         seen = daily(args.evidence, new.version, progress.step)
-        seen = Daily(seen.audit and seen.audit.since(since), seen.flows and seen.flows.since(since))
+        seen = Daily(seen.audit and seen.audit.since(since), seen.flows and seen.flows.since(since), seen.policies)
     with Progress("judging", quiet=args.quiet) as progress:
         judged = list(_layers(old, new, seen))
     problems = dict.fromkeys(str(p) for p in (*old.problems, *new.problems, *seen.problems) if p.blinds)
@@ -124,7 +125,8 @@ def _layers(old: Snapshot, new: Snapshot, seen: Daily) -> Iterator[tuple[Layered
     identity = Identity(default_rbac(), api_resources())
     current, proposed = identity.granted(old), identity.granted(new)
     if seen.audit is not None:
-        yield _permissions(current, proposed, seen.audit, because), ""
+        doubt = _unlogged(current - proposed, seen.audit.coverage, seen.dark(old))
+        yield _permissions(current, proposed, seen.audit, because), doubt
     elif (lost := (current - proposed).witness()) is not None:
         yield None, f"permissions become fewer, such as {lost}, and no audit log was given"
     network = Network()
@@ -149,6 +151,17 @@ def _permissions(current: Grants, proposed: Grants, days: Days[Request], because
         {number: [(ways(r), tally) for r, tally in uses.items() if nameable(r)] for number, uses in days.uses.items()}
     )
     return _layered("permissions", found, days.coverage, current, proposed, because)
+
+
+def _unlogged(removed: Grants, coverage: Coverage, dark: Dark) -> str:
+    """Whether something goes that may be in use unseen; verbs that no request carries do not count."""
+    from mistrust.access.record import Record
+    from mistrust.layers.identity.dark import Dark
+    from mistrust.layers.identity.usage import used
+
+    nothing: Record[Request] = Record({}, coverage)
+    many = used(removed, nothing, dark).unknown() - used(removed, nothing, Dark()).unknown()
+    return f"{many:,} of the permissions that go could be in use without the log showing it" if many else ""
 
 
 def _connections(

@@ -8,7 +8,6 @@ kustomize, proof.json.
 from __future__ import annotations
 
 import argparse
-import datetime
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -109,7 +108,13 @@ def _permissions(old: Snapshot, seen: Seen) -> Tightened:
 
     assert seen.audit is not None
     identity = Identity(default_rbac(), api_resources())
-    return synthesize(old.objects, seen.audit.uses, lambda objects: identity.index(_with(old, objects)))
+    dark, universe = seen.dark(old), identity.universe(old)
+    return synthesize(
+        old.objects,
+        seen.audit.uses,
+        lambda objects: identity.index(_with(old, objects)),
+        lambda grant, rule: dark.hides(universe, grant.principal, grant.namespace, rule),
+    )
 
 
 def _connections(old: Snapshot, seen: Seen, days: float) -> Tightened:
@@ -151,17 +156,13 @@ def _target(given: str | None) -> Path | None:
 def _enough(coverage: Coverage, days: float) -> None:
     """Raises `InputError` for evidence too thin to call anything unused."""
     from mistrust.kube.errors import InputError
+    from mistrust.layers.identity.enough import thin
 
     if coverage.days < days:
         got = f"{coverage.days:.1f} days"
         raise InputError("evidence is too thin", got=got, wanted=f"{days:g} days", do="gather more, or say --days")
-    if coverage.holes:
-        at = datetime.datetime.fromtimestamp(coverage.holes[0][0], datetime.UTC).isoformat()
-        raise InputError(
-            "evidence has holes",
-            got=f"{len(coverage.holes)}, the first from {at}",
-            do="what happened in them is unknown",
-        )
+    if why := thin(coverage, days):
+        raise InputError(why, do="what is not in it is unknown, and nothing may be called unused")
 
 
 def _write(target: Path, files: Mapping[str, bytes]) -> None:

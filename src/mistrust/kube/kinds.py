@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from mistrust.kube import (
     admission,
+    audit_policy,
     core,
     ingress,
     istio,
@@ -76,6 +77,7 @@ READ: tuple[type[Object], ...] = (
     admission.APIService,
     admission.CustomResourceDefinition,
     kubeconfig.KubeconfigInUse,
+    audit_policy.AuditPolicy,
 )
 
 MOVED: Mapping[tuple[str, str], tuple[str, str]] = {

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from mistrust.kube.rbac import PolicyRule
+from mistrust.layers.identity.enough import thin
 from mistrust.layers.identity.lookup import Lookup, Request, deciding_rule
 from mistrust.layers.identity.subjects import account
 from mistrust.layers.identity.unused import ENOUGH
@@ -62,13 +63,11 @@ def in_use(usage: Usage, requests: Iterable[Request]) -> InUse:
         rules.setdefault((place(role), index), {})[request] = None
         subjects.setdefault((place(grant.binding), grant.subject), {})[request] = None
         users.setdefault(request.user, {})[request] = None
-    coverage = usage.coverage
-    enough = coverage.days >= ENOUGH and not coverage.holes and not coverage.sampled
     return InUse(
         {at: tuple(found) for at, found in rules.items()},
         {at: tuple(found) for at, found in subjects.items()},
         {name: tuple(found) for name, found in users.items()},
-        coverage.days if enough else 0.0,
+        0.0 if thin(usage.coverage, ENOUGH) else usage.coverage.days,
     )
 
 

@@ -8,13 +8,14 @@ from tests.layers.identity.hostile import SPACES, asked
 from tests.layers.identity.objects import Plain, binding, index, role, rule
 
 from mistrust.access.record import Coverage, Record, Tally
+from mistrust.layers.identity.dark import UNRECORDED
 from mistrust.layers.identity.grants import Access, Grants, granted
 from mistrust.layers.identity.lookup import Request
 from mistrust.layers.identity.resources import Resource
 from mistrust.layers.identity.subjects import Principal, group, user
 from mistrust.layers.identity.universe import Universe
 from mistrust.layers.identity.unused import unused
-from mistrust.layers.identity.usage import UNRECORDED, Usage, nameable, used
+from mistrust.layers.identity.usage import Usage, nameable, used
 
 ONCE = Tally(1, 100, 100)
 UNIVERSE = Universe(

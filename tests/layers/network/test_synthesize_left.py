@@ -21,6 +21,7 @@ from tests.layers.network.synthesizing import (
 )
 
 from mistrust.access.record import Coverage
+from mistrust.kube.problem import Problem
 from mistrust.kube.snapshot import Gap
 from mistrust.layers.network.synthesize import synthesize
 
@@ -30,6 +31,13 @@ API = deployment("shop/api", "app=api")
 LEFT: dict[str, tuple[list[Plain], list[str], Coverage, str, str]] = {
     "no evidence": ([], [USED], msgspec.structs.replace(WINDOW, events=0), "shop/web", "no flow was read"),
     "a sample": ([], [USED], msgspec.structs.replace(WINDOW, sampled=True), "shop/web", "sampled"),
+    "a part that was not read": (
+        [],
+        [USED],
+        msgspec.structs.replace(WINDOW, problems=(Problem("cut short", "flows.gz"),)),
+        "shop/web",
+        "a part of the evidence was not read (cut short)",
+    ),
     "a week": (
         [],
         [USED],

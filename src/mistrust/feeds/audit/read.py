@@ -9,7 +9,7 @@ from mistrust.access.record import Coverage, Days, Record
 from mistrust.feeds.audit.collect import Collector
 from mistrust.feeds.audit.envelope import Bad, Form, Other, open_document
 from mistrust.feeds.audit.event import UNREADABLE, decode_events
-from mistrust.feeds.audit.remarks import remarks
+from mistrust.feeds.audit.remarks import remarks, unlogged
 from mistrust.feeds.audit.silence import DAY
 from mistrust.feeds.documents import documents
 from mistrust.feeds.quote import quote
@@ -95,6 +95,8 @@ class Reading:
         self._progress = progress
         self._opened = opened
         self.bad = 0
+        self._unended = 0
+        """The number of a last line that has no end."""
         self.others = 0
         self.cloud_logging = False
 
@@ -111,7 +113,7 @@ class Reading:
                     continue
                 found += 1
                 if len(bad) < QUOTED:
-                    bad.append(Problem("not an audit event", source.name, line, f"{wrong.why}, {quote(text)}"))
+                    bad.append(self._problem(source, line, text, wrong))
                 if found >= PATIENCE and self.collector.events == before:
                     break
         except CutShort as error:
@@ -132,6 +134,12 @@ class Reading:
         else:
             self.problems.append(Problem("empty", source.name, blinds=source.named))
 
+    def _problem(self, source: Source, line: int, text: bytes | None, wrong: Bad) -> Problem:
+        """A last line without an end is still being written: it hides nothing that has happened before it."""
+        if line == self._unended:
+            return Problem("the last line has no end, and was not read", source.name, line, quote(text), blinds=False)
+        return Problem("not an audit event", source.name, line, f"{wrong.why}, {quote(text)}")
+
     def record(self, paths: Sequence[str], version: Version | None) -> Record[Request]:
         """Everything read so far."""
         return Record(self.collector.uses(version), self.coverage(paths))
@@ -146,12 +154,14 @@ class Reading:
             bad=self.bad,
             problems=(*self.problems, *remarks(known, about, others=self.others, cloud_logging=self.cloud_logging)),
             holes=known.minutes.holes(),
+            unlogged=tuple(unlogged(known, cloud_logging=self.cloud_logging)),
         )
 
     def _wrong(self, stream: Iterator[bytes]) -> Iterator[tuple[int, bytes | None, Bad | Other]]:
         """Count every event of a stream. What is none comes out, with its line and its text."""
         take = self.collector.take
         for line, block, several in documents(stream):
+            self._unended = line + block.count(b"\n") if several and block and not block.endswith(b"\n") else 0
             if block is None:
                 yield line, None, Bad("too large")
                 continue

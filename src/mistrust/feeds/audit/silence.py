@@ -33,6 +33,11 @@ class Minutes:
             row = self.days[day] = bytearray(_MINUTES)
         row[at] |= _EVENT | _BEAT if beat else _EVENT
 
+    @property
+    def beaten(self) -> bool:
+        """Was any lease renewed?"""
+        return any(mark & _BEAT for row in self.days.values() for mark in set(row))
+
     def holes(self) -> tuple[tuple[int, int], ...]:
         """From the end of the last minute with an event to the start of the next one, in seconds, in order.
 

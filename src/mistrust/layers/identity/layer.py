@@ -40,10 +40,13 @@ class Identity:
 
     def granted(self, snapshot: Snapshot) -> Grants:
         """Everything that the bindings of a snapshot allow."""
+        return granted(self.index(snapshot), self.universe(snapshot))
+
+    def universe(self, snapshot: Snapshot) -> Universe:
+        """Everything that there is to have access to."""
         named = {o.metadata.namespace for o in snapshot.objects} | {n.name for n in snapshot.of(Namespace)}
         namespaces = (named | {*SYSTEM_NAMESPACES}) - {""}
-        universe = Universe(known_resources(self._served, snapshot), namespaces, URLS)
-        return granted(self.index(snapshot), universe)
+        return Universe(known_resources(self._served, snapshot), namespaces, URLS)
 
     def facts(self, snapshot: Snapshot, granted: Grants, /) -> Iterator[Fact]:
         """What is worth knowing about it."""

@@ -1,29 +1,30 @@
 """The RBAC that is just enough for recorded requests: narrower rules, fewer subjects, narrower scopes, nothing wider.
 
 Each request is credited to one grant: one that every server brings if that suffices, else the narrowest. What no
-request needed goes. Verbs that no log shows stay where they are written by name, and roles that are put together from
-others, or that others are put together from, are left as they are.
+request needed goes. Verbs that no log shows stay where they are written by name, as do rules of which a use may not
+have been seen, and roles that are put together from others, or that others are put together from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
 from msgspec import structs
 
-from mistrust.access.change import Change, Note, Tightened, seen
+from mistrust.access.change import Change, LeftAlone, Note, Tightened, seen
 from mistrust.access.record import Tally
 from mistrust.kube.meta import Metadata, Object, Ref
 from mistrust.kube.rbac import ClusterRole, ClusterRoleBinding, PolicyRule, RoleBinding, RoleRef
+from mistrust.layers.identity.dark import NOTHING_UNSEEN, UNRECORDED, Unseen
 from mistrust.layers.identity.expected import Expected
 from mistrust.layers.identity.facts import CROWDS
 from mistrust.layers.identity.index import AnyBinding, Grant, Rbac
 from mistrust.layers.identity.lookup import Lookup, Request, deciding_rule
 from mistrust.layers.identity.roles import AnyRole
 from mistrust.layers.identity.rules import ALL, url_matches
-from mistrust.layers.identity.usage import UNRECORDED, nameable
+from mistrust.layers.identity.usage import nameable
 
 FEW: Final = 5
 """Namespaces up to which a grant for the whole cluster is written as one for each."""
@@ -48,8 +49,15 @@ class _Replacement(msgspec.Struct, frozen=True):
     """The requests that what stays is for."""
 
 
+Hides = Callable[[Grant, PolicyRule], Unseen]
+"""What of a rule may be used unseen by one to whom it is given."""
+
+
 def synthesize(
-    objects: Sequence[Object], uses: Mapping[Request, Tally], index: Callable[[Sequence[Object]], Rbac]
+    objects: Sequence[Object],
+    uses: Mapping[Request, Tally],
+    index: Callable[[Sequence[Object]], Rbac],
+    hides: Hides = lambda *_: NOTHING_UNSEEN,
 ) -> Tightened:
     """What to change so that the requests are allowed and little else; objects that stay are not told.
 
@@ -60,7 +68,7 @@ def synthesize(
     asked = tuple(filter(nameable, uses))
     now: dict[int, tuple[Object, ...]] = {id(o): (o,) for o in objects}
     last: dict[int, _Replacement] = {}
-    while changes := _once(index([o for old in objects for o in now[id(old)]]), asked):
+    while changes := _once(index([o for old in objects for o in now[id(old)]]), asked, hides):
         made = {id(c.old): c for c in changes}
         for old in objects:
             parts = now[id(old)]
@@ -71,8 +79,22 @@ def synthesize(
     changed.sort(key=lambda o: (o.ref, o.origin.file, o.origin.document, o.origin.item))
     return Tightened(
         tuple(Change(o, now[id(o)], last[id(o)].because, tuple(_notes(last[id(o)].kept, uses))) for o in changed),
+        tuple(_left(index(objects), hides)),
         remarks=() if changed else (NOTHING,),
     )
+
+
+def _left(rbac: Rbac, hides: Hides) -> Iterator[LeftAlone]:
+    """The rules of which something stays because nobody can say that it is unused, by role and reason."""
+    expected = Expected(rbac)
+    found: dict[tuple[Ref, str], set[int]] = {}
+    for grant in rbac.grants:
+        for i, rule in enumerate(grant.role.rules):
+            if not expected.held(grant, i) and (unseen := hides(grant, rule)):
+                source, at = grant.role.at(i)
+                found.setdefault((source.ref, unseen.because), set()).add(at)
+    for (ref, why), rules in sorted(found.items()):
+        yield LeftAlone(ref, f"{', '.join(f'rules[{i}]' for i in sorted(rules))}: {why}")
 
 
 def _notes(kept: Iterable[Request], uses: Mapping[Request, Tally]) -> Iterator[Note]:
@@ -89,7 +111,7 @@ def _notes(kept: Iterable[Request], uses: Mapping[Request, Tally]) -> Iterator[N
         yield Note(f"and {len(told) - TOLD} more")
 
 
-def _once(rbac: Rbac, requests: Sequence[Request]) -> tuple[_Replacement, ...]:
+def _once(rbac: Rbac, requests: Sequence[Request], hides: Hides) -> tuple[_Replacement, ...]:
     expected, needed = Expected(rbac), _credited(rbac, requests)
     bindings: dict[int, list[int]] = {}
     for number, grant in enumerate(rbac.grants):
@@ -103,12 +125,16 @@ def _once(rbac: Rbac, requests: Sequence[Request]) -> tuple[_Replacement, ...]:
         if expected.binding(binding):
             continue
         uses = {g.subject: needed.get(n, []) for n, g in zip(numbers, grants, strict=True)}
-        kept = _binding(grants, uses, taken)
+        unsure = {g.subject for g in grants if any(hides(g, rule) for rule in g.role.rules)}
+        kept = _binding(grants, uses, taken, unsure)
         if kept is not None:
             found.append(kept)
     for number, grant in enumerate(rbac.grants):
-        role = roles.setdefault(id(grant.role.source), _Role(grant.role.source, []))
+        role = roles.setdefault(id(grant.role.source), _Role(grant.role.source, [], {}))
         role.requests.extend(needed.get(number, ()))
+        for i, rule in enumerate(grant.role.rules):
+            if unseen := hides(grant, rule):
+                role.hidden.setdefault(i, []).append(unseen)
     for each in roles.values():
         if (change := _narrowed(each, expected)) is not None:
             found.append(change)
@@ -118,6 +144,8 @@ def _once(rbac: Rbac, requests: Sequence[Request]) -> tuple[_Replacement, ...]:
 class _Role(msgspec.Struct):
     source: AnyRole
     requests: list[Request]
+    hidden: dict[int, list[Unseen]]
+    """What of each rule may be used without being seen."""
 
 
 def _credited(rbac: Rbac, requests: Iterable[Request]) -> dict[int, list[Request]]:
@@ -163,15 +191,16 @@ def _unseen(grant: Grant) -> bool:
 
 
 def _binding(
-    grants: Sequence[Grant], uses: Mapping[int, Sequence[Request]], taken: Container[Ref]
+    grants: Sequence[Grant], uses: Mapping[int, Sequence[Request]], taken: Container[Ref], unsure: Container[int]
 ) -> _Replacement | None:
     binding = grants[0].binding
     if _unseen(grants[0]):
         return None
-    kept = [g.subject for g in grants if uses[g.subject]]
+    kept = [g.subject for g in grants if uses[g.subject] or g.subject in unsure]
     if not kept:
         return _Replacement(binding, (), "nothing that it gives was used")
-    spaces = _spaces([r for i in kept for r in uses[i]]) if isinstance(binding, ClusterRoleBinding) else None
+    everywhere = isinstance(binding, ClusterRoleBinding) and not any(i in unsure for i in kept)
+    spaces = _spaces([r for i in kept for r in uses[i]]) if everywhere else None
     if spaces is not None:
         new = tuple(_in_namespace(binding, space, kept, uses, taken) for space in spaces)
         return _Replacement(binding, new, f"used in {_some(spaces)} alone", _of(uses, kept))
@@ -211,22 +240,27 @@ def _in_namespace(
 def _narrowed(role: _Role, expected: Expected) -> _Replacement | None:
     source = role.source
     default = all(expected.rule(source, rule) for rule in source.rules)
-    if _untouched(source) or not role.requests or default:
+    if _untouched(source) or not (role.requests or role.hidden) or default:
         return None
-    rules = tuple(_rules(source.rules, role.requests))
+    rules = tuple(_rules(source.rules, role.requests, role.hidden))
     if rules == source.rules:
         return None
-    return _Replacement(source, (structs.replace(source, rules=rules),), "keeps what was used", tuple(role.requests))
+    because = "keeps what was used" + (", and what may be used unseen" if role.hidden else "")
+    return _Replacement(source, (structs.replace(source, rules=rules),), because, tuple(role.requests))
 
 
-def _rules(rules: Sequence[PolicyRule], requests: Sequence[Request]) -> Iterator[PolicyRule]:
+def _rules(
+    rules: Sequence[PolicyRule], requests: Sequence[Request], hidden: Mapping[int, Sequence[Unseen]]
+) -> Iterator[PolicyRule]:
     """The part of each rule that the requests need, in order; a request needs the first rule that allows it."""
     left = dict.fromkeys(requests)
-    for rule in rules:
+    for i, rule in enumerate(rules):
         mine = [r for r in left if _allows(rule, r)]
         for request in mine:
             del left[request]
-        yield from _part(rule, mine)
+        unseen = hidden.get(i, ())
+        points = frozenset(point for each in unseen for point in each.points)
+        yield from (rule,) if any(not each.points for each in unseen) else _part(rule, mine, points)
 
 
 def _allows(rule: PolicyRule, request: Request) -> bool:
@@ -240,8 +274,11 @@ def _pattern(rule: PolicyRule, request: Request) -> str:
     return next((url for url in rule.non_resource_urls if url_matches(url, request.path)), "")
 
 
-def _part(rule: PolicyRule, requests: Sequence[Request]) -> Iterator[PolicyRule]:
-    """What of one rule is needed, resources with the same verbs together, as a person would write it."""
+def _part(rule: PolicyRule, requests: Sequence[Request], unseen: Collection[tuple[str, ...]]) -> Iterator[PolicyRule]:
+    """What of one rule is needed, resources with the same verbs together, as a person would write it.
+
+    What may be used `unseen` is needed as well.
+    """
     verbs: dict[tuple[str, str], dict[str, None]] = {}
     urls: dict[str, dict[str, None]] = {}
     for r in requests:
@@ -253,8 +290,13 @@ def _part(rule: PolicyRule, requests: Sequence[Request]) -> Iterator[PolicyRule]
         for group in rule.api_groups:
             for resource in rule.resources:
                 verbs.setdefault((group, resource), {})[verb] = None
+    for verb, *what in sorted(unseen):
+        if len(what) == 2:
+            verbs.setdefault((what[0], what[1]), {})[verb] = None
+        else:
+            urls.setdefault(what[0], {})[verb] = None
     names = tuple(n for n in rule.resource_names if any(r.name == n for r in requests))
-    if rule.resource_names and UNRECORDED.intersection(rule.verbs):
+    if rule.resource_names and (unseen or UNRECORDED.intersection(rule.verbs)):
         names = rule.resource_names
     alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for (group, resource), used in verbs.items():

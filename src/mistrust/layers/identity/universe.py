@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from operator import and_, or_
 
@@ -53,6 +53,14 @@ class Universe:
     def of_verbs(self, verbs: Iterable[str]) -> int:
         """The places of resources with one of these verbs."""
         return reduce(or_, (self._sides[0].exactly(verb) for verb in verbs), 0)
+
+    def where(self, holds: Callable[[tuple[str, ...]], bool]) -> int:
+        """The places of which something holds: of (verb, group, resource), or of (verb, URL)."""
+        return _bits(map(holds, self._points))
+
+    def verbs(self, group: str, resource: str) -> tuple[str, ...]:
+        """The verbs of a resource; none for one that is not known."""
+        return tuple(v for r in self.resources if (r.group, r.resource) == (group, resource) for v in r.verbs)
 
     def witness(self, bundle: Bundle, *, inside: bool) -> tuple[str, ...] | None:
         """A point of the bundle that exists; with `inside` only among what is in namespaces."""

@@ -7,10 +7,12 @@ from typing import Final
 
 from mistrust.access.evidence import at
 from mistrust.access.fact import Edit, Fact
+from mistrust.layers.identity.dark import UNRECORDED
+from mistrust.layers.identity.enough import thin
 from mistrust.layers.identity.expected import Expected
 from mistrust.layers.identity.index import AnyBinding, Grant, summary
 from mistrust.layers.identity.roles import AnyRole
-from mistrust.layers.identity.usage import UNRECORDED, Usage
+from mistrust.layers.identity.usage import Usage
 
 ENOUGH: Final = 14.0
 """Days of evidence below which nothing is called unused: weekly jobs run twice in it."""
@@ -22,10 +24,10 @@ NAMES: Final = ("identity.unused-binding", "identity.unused-rule")
 def unused(usage: Usage) -> Iterator[Fact]:
     """One fact a binding, and one for the rules of a role of which some are used.
 
-    What every server brings is left out, as are rules of verbs that no log shows. With a window shorter than `ENOUGH`
-    days, or with holes in it, nothing is said: not seen is not unused.
+    What every server brings is left out, as is what could be used without the log showing it. With a window shorter
+    than `ENOUGH` days, with holes in it, or where a part of it was not read, nothing is said: not seen is not unused.
     """
-    if usage.coverage.days < ENOUGH or usage.coverage.holes:
+    if thin(usage.coverage, ENOUGH):
         return
     days = f"in {usage.coverage.days:.0f} days"
     expected = Expected(usage.granted.rbac)
@@ -41,6 +43,7 @@ def unused(usage: Usage) -> Iterator[Fact]:
             expected.binding(binding)
             or not any(_recorded(g) for g in held)
             or any(n in usage.by_grant for n in numbers)
+            or any(usage.hides(g, rule) for g in held for rule in g.role.rules)
         ):
             continue
         edits = (Edit(binding.ref, binding.origin, "remove"),)
@@ -59,13 +62,13 @@ def _rules(usage: Usage, expected: Expected, days: str) -> Iterator[Fact]:
     roles: dict[int, AnyRole] = {}
     idle: dict[int, dict[int, str]] = {}
     for number, grant in enumerate(usage.granted.rbac.grants):
-        if number not in usage.by_grant:
-            continue
         for i, rule in enumerate(grant.role.rules):
             source, index = grant.role.at(i)
             roles[id(source)] = source
-            if (number, i) in usage.by_rule:
+            if (number, i) in usage.by_rule or usage.hides(grant, rule):
                 used.add((id(source), index))
+            elif number not in usage.by_grant:
+                continue
             elif not UNRECORDED.intersection(rule.verbs) and not expected.rule(source, rule):
                 idle.setdefault(id(source), {})[index] = summary(rule)
     for key, rules in idle.items():

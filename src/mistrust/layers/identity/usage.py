@@ -8,18 +8,17 @@ when a binding is written) or outside the log; of these nobody can say that they
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from mistrust.access.record import Coverage, Record, Tally
+from mistrust.kube.rbac import PolicyRule
+from mistrust.layers.identity.dark import ELSEWHERE, Dark, Unseen
 from mistrust.layers.identity.grants import NOTHING, Access, Grants, Shard
+from mistrust.layers.identity.index import Grant
 from mistrust.layers.identity.lookup import Lookup, Request
 from mistrust.layers.identity.subjects import Principal, group, user
-
-UNRECORDED: Final = frozenset({"approve", "attest", "bind", "escalate", "sign", "use"})
-"""pkg/registry/rbac (escalate, bind), plugin/pkg/admission/certificates (approve, sign, attest), PodSecurityPolicy and
-SecurityContextConstraints (use)."""
 
 K = TypeVar("K")
 Places = Mapping[str, int]
@@ -38,15 +37,33 @@ class Usage(msgspec.Struct, frozen=True):
     unexplained: Mapping[Request, Tally]
     """Requests that were allowed, and by nothing that is seen here."""
     coverage: Coverage
+    dark: Dark
+    """What could be used without being seen."""
+
+    def hides(self, grant: Grant, rule: PolicyRule) -> Unseen:
+        """What of a rule may be used unseen by one to whom it is given."""
+        return self.dark.hides(self.granted.universe, grant.principal, grant.namespace, rule)
 
     def count(self) -> int:
         """How many granted accesses were used."""
         return sum(self._count(principal, used) for principal, used in self.places.items())
 
     def unknown(self) -> int:
-        """How many granted accesses no log would show if they were used."""
-        mask = self.granted.universe.of_verbs(UNRECORDED)
-        return sum(self._within(shard, dict.fromkeys(("",), mask)) for shard in self.granted.shards.values())
+        """How many granted accesses were not seen, and no log would show them if they were used."""
+        return sum(self._hidden(principal, shard) for principal, shard in self.granted.shards.items())
+
+    def _hidden(self, who: Principal, shard: Shard) -> int:
+        universe, used = self.granted.universe, self.places.get(who, {})
+        inside, everywhere = universe.in_namespaces, used.get("", 0)
+
+        def dark(space: str) -> int:
+            return self.dark.places(universe, who, space) & ~(everywhere | used.get(space, 0))
+
+        whole = universe.union(shard.everywhere)
+        special = {s for s in (*shard.within, *used, *self.dark.spaces) if s in universe.namespaces}
+        total = (whole & ~inside & dark("")).bit_count()
+        total += (whole & inside & dark(ELSEWHERE)).bit_count() * (len(universe.namespaces) - len(special))
+        return total + sum((universe.union(shard.at(s)) & inside & dark(s)).bit_count() for s in special)
 
     def _count(self, principal: Principal, used: Places) -> int:
         return self._within(self.granted.shards.get(principal, NOTHING), used)
@@ -64,8 +81,11 @@ class Usage(msgspec.Struct, frozen=True):
         return total
 
 
-def used(granted: Grants, record: Record[Request]) -> Usage:
-    """Credit every recorded request to the principals and the grants that allow it."""
+def used(granted: Grants, record: Record[Request], dark: Dark | None = None) -> Usage:
+    """Credit every recorded request to the principals and the grants that allow it.
+
+    `dark` says what the record cannot show; None where that is only what its coverage tells.
+    """
     lookup = Lookup(granted.rbac)
     places: dict[Principal, dict[str, int]] = {}
     by_grant: dict[int, Tally] = {}
@@ -86,7 +106,7 @@ def used(granted: Grants, record: Record[Request]) -> Usage:
             if access in granted and (bit := granted.universe.place(access.point)):
                 space = places.setdefault(access.principal, {})
                 space[access.namespace] = space.get(access.namespace, 0) | bit
-    return Usage(granted, places, by_grant, by_rule, unexplained, record.coverage)
+    return Usage(granted, places, by_grant, by_rule, unexplained, record.coverage, dark or Dark(record.coverage))
 
 
 def nameable(request: Request) -> bool:

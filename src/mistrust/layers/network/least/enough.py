@@ -16,6 +16,8 @@ from mistrust.layers.network.facts.telling import listed
 from mistrust.layers.network.usage import Usage
 
 POLICIES = (NetworkPolicy, AdminNetworkPolicy, BaselineAdminNetworkPolicy, ClusterNetworkPolicy)
+ENOUGH = 14.0
+"""Days of evidence below which nothing is called unused: weekly jobs run twice in it."""
 JOBS = (Job.KIND, CronJob.KIND)
 NEVER = "no flow of it was seen, and nothing says that one would have been"
 AMBIENT = "istio.io/dataplane-mode"
@@ -31,6 +33,8 @@ def thin(coverage: Coverage, days: float) -> str:
         return "the evidence is sampled: it shows use, and never that something is unused"
     if coverage.days - silent < days:
         return f"the evidence shows {coverage.days - silent:.1f} days, and {days:g} are wanted"
+    if coverage.lost is not None:
+        return f"a part of the evidence was not read ({coverage.lost.what})"
     return ""
 
 
