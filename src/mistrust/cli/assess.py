@@ -77,6 +77,7 @@ def assess(snapshot: Snapshot, args: argparse.Namespace) -> Assessed:
         links = joined(snapshot)
         spoken = tuple(links.facts(snapshot))
         facts += spoken
+        facts += links.unused(snapshot, seen.flows) if seen.flows is not None else ()
         progress.step("attack paths")
         outside, inside = starts(args.starts or ())
         paths = attack(

@@ -20,9 +20,12 @@ from mistrust.layers.mesh.layer import Meshes
 from mistrust.layers.mesh.mesh import Mesh, mesh
 from mistrust.layers.network.doubt import doubtful as unsettled
 from mistrust.layers.network.exposure.facts import exposure_facts
+from mistrust.layers.network.facts.telling import folded
 from mistrust.layers.network.grants import Connections
 from mistrust.layers.network.layer import Network
 from mistrust.layers.network.least.enough import ENOUGH, thin
+from mistrust.layers.network.least.regulars import promised
+from mistrust.layers.network.needed import unused_rules
 from mistrust.layers.network.usage import used
 from mistrust.paths.network import Network as Footing
 from mistrust.paths.network import network as footing
@@ -45,6 +48,12 @@ class Joined(msgspec.Struct, frozen=True):
         yield from Meshes().facts(snapshot, self.mesh)
         yield from certificate_facts(snapshot, int(time.time()))
         yield from self.whole.facts(self.connections.answers)
+
+    def unused(self, snapshot: Snapshot, flows: Record[Flow]) -> Iterator[Fact]:
+        """Rules of policies that no flow needed. Manifests that show no resolver are judged with that of kubeadm."""
+        given = promised(snapshot)
+        connections = self.connections if given is snapshot else Network().granted(given)
+        yield from folded(unused_rules(connections, used(connections, flows, given)))
 
     def rows(self, snapshot: Snapshot, facts: Iterable[Fact], flows: Record[Flow] | None) -> tuple[Row, Row]:
         """The rows *connections* and *plaintext ok*."""

@@ -12,6 +12,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("diff", "connections and permissions that came or went between two versions"),
     ("tighten", "write the policy that is just enough for what was used, with proof"),
     ("prove", "a change keeps everything that is used, and grants nothing new"),
+    ("usage", "how often and when each grant, connection or policy rule was used, and what never was"),
     ("shadow", "what a proposed version would have denied since, day by day, before it is enforced"),
     ("evidence", "keep what logs show, so that months fit in megabytes and no log is read twice"),
     ("snapshot", "save what was read, without secrets, to analyse it again offline"),

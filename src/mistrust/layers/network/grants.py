@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from itertools import product
 from operator import or_
@@ -145,6 +145,17 @@ class Connections(msgspec.Struct, frozen=True):
             if row:
                 for ref in crowd.workloads:
                     yield ref, row
+
+    def known(self, about: Container[Ref]) -> Iterator[Connection]:
+        """The connections to and from some workloads, at ports where the destination is known to answer."""
+        every = [ref for crowd in self.relation.crowds for ref in crowd.workloads]
+        for destination in sorted(every):
+            for at in self.answers.get(destination, ()):
+                for source in (None, *sorted(every)):
+                    if source in about or destination in about:
+                        each = Connection(source, destination, PROTOCOLS[at // SPAN], at % SPAN)
+                        if source != destination and each in self:
+                            yield each
 
     def decide(self, access: Connection) -> Verdict:
         """May this connection be opened? The evidence is the rules of both sides, asked again for one pair of pods."""

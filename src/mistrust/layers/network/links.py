@@ -63,8 +63,7 @@ class Links:
         if isinstance(access, Connection) and access.source != access.destination:
             return self._set.decide(access)
         if access not in self._known:
-            asked = self._abroad(access) if isinstance(access, Abroad) else self._among(access)
-            found = sorted(asked, key=lambda verdict: _ORDER.index(verdict.answer))
+            found = sorted(self.verdicts(access), key=lambda verdict: _ORDER.index(verdict.answer))
             self._known[access] = found[0] if found else Verdict(Answer.DENIED, "it has no pod that runs")
         return self._known[access]
 
@@ -78,30 +77,41 @@ class Links:
     def _doubtful(self) -> Connections:
         return doubtful(self._set)
 
-    def _abroad(self, access: Abroad) -> Iterator[Verdict]:
-        at = point(access.protocol, access.port)
+    def verdicts(self, access: Link, *, enforced: bool = False) -> Iterator[Verdict]:
+        """What is said of each pair of pods that policies tell apart; `enforced`: by a plugin that asks them."""
         for origin in self._set.origins:
-            others = [(access.address, at)]
-            service = _service(origin, access.address) if not access.inward else None
-            if service is not None:  # what is sent to a Service is judged by where it leads
-                others = list(placed(origin.snapshot, service, at))
-                if not others:
-                    why = f"where {service.ref} leads is not shown (EndpointSlice)"
-                    yield Verdict(Answer.UNKNOWN, why, failed=(why,))
-            for address, number in others:
-                other = origin.ground.at(address)
-                for own in _pods(origin, access.workload):
-                    pair = (other, own) if access.inward else (own, other)
-                    yield decide(origin.ground, *pair, number)
+            profile = next((p for p in origin.ground.profiles if p.enforces), None) if enforced else None
+            if isinstance(access, Abroad):
+                pairs = self._abroad(origin, access)
+            else:
+                pairs = self._between(origin, access)
+            for source, destination, at in pairs:
+                yield decide(origin.ground, source, destination, at, profile)
+            service = _service(origin, access.address) if isinstance(access, Abroad) and not access.inward else None
+            if service is not None and not any(_behind(origin, service, access)):
+                why = f"where {service.ref} leads is not shown (EndpointSlice)"
+                yield Verdict(Answer.UNKNOWN, why, failed=(why,))
 
-    def _among(self, access: Connection) -> Iterator[Verdict]:
-        """Between two pods of one workload; a pod and itself would always be allowed."""
-        for origin in self._set.origins:
-            for own in _pods(origin, access.destination):
-                for other in _pods(origin, access.destination):
-                    assert other.endpoint is not None
-                    twin = structs.replace(other, endpoint=structs.replace(other.endpoint))
-                    yield decide(origin.ground, own, twin, point(access.protocol, access.port))
+    def _abroad(self, origin: Origin, access: Abroad) -> Iterator[tuple[Party, Party, int]]:
+        service = _service(origin, access.address) if not access.inward else None
+        others = _behind(origin, service, access)  # what is sent to a Service is judged by where it leads
+        for address, at in others if service is not None else [(access.address, point(access.protocol, access.port))]:
+            other = origin.ground.at(address)
+            for own in _pods(origin, access.workload):
+                yield (other, own, at) if access.inward else (own, other, at)
+
+    def _between(self, origin: Origin, access: Connection) -> Iterator[tuple[Party, Party, int]]:
+        """Pods of two workloads, or two of one: a pod and itself would always be allowed."""
+        for source in _pods(origin, access.source) if access.source is not None else ():
+            for other in _pods(origin, access.destination):
+                assert other.endpoint is not None
+                twin = structs.replace(other, endpoint=structs.replace(other.endpoint))
+                yield source, twin, point(access.protocol, access.port)
+
+
+def _behind(origin: Origin, service: Service | None, access: Link) -> list[tuple[str, int]]:
+    at = point(access.protocol, access.port)
+    return list(placed(origin.snapshot, service, at)) if service is not None else []
 
 
 def _pods(origin: Origin, workload: Ref) -> Iterator[Party]:
