@@ -10,6 +10,7 @@ from mistrust.cluster.files import read_files
 from mistrust.cluster.proposal import is_proposal, proposed
 from mistrust.kube.rbac import Role
 from mistrust.kube.snapshot import Snapshot
+from mistrust.kube.workloads import Deployment
 
 ROLE = """
 apiVersion: rbac.authorization.k8s.io/v1
@@ -47,6 +48,45 @@ def test_what_changed_what_is_new_and_what_goes(folder: Path) -> None:
     assert is_proposal(str(folder / "tighter"))
     found = {o.name: o.rules[0].verbs for o in read(folder).of(Role)}
     assert found == {"a": ("get",), "c": ("get", "list"), "d": ("list",)}
+
+
+WEB = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec:
+  template:
+    spec:
+      containers: [{name: a, image: i, securityContext: {privileged: true}}, {name: b, image: j}]
+      volumes: [{name: host, hostPath: {path: /}}, {name: tmp, emptyDir: {}}]
+"""
+FIELDS = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec:
+  template:
+    spec:
+      automountServiceAccountToken: false
+      containers: [{name: a, securityContext: {privileged: null}}, {name: b}]
+      volumes: [{$patch: delete, name: host}]
+"""
+
+
+def test_fields_are_merged_as_kubectl_would(folder: Path) -> None:
+    (folder / "current.yaml").write_text(WEB)
+    for part in ("changed/a.yaml", "deleted/b.yaml"):
+        (folder / "tighter" / part).unlink()
+        (folder / "tighter" / part).parent.rmdir()
+    (folder / "tighter/fields").mkdir()
+    (folder / "tighter/fields/web.yaml").write_text(FIELDS)
+    (web,) = read(folder).of(Deployment)
+    spec = web.spec.template.spec
+    assert (web.metadata.labels, spec.automount_service_account_token) == ({"app": "web"}, False)
+    assert [(c.name, c.image) for c in spec.containers] == [("a", "i"), ("b", "j")]
+    assert not spec.containers[0].security_context.privileged
+    assert [v.name for v in spec.volumes] == ["tmp"]
+    assert not read(folder).problems
 
 
 def test_another_folder_is_none(folder: Path) -> None:

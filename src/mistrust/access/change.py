@@ -8,6 +8,7 @@ import msgspec
 
 from mistrust.access.fact import Edit
 from mistrust.access.record import Tally
+from mistrust.kube.calendar import civil
 from mistrust.kube.meta import Object, Ref
 
 
@@ -82,16 +83,10 @@ def seen(tally: Tally) -> str:
 
 
 def day(at: int) -> str:
-    """The date, UTC, of seconds since 1970: `civil_from_days` of howardhinnant.github.io/date_algorithms.html.
+    """The date, UTC, of seconds since 1970.
 
     >>> day(1_792_540_800), day(951_782_400)
     ('2026-10-21', '2000-02-29')
     """
-    days = at // 86_400 + 719_468
-    era, of_era = divmod(days, 146_097)
-    year = (of_era - of_era // 1460 + of_era // 36_524 - of_era // 146_096) // 365
-    of_year = of_era - (365 * year + year // 4 - year // 100)
-    month = (5 * of_year + 2) // 153
-    date = of_year - (153 * month + 2) // 5 + 1
-    month += 3 if month < 10 else -9
-    return f"{year + era * 400 + (month <= 2):04}-{month:02}-{date:02}"
+    year, month, date = civil(at // 86_400)
+    return f"{year:04}-{month:02}-{date:02}"

@@ -84,6 +84,15 @@ class Days(msgspec.Struct, Generic[U], frozen=True):
     coverage: Coverage = Coverage()
     """Of all days together."""
 
+    @property
+    def together(self) -> Mapping[U, Tally]:
+        """The uses of all days."""
+        found: dict[U, Tally] = {}
+        for uses in self.uses.values():
+            for use, tally in uses.items():
+                found[use] = found[use] + tally if use in found else tally
+        return found
+
     def since(self, day: int) -> Days[U]:
         """Only this day and those after it."""
         first = max(self.coverage.first, day * 86_400) if self.coverage.last >= day * 86_400 else 0

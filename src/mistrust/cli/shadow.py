@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
         seen = daily(args.evidence, new.version, progress.step)
         seen = Daily(seen.audit and seen.audit.since(since), seen.flows and seen.flows.since(since), seen.policies)
     with Progress("judging", quiet=args.quiet) as progress:
-        judged = list(_layers(old, new, seen))
+        judged = [*_layers(old, new, seen), (None, _tokens(old, new, seen, args.days))]
     problems = dict.fromkeys(str(p) for p in (*old.problems, *new.problems, *seen.problems) if p.blinds)
     doubts = (*problems, *(doubt for _, doubt in judged if doubt))
     found = Shadowed(tuple(layer for layer, _ in judged if layer is not None), args.days, doubts)
@@ -136,6 +136,22 @@ def _layers(old: Snapshot, new: Snapshot, seen: Daily) -> Iterator[tuple[Layered
         yield _connections(before, after, seen.flows, old, because)
     elif (gone := (before - after).witness()) is not None:
         yield None, f"connections become fewer, such as {gone}, and no flows were given"
+
+
+def _tokens(old: Snapshot, new: Snapshot, seen: Daily, days: float) -> str:
+    """Whether the token of a workload goes whose account was seen to ask: no log names the pod that did."""
+    from mistrust.access.record import Record
+    from mistrust.cli.evidence import Seen
+    from mistrust.cli.pods_seen import pods_seen
+    from mistrust.layers.pods.layer import Pods
+
+    before, after = Pods().granted(old), Pods().granted(new)
+    if seen.audit is None or (before - after).witness() is None:
+        return ""
+    flows = Record(seen.flows.together, seen.flows.coverage) if seen.flows is not None else None
+    whole = Seen(Record(seen.audit.together, seen.audit.coverage), flows)
+    gone = [a for a in pods_seen(old, whole, days).accesses(old) if a in before and a not in after]
+    return f"{len(gone):,} tokens go of which a use was seen, such as {gone[0]}" if gone else ""
 
 
 Because = Callable[["Verdict", "Verdict"], tuple[str, ...]]

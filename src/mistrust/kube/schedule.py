@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import datetime
 import re
 from typing import Final
+
+from mistrust.kube.calendar import civil, weekday
 
 DAY: Final = 86_400
 ZONES: Final = 14 * 3600
@@ -48,9 +49,9 @@ def runs_between(schedule: str, first: int, last: int) -> bool | None:
     either = not _any_day(fields[2]) and not _any_day(fields[4])
     begin, end = -(-(first + ZONES) // DAY), (last - ZONES) // DAY
     for number in range(begin, min(end, begin + 366 * 9)):  # nothing that ever runs waits longer: 29 February
-        at = datetime.date(1970, 1, 1) + datetime.timedelta(days=number)
-        chosen = (at.day in days, at.isoweekday() % 7 in week)
-        if at.month in months and (any(chosen) if either else all(chosen)):
+        _, month, day = civil(number)
+        chosen = (day in days, weekday(number) in week)
+        if month in months and (any(chosen) if either else all(chosen)):
             return True
     return False
 

@@ -97,7 +97,7 @@ BROKEN = Problem("cut short", "audit.log")
     [
         (MONTH, ""),
         (Coverage(first=0, last=86_400), "the evidence shows 1.0 days, and 14 are wanted"),
-        (msgspec.structs.replace(MONTH, holes=((0, 60),)), "the evidence has 1 holes, the first from 1970-01-01 00:00"),
+        (msgspec.structs.replace(MONTH, holes=((0, 60),)), "the evidence has holes: 1, the first on 1970-01-01"),
         (msgspec.structs.replace(MONTH, sampled=True), "the evidence is sampled"),
         (msgspec.structs.replace(MONTH, problems=(BROKEN,)), "a part of the evidence was not read (cut short)"),
         (msgspec.structs.replace(MONTH, problems=(BROKEN,), unlogged=(Unlogged("cut short", "get"),)), ""),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
-
+from mistrust.access.change import day
 from mistrust.access.record import Coverage
 
 
@@ -12,8 +11,7 @@ def thin(coverage: Coverage, days: float) -> str:
     if coverage.days < days:
         return f"the evidence shows {coverage.days:.1f} days, and {days:g} are wanted"
     if coverage.holes:
-        at = datetime.datetime.fromtimestamp(coverage.holes[0][0], datetime.UTC)
-        return f"the evidence has {len(coverage.holes)} holes, the first from {at:%Y-%m-%d %H:%M}"
+        return f"the evidence has holes: {len(coverage.holes)}, the first on {day(coverage.holes[0][0])}"
     if coverage.sampled:
         return "the evidence is sampled: it shows use, and never that something is unused"
     if coverage.lost is not None:
