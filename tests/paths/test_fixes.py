@@ -9,8 +9,10 @@ from tests.paths.steps import RBAC, STEPS
 
 from mistrust.access.record import Record, Tally
 from mistrust.catalog.load import default_rbac
+from mistrust.kube.audit_policy import AuditPolicy, AuditRule
 from mistrust.kube.meta import Ref
 from mistrust.kube.snapshot import Scope, Snapshot
+from mistrust.layers.identity.dark import Dark
 from mistrust.layers.identity.grants import granted as identity
 from mistrust.layers.identity.index import rbac
 from mistrust.layers.identity.lookup import Request
@@ -163,6 +165,16 @@ def test_what_nobody_used_is_said_to_be_unused() -> None:
 def test_with_too_little_evidence_nothing_is_said() -> None:
     found = with_evidence(ci(*granted("ci/runner", rule("get", "secrets"), namespace="ci")), days=0)
     assert [c.note for c in found.changes] == [""]
+
+
+def test_where_no_log_would_show_a_use_that_is_said() -> None:
+    snapshot = ci(*granted("ci/runner", rule("get", "secrets"), namespace="ci"))
+    index = rbac(snapshot, default_rbac())
+    dark = Dark(policies=[AuditPolicy(rules=(AuditRule("None", users=("system:serviceaccount:ci:runner",)),))])
+    usage = used(identity(index, Universe([], ["ci"])), Record({}), dark)
+    known = msgspec.structs.replace(in_use(usage, ()), days=30)
+    (change,) = attack(snapshot, index, STEPS, (ANY_POD,), (SECRETS,), used=known).fixes.changes
+    assert change.note == "use is not logged"
 
 
 def test_what_is_in_use_is_taken_away_last_and_says_so() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -17,6 +17,7 @@ from mistrust.layers.identity.lookup import Request
 from mistrust.layers.pods.escapes.escape import Escape, Power
 from mistrust.layers.pods.policy import ENFORCE
 from mistrust.layers.pods.template import ordered, place
+from mistrust.paths.inuse import At
 from mistrust.paths.labels import Label, Labels, refused
 from mistrust.paths.narrowing import narrowed
 from mistrust.paths.path import Change
@@ -54,7 +55,7 @@ def _change(labels: Labels, numbers: Sequence[int]) -> Change:
             return _rules(labels, numbers, o)
         case "binding":
             assert isinstance(o, RoleBinding | ClusterRoleBinding)
-            note = _noted(labels, labels.needing(o, range(len(o.subjects))))
+            note = _noted(labels, labels.needing(o, range(len(o.subjects))), touched=_subjects_of(o))
             return _made(labels, numbers, o, f"{o.ref}: delete", (Edit(o.ref, o.origin, "remove"),), (at(o),), note)
         case "subject":
             return _subjects(labels, numbers, o)
@@ -98,14 +99,18 @@ def _rules(labels: Labels, numbers: Sequence[int], role: Object) -> Change:
     lost = [
         r for i, n in found.items() for r in (labels.used.lost((place_of(role), i), n.rules) if labels.used else ())
     ]
-    note = _noted(labels, lost, owner)
+    note = _noted(labels, lost, owner, [(place_of(role), i) for i in found])
     return _made(labels, numbers, role, f"{role.ref}: drop {_listed(dropped)}", tuple(edits), evidence, note)
 
 
-def _noted(labels: Labels, lost: Sequence[Request], owner: str = "") -> str:
+def _noted(labels: Labels, lost: Sequence[Request], owner: str = "", touched: Iterable[At] = ()) -> str:
     """What to know before the change: whether it is in use, and what its owner has to decide."""
-    told = labels.used.told(tuple(dict.fromkeys(lost))) if labels.used is not None else ""
+    told = labels.used.told(tuple(dict.fromkeys(lost)), touched) if labels.used is not None else ""
     return "; ".join(words for words in (told, owner) if words)
+
+
+def _subjects_of(binding: RoleBinding | ClusterRoleBinding) -> Iterator[At]:
+    return ((place_of(binding), i) for i in range(len(binding.subjects)))
 
 
 def _subjects(labels: Labels, numbers: Sequence[int], binding: Object) -> Change:
@@ -115,7 +120,7 @@ def _subjects(labels: Labels, numbers: Sequence[int], binding: Object) -> Change
     names = [f"{s.kind} {s.namespace}/{s.name}" if s.namespace else f"{s.kind} {s.name}" for s in subjects]
     edits = tuple(Edit(binding.ref, binding.origin, "remove", ("subjects", i)) for i in indices)
     evidence = tuple(at(binding, "subjects", i) for i in reversed(indices))
-    note = _noted(labels, labels.needing(binding, indices))
+    note = _noted(labels, labels.needing(binding, indices), touched=[(place_of(binding), i) for i in indices])
     return _made(labels, numbers, binding, f"{binding.ref}: drop {_listed(names)}", edits, evidence, note)
 
 

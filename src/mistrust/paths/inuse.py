@@ -30,6 +30,8 @@ class InUse(msgspec.Struct, frozen=True):
     """By user name: whoever uses its token."""
     days: float
     """Length of the evidence; 0 where it is too short, or has holes, to call anything unused."""
+    unseen: frozenset[At] = frozenset()
+    """Rules, and subjects of bindings, that may be used without the evidence showing it."""
 
     def lost(self, at: At, left: Sequence[PolicyRule]) -> tuple[Request, ...]:
         """The requests that a rule lets through and what is left of it would not."""
@@ -43,12 +45,14 @@ class InUse(msgspec.Struct, frozen=True):
         """The requests made with the tokens of service accounts."""
         return tuple(r for a in accounts for r in self.users.get(account(*a).name, ()))
 
-    def told(self, lost: Sequence[Request]) -> str:
+    def told(self, lost: Sequence[Request], touched: Iterable[At] = ()) -> str:
         """What a person should know before the change: `unused 31 d`, `in use: ...`; empty where nobody knows."""
         if lost:
             names = [f"{_who(r)} {r}" for r in lost[:SHOWN]]
             more = f" and {len(lost) - SHOWN} more" if len(lost) > SHOWN else ""
             return f"in use: {'; '.join(names)}{more}"
+        if any(at in self.unseen for at in touched):
+            return "use is not logged"
         return f"unused {self.days:.0f} d" if self.days else ""
 
 
@@ -68,7 +72,17 @@ def in_use(usage: Usage, requests: Iterable[Request]) -> InUse:
         {at: tuple(found) for at, found in subjects.items()},
         {name: tuple(found) for name, found in users.items()},
         0.0 if thin(usage.coverage, ENOUGH) else usage.coverage.days,
+        frozenset(_unseen(usage)),
     )
+
+
+def _unseen(usage: Usage) -> Iterator[At]:
+    for grant in usage.granted.rbac.grants:
+        hidden = [i for i, rule in enumerate(grant.role.rules) if usage.hides(grant, rule)]
+        for role, index in map(grant.role.at, hidden):
+            yield place(role), index
+        if hidden:
+            yield place(grant.binding), grant.subject
 
 
 def _credited(usage: Usage, requests: Iterable[Request]) -> Iterator[tuple[Request, int, int]]:
