@@ -46,17 +46,23 @@ def begins_json(data: bytes) -> bool:
 
 
 def _values(data: bytes, file: str, namespace: str, known: Shapes | None) -> Iterator[Object | Problem]:
-    if begins_json(data):
-        spans = list(json_values(data))
-        if not isinstance(spans[0], msgspec.DecodeError) and not _in_documents(data, spans):
-            yield from _json(data, spans, file, namespace)
-            return
+    if spans := json_spans(data):
+        yield from _json(data, spans, file, namespace)
+        return
     from mistrust.kube.yaml import documents
 
     found, problems = documents(data, file, known)
     for document in found:
         yield from from_plain(document.value, Origin(file, document.index, -1, document.line), namespace)
     yield from problems
+
+
+def json_spans(data: bytes) -> list[tuple[int, int] | msgspec.DecodeError]:
+    """The values of a file that is read as JSON, as `json_values`; none for one that is read as YAML."""
+    if not begins_json(data):
+        return []
+    spans = list(json_values(data))
+    return [] if isinstance(spans[0], msgspec.DecodeError) or _in_documents(data, spans) else spans
 
 
 def _in_documents(data: bytes, spans: list[tuple[int, int] | msgspec.DecodeError]) -> bool:

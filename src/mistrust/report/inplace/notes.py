@@ -1,0 +1,74 @@
+"""What a rule rests on, as comments above it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from mistrust.access.change import Note
+from mistrust.access.evidence import FieldPath, split_path
+from mistrust.report.clean import clean
+from mistrust.report.inplace.lines import alone, lead, line_end, line_start
+from mistrust.report.inplace.splices import Splices
+from mistrust.report.inplace.style import column
+from mistrust.report.inplace.tree import Entry, Node, tree
+
+MARK: Final = "# used: "
+
+
+def annotated(text: str, place: FieldPath, notes: Iterable[Note]) -> str:
+    """The text of a document with a comment for each note, in the place of those that stood there before.
+
+    `place` is the path of the object in the document. A note about something between brackets stands above the line
+    that it is in; JSON has no comments.
+
+    >>> print(annotated("rules:\\n- verbs: [get]\\n", (), [Note("used: web get pods", "rules[0]")]), end="")
+    rules:
+    # used: web get pods
+    - verbs: [get]
+    """
+    root = tree(text)
+    said: dict[int, tuple[Entry, list[str]]] = {}
+    for note in notes:
+        entry = _entry(text, root, (*place, *split_path(note.path)), len(place))
+        if entry is not None:
+            said.setdefault(entry.start, (entry, []))[1].append(comment(note))
+    splices = Splices()
+    for entry, words in said.values():
+        at, start = line_start(text, entry.start), lead(text, entry)
+        while start < at:
+            end = line_end(text, start)
+            if text[start:end].lstrip(" ").startswith(MARK):
+                splices.add(start, end, "")
+            start = end
+        indent = " " * column(text, entry.start)
+        splices.add(at, at, "".join(f"{indent}{word}\n" for word in dict.fromkeys(words)))
+    return splices.applied(text)
+
+
+def comment(note: Note) -> str:
+    """A note as a line that is known again.
+
+    >>> comment(Note("and 3 more")), comment(Note("used: web get pods"))
+    ('# used: and 3 more', '# used: web get pods')
+    """
+    return MARK + clean(note.because.removeprefix("used: "))
+
+
+def _entry(text: str, root: Node, path: FieldPath, depth: int) -> Entry | None:
+    """The last field or item on the way that begins a line; of the whole object what it begins with."""
+    node, found = root, None
+    for number, part in enumerate(path):
+        if node.flow:
+            return found
+        entry = next((e for n, e in enumerate(node.entries) if part == (e.name or n)), None)
+        if entry is None:
+            return found
+        if alone(text, entry.start):
+            found = entry
+        node = entry.value
+        if number < depth:
+            continue
+    if len(path) == depth and found is None and not node.flow and node.entries and alone(text, node.entries[0].start):
+        return node.entries[0]
+    return found
