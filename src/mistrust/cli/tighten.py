@@ -2,7 +2,8 @@
 
 Reads a folder of manifests, a dump, a saved snapshot or a live cluster, and evidence of use. Without -o it says what
 would change. With -o it writes a folder: changed/, new/, deleted/ and fields/ for kubectl, kustomization.yaml for
-kustomize, proof.json.
+kustomize, proof.json. --fix edits the manifests where they are, and keeps every line that no change is about; --diff
+prints that as a patch and writes nothing. Both prove what the edited files say, and stop where that does not hold.
 """
 
 from __future__ import annotations
@@ -25,9 +26,12 @@ if TYPE_CHECKING:
 EXAMPLES = """examples:
   mistrust tighten manifests/ --evidence audit/
   mistrust tighten prod.json --evidence audit/ -o tighter/ && kubectl diff -f tighter/changed/
+  mistrust tighten manifests/ --evidence audit/ --diff | git apply
+  mistrust tighten manifests/ --evidence audit/ --fix && git diff
   mistrust prove manifests/ fixed/ --evidence audit/
 
-exit codes: 0 proved   1 the proof fails   2 usage   3 evidence too thin, or something was not read
+exit codes: 0 proved   1 the proof fails: nothing is written   2 usage
+  3 evidence too thin, something was not read, or a change could not be written into its file
 """
 
 
@@ -37,7 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--evidence", action="append", required=True, metavar="PATH", help="audit logs, flows, or a folder of them"
     )
-    parser.add_argument("-o", "--output", metavar="DIR", help="write the files there; the folder must be new or empty")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("-o", "--output", metavar="DIR", help="write the files there; the folder must be new or empty")
+    form.add_argument("--fix", action="store_true", help="edit the manifests in place, where the proof holds")
+    form.add_argument("--diff", action="store_true", help="print those edits as a patch, and write nothing")
     parser.add_argument(
         "--days", type=float, default=14, metavar="N", help="least length of the evidence, without holes (14)"
     )
@@ -50,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
     """
     from mistrust.access.change import applied
     from mistrust.cli.evidence import evidence
+    from mistrust.cli.inplace import place
     from mistrust.cli.progress import Progress
     from mistrust.cli.prove import certificate, proofs, told
     from mistrust.cli.source import open_source
@@ -57,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
     from mistrust.report.manifests import folder
 
     target = _target(args.output)
+    files = place(args.source, args.namespace or "default") if args.fix or args.diff else None
     old = open_source(args).snapshot
     with Progress("reading", quiet=args.quiet) as progress:
         seen = evidence(args.evidence, old.version, progress.step)
@@ -67,17 +76,27 @@ def run(args: argparse.Namespace) -> int:
             steps.append(step)
         changes = [change for step in steps for change in step.changes]
         progress.step("proof")
-        found = dict(proofs(old, _with(old, applied(old.objects, changes)), seen, args.days))
+        if files is not None:
+            edit, found = files.proved(changes, old, lambda new: dict(proofs(old, new, seen, args.days)))
+        else:
+            new = _with(old, applied(old.objects, changes))
+            edit, found = None, dict(proofs(old, new, seen, args.days))
     doubts = [str(p) for p in (*old.problems, *seen.problems) if p.blinds]
     lines = [seen.words(), *(str(line) for s in steps for line in (*s.changes, *s.left, *s.remarks))]
     lines += [line for name, proof in found.items() for line in told(name, proof)]
-    sys.stdout.writelines(clean(line) + "\n" for line in lines)
+    words = sys.stderr if args.diff else sys.stdout
+    words.writelines(clean(line) + "\n" for line in lines)
     sys.stderr.writelines(f"mistrust: {clean(line)}\n" for line in doubts)
     holds = all(p.holds for p in found.values())
     if target is not None and holds:
         document = certificate(found, seen, doubts, sources={"evidence": args.evidence})
         _write(target, {**folder(changes), "proof.json": document.encode()})
         sys.stdout.write(f"written to {target}\n")
+    if files is not None and edit is not None:
+        if holds:
+            (files.show if args.diff else files.write)(edit)
+        words.writelines(clean(line) + "\n" for line in files.told(edit, written=args.fix and holds))
+        doubts += map(str, edit.refused)
     return 1 if not holds else 3 if doubts else 0
 
 

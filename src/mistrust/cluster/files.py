@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 STDIN = "-"
+INSTEAD = "there is nothing to edit: write the changes into a folder with -o DIR"
 LARGEST = 2 << 30
 """Bytes of one file; a larger one is refused, so that memory stays bounded."""
 
@@ -85,6 +86,31 @@ def read_files(
     problems += _misplaced(objects, namespace)
     name = ", ".join(_title(p) for p in paths)
     return Source(snapshot(objects, problems, scope=scope, version=version, name=name), texts)
+
+
+def read_texts(texts: Mapping[str, bytes], like: Snapshot, namespace: str = DEFAULT_NAMESPACE) -> Snapshot:
+    """The snapshot of files that hold these texts, read as those of another snapshot were."""
+    objects: list[Object] = []
+    problems: list[Problem] = []
+    for name, data in texts.items():
+        got, wrong = read(data, name, namespace)
+        objects += got
+        problems += wrong
+    return snapshot(objects, problems, gaps=like.gaps, scope=like.scope, version=like.version, name=like.name)
+
+
+def manifests(paths: Sequence[str]) -> Mapping[str, bytes]:
+    """The text of every file that `paths` name, by the name in the origins of its objects.
+
+    Raises `InputError` as `read_files`; `UsageError` for standard input and for a saved snapshot, which are no files
+    of manifests.
+    """
+    for path in paths:
+        if path == STDIN or _is_saved(path):
+            raise UsageError("not a folder or a file of manifests", where=path, do=INSTEAD)
+    if not paths:
+        raise UsageError("a live cluster has no manifests", do=INSTEAD)
+    return {name: data for path in paths for name, data in _texts(path, [])}
 
 
 def _misplaced(objects: Sequence[Object], namespace: str) -> Iterator[Problem]:
@@ -155,12 +181,14 @@ def _bytes(path: str, *, walked: bool = False) -> bytes:
 
 
 def _saved(path: str) -> Snapshot | None:
+    return load(_bytes(path), path) if _is_saved(path) else None
+
+
+def _is_saved(path: str) -> bool:
     if path == STDIN or not Path(path).is_file():
-        return None
+        return False
     with Path(path).open("rb") as file:
-        if file.read(len(MAGIC)) != MAGIC:
-            return None
-    return load(_bytes(path), path)
+        return file.read(len(MAGIC)) == MAGIC
 
 
 def _remarks(problems: Sequence[Problem], *, explicit: bool) -> Iterator[Problem]:

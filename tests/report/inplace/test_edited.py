@@ -196,17 +196,9 @@ def test_a_binding_for_the_cluster_becomes_one_for_each_namespace_in_its_place()
         ---
         apiVersion: rbac.authorization.k8s.io/v1
         kind: RoleBinding
-        metadata:
-          name: backup
-          namespace: b
-        roleRef:
-          kind: ClusterRole
-          name: view
-          apiGroup: rbac.authorization.k8s.io
-        subjects:
-          - kind: ServiceAccount
-            name: backup
-            namespace: ops
+        metadata: {name: backup, namespace: b}
+        roleRef: {kind: ClusterRole, name: view, apiGroup: rbac.authorization.k8s.io}
+        subjects: [{kind: ServiceAccount, name: backup, namespace: ops}]
         ---
         kind: Other
         apiVersion: v1

@@ -16,8 +16,8 @@ from mistrust.report.inplace.tree import Node
 
 T = TypeVar("T")
 
-WIDTH = 100
-"""Longest list of scalars that is written on one line."""
+WIDTH = 80
+"""Longest value between brackets."""
 _WORD = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./@-]*(?::[A-Za-z0-9_./@-]+)*")
 
 
@@ -29,7 +29,9 @@ class Style(msgspec.Struct, frozen=True):
     dash: int = 2
     """Columns from a field to the dashes in it."""
     flow: bool = True
-    """Lists of scalars on one line."""
+    """Lists of scalars between brackets."""
+    braces: bool = False
+    """Short mappings between braces."""
     quote: str = '"'
     json: bool = False
     tabs: bool = False
@@ -40,7 +42,8 @@ def style(text: str, root: Node) -> Style:
     """The habits that are the most frequent."""
     if text[root.start : root.start + 1] == "{" and text[root.start + 1 :].lstrip()[:1] in ('"', "}"):
         return Style(json=True, step=_json_step(text, root), tabs="\n\t" in text)
-    steps, dashes, flows, quotes = Counter[int](), Counter[int](), Counter[bool](), Counter[str]()
+    steps, dashes, quotes = Counter[int](), Counter[int](), Counter[str]()
+    flows, braces = Counter[bool](), Counter[bool]()
     for field, value in _fields(root):
         inner = value.entries[0] if value.entries else None
         if inner is not None and not value.flow:
@@ -48,10 +51,13 @@ def style(text: str, root: Node) -> Style:
             (steps if value.kind == "mapping" else dashes)[offset] += 1
         if inner is not None and value.kind == "list" and inner.value.kind == "scalar":
             flows[value.flow] += 1
+        elif inner is not None:
+            braces[value.flow] += 1
         if value.kind == "scalar" and text[value.start : value.start + 1] in ("'", '"'):
             quotes[text[value.start]] += 1
     step = _most(steps, 2)
-    return Style(step, _most(dashes, step if step != 4 else 0), _most(flows, True), _most(quotes, '"'))
+    dash = _most(dashes, step if step != 4 else 0)
+    return Style(step, dash, _most(flows, True), 2 * braces[True] > braces.total(), _most(quotes, '"'))
 
 
 def column(text: str, at: int) -> int:
@@ -145,11 +151,19 @@ def _lines(value: Plain, hand: Style) -> Iterator[str]:
 
 
 def _short(value: Plain, hand: Style) -> bool:
-    """Does it go on the line of its name?"""
-    if isinstance(value, list) and value:
-        flat = hand.flow and not any(isinstance(v, dict | list) for v in value)
-        return flat and len(inline(value, hand)) <= WIDTH
-    return not isinstance(value, dict) or not value
+    """Does it go on the line of its name, or of its dash?"""
+    if not isinstance(value, dict | list) or not value:
+        return True
+    if isinstance(value, list) and not any(isinstance(v, dict | list) for v in value):
+        return hand.flow and len(inline(value, hand)) <= WIDTH
+    inner = [value] if isinstance(value, dict) else value
+    return hand.braces and all(map(_plain, inner)) and len(inline(value, hand)) <= WIDTH
+
+
+def _plain(value: Plain) -> bool:
+    """Is it readable between brackets: one field, or scalars alone?"""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return len(inner) == 1 or not any(isinstance(v, dict | list) for v in inner)
 
 
 def _fields(node: Node) -> Iterator[tuple[int, Node]]:
