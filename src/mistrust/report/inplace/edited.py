@@ -96,10 +96,11 @@ class _Work:
         laid_over = patches(kustomizations(files))
         self._locked = {f: LAID_OVER for f in files if posixpath.normpath(f) in laid_over} | dict(locked)
         self.folder = Folder(files, namespace, self._locked)
-        self._objects = [o for name, data in files.items() for o in read(data, name, namespace)[0]]
         self._copies: dict[Ref, list[Object]] = {}
-        for o in self._objects:
+        self._neighbours: dict[tuple[bool, str], list[Object]] = {}
+        for o in (o for name, data in files.items() for o in read(data, name, namespace)[0]):
             self._copies.setdefault(o.ref, []).append(o)
+            self._neighbours.setdefault((o.NAMESPACED, o.namespace), []).append(o)
 
     def do(self, change: Change) -> None:
         """Write one change. Raises RefusedError."""
@@ -135,7 +136,7 @@ class _Work:
             self._say(change, origin, self._manifest(heir, like), heir)
         if others and self.folder.json(origin.file) and origin.item < 0:
             for o in others:
-                self._beside(change, o, origin.file, None)
+                self._beside(change, o, origin, None)
         elif others:
             self.folder.add(origin, [self._manifest(o, like) for o in others], change.notes)
         if heir is None:
@@ -149,8 +150,8 @@ class _Work:
 
     def _place(self, change: Change, o: Object) -> None:
         """Write an object that takes nobody's place, where its neighbours are."""
-        near = [c for c in self._objects if c.namespace == o.namespace and c.NAMESPACED == o.NAMESPACED]
-        near = [c for c in near if c.origin.file not in self._locked and self.folder.holds(c.origin)]
+        all_near = self._neighbours.get((o.NAMESPACED, o.namespace), ())
+        near = [c for c in all_near if c.origin.file not in self._locked and self.folder.holds(c.origin)]
         kin = Counter(c.origin.file for c in near if c.ref.kind == o.ref.kind)
         most = Counter(c.origin.file for c in near)
         neighbour = max(near, key=lambda c: (kin[c.origin.file], most[c.origin.file]), default=None)
@@ -160,12 +161,12 @@ class _Work:
         if neighbour.origin.file in self._named:
             self.folder.add(neighbour.origin, [self._manifest(o, like)], change.notes)
         else:
-            self._beside(change, o, neighbour.origin.file, like)
+            self._beside(change, o, neighbour.origin, like)
 
-    def _beside(self, change: Change, o: Object, file: str, like: Plain) -> None:
-        if file in self._named:
+    def _beside(self, change: Change, o: Object, near: Origin, like: Plain) -> None:
+        if near.file in self._named:
             raise RefusedError("a new file beside it would not be part of what is read: name the folder")
-        self.folder.create(self._name(file, o), self._manifest(o, like), change.notes, file)
+        self.folder.create(self._name(near.file, o), self._manifest(o, like), change.notes, near)
 
     def _name(self, near: str, o: Object) -> str:
         """A name of its own in the folder of another file."""

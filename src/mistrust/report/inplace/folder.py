@@ -43,6 +43,8 @@ class Folder:
         self._new: dict[str, str] = {}
         self._shifts: dict[tuple[str, int], list[tuple[int, int]]] = {}
         self._gone: frozenset[Origin] = frozenset()
+        self._known: dict[tuple[str, int], tuple[str, list[Plain]]] = {}
+        self._hands: dict[tuple[str, int], Style] = {}
 
     def mark(self) -> Mark:
         """A point to come back to."""
@@ -113,10 +115,8 @@ class Folder:
         text = self._text(origin.file)
         if text.json:
             raise RefusedError("a file of JSON holds one object")
-        old = text.document(origin.document)
-        hand = style(old, tree(old))
-        new = "".join(f"---\n{self.document(plain, notes, hand)}" for plain in plains)
-        self._put(origin, old + new, [*_values(old, json=False), *plains])
+        new = "".join(f"---\n{self._document(plain, notes, origin)}" for plain in plains)
+        self._put(origin, text.document(origin.document) + new, [*self._said(origin), *plains])
 
     def remove(self, origin: Origin) -> None:
         """Take an object out; its document, too, where nothing else is in it."""
@@ -129,22 +129,27 @@ class Folder:
         else:
             self._text(origin.file).remove(origin.document)
 
-    def create(self, file: str, plain: Plain, notes: Sequence[Note], like: str = "") -> None:
-        """A new file, in the hand of another one, listed by the kustomizations that list its neighbours."""
-        hand = Style()
-        if like and not self.json(like) and (number := _first(self._files[like])) is not None:
-            text = Text(self._files[like]).document(number)
-            hand = style(text, tree(text))
-        self._new[file] = self.document(plain, notes, hand)
+    def create(self, file: str, plain: Plain, notes: Sequence[Note], like: Origin) -> None:
+        """A new file, in the hand of an object, listed by the kustomizations that list its neighbours."""
+        self._new[file] = self._document(plain, notes, like)
         for kustomization, after in adding(self._kustomizations(), file):
             self._relist(kustomization, after)
 
-    def document(self, plain: Plain, notes: Sequence[Note], hand: Style) -> str:
-        """A document written anew."""
-        text = annotated(block(plain, hand, 0) + "\n", (), notes)
+    def _document(self, plain: Plain, notes: Sequence[Note], like: Origin) -> str:
+        text = annotated(block(plain, self._hand(like), 0) + "\n", (), notes)
         if not _equal(_values(text, json=False), [plain]):
             raise RefusedError("it cannot be written so that it is read as wanted")
         return text
+
+    def _hand(self, like: Origin) -> Style:
+        text = self._text(like.file)
+        if text.json:
+            return Style()
+        key = like.file, like.document
+        if key not in self._hands:
+            old = text.document(like.document)
+            self._hands[key] = style(old, tree(old))
+        return self._hands[key]
 
     def written(self) -> Mapping[str, bytes | None]:
         """The files that change, None for those that go. Raises SpoiltError."""
@@ -160,8 +165,12 @@ class Folder:
             if text.empty:
                 out[file] = None
             elif (data := text.bytes()) != self._files[file]:
-                wanted = [value for part in text.documents() for value in _values(part, json=text.json)]
-                if not _equal(_file_values(data), wanted):
+                try:
+                    wanted = [value for part in text.documents() for value in _values(part, json=text.json)]
+                    as_wanted = _equal(_file_values(data), wanted)
+                except RefusedError as error:
+                    raise SpoiltError(file, str(error)) from None
+                if not as_wanted:
                     raise SpoiltError(file, "it would not be read as wanted")
                 out[file] = data
         return dict(sorted(out.items()))
@@ -172,19 +181,27 @@ class Folder:
         self.say(Origin(file, number), after)
 
     def _kustomizations(self) -> Kustomizations:
-        return kustomizations({**self._files, **{name: text.bytes() for name, text in self._texts.items()}})
+        edited = {name: text.bytes() for name, text in self._texts.items() if posixpath.basename(name) in NAMES}
+        return kustomizations({**self._files, **edited})
 
     def _text(self, file: str) -> Text:
         if file not in self._texts:
             self._texts[file] = Text(self._files[file])
         return self._texts[file]
 
-    def _value(self, origin: Origin) -> Plain:
-        text = self._text(origin.file)
-        values = _values(text.document(origin.document), json=text.json)
-        if not values:
+    def _said(self, origin: Origin) -> list[Plain]:
+        """What a document says now: one value, and those that were put behind it."""
+        text, key = self._text(origin.file), (origin.file, origin.document)
+        now = text.document(origin.document)
+        known = self._known.get(key)
+        if known is None or known[0] != now:
+            known = self._known[key] = now, _values(now, json=text.json)
+        if not known[1]:
             raise RefusedError("it is gone already")
-        return values[0]
+        return known[1]
+
+    def _value(self, origin: Origin) -> Plain:
+        return self._said(origin)[0]
 
     def _items(self, value: Plain) -> Sequence[Plain]:
         items = value.get("items") if isinstance(value, dict) else None
@@ -208,10 +225,8 @@ class Folder:
         self._shifts.setdefault((origin.file, origin.document), []).append((origin.item, by))
 
     def _write(self, origin: Origin, wanted: Plain, path: FieldPath, notes: Iterable[Note] = ()) -> None:
-        text = self._text(origin.file)
-        old = text.document(origin.document)
-        values = _values(old, json=text.json)
-        new = rewritten(old, values[0], wanted)
+        text, values = self._text(origin.file), self._said(origin)
+        new = rewritten(text.document(origin.document), values[0], wanted)
         if not text.json:
             new = annotated(new, path, notes)
         self._put(origin, new, [wanted, *values[1:]])
@@ -219,9 +234,11 @@ class Folder:
     def _put(self, origin: Origin, new: str, wanted: Sequence[Plain]) -> None:
         text = self._text(origin.file)
         self._unlocked(origin.file)
-        if not _equal(_values(new, json=text.json), wanted):
+        values = _values(new, json=text.json)
+        if not _equal(values, wanted):
             raise RefusedError("the edited text would not be read as wanted")
         text.put(origin.document, new)
+        self._known[origin.file, origin.document] = new, values
 
     def _unlocked(self, file: str) -> None:
         if file in self._locked:
@@ -231,7 +248,7 @@ class Folder:
 def kustomizations(files: Mapping[str, bytes]) -> Kustomizations:
     """Every kustomization among some files."""
     names = sorted(name for name in files if posixpath.basename(name) in NAMES)
-    return {name: values[0] for name in names if (values := _file_values(files[name]))}
+    return {name: values[0] for name in names if (values := _file_values(files[name], json=False))}
 
 
 def _equal(a: Sequence[Plain], b: Sequence[Plain]) -> bool:
@@ -245,7 +262,10 @@ def _values(text: str, *, json: bool) -> list[Plain]:
 
 def _file_values(data: bytes, *, json: bool | None = None) -> list[Plain]:
     if spans := json_spans(data) if json is not False else []:
-        return [msgspec.json.decode(data[slice(*s)]) for s in spans if isinstance(s, tuple)]
+        try:
+            return [msgspec.json.decode(data[slice(*s)]) for s in spans if isinstance(s, tuple)]
+        except RecursionError:
+            raise RefusedError("it is nested too deeply") from None
     return [d.value for d in documents(data)[0]]
 
 
