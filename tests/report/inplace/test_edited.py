@@ -342,12 +342,13 @@ def test_a_change_is_written_whole_or_not_at_all() -> None:
     assert "a link to elsewhere" in str(result.refused[0])
 
 
-def test_a_file_that_a_kustomization_holds_on_to_stays() -> None:
-    files = Files.of(x=role())
+def test_no_file_comes_or_goes_where_the_kustomization_cannot_say_so() -> None:
+    files = Files.of(x=role(), y=policy())
     files.data["kustomization.yaml"] = b"resources: &all [x.yaml]\ncopy: *all\n"
-    result = files.after(files.gone("web"))
-    assert result.files == {}
-    assert "kustomization.yaml lists it" in str(result.refused[0])
+    for change in (files.gone("web"), new_policy()):
+        result = files.after(change)
+        assert result.files == {}
+        assert "kustomization.yaml would have to say so: " in str(result.refused[0])
 
 
 def test_a_new_object_without_neighbours_is_refused() -> None:

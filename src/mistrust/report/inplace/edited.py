@@ -85,7 +85,7 @@ def edited(
         try:
             return Edited(work.folder.written(), tuple(done), tuple(refused))
         except SpoiltError as error:
-            locked[error.file] = error.why
+            locked |= dict.fromkeys(error.files, error.why)
 
 
 class _Work:

@@ -15,7 +15,7 @@ from mistrust.kube.meta import Object
 from mistrust.kube.problem import Origin
 from mistrust.kube.read import json_spans
 from mistrust.kube.yaml import documents
-from mistrust.report.inplace.kustomize import NAMES, Kustomizations, adding, removing
+from mistrust.report.inplace.kustomize import NAMES, Kustomizations, relisted
 from mistrust.report.inplace.notes import annotated
 from mistrust.report.inplace.refusal import RefusedError
 from mistrust.report.inplace.rewrite import rewritten, same
@@ -27,11 +27,11 @@ Mark = tuple[dict[str, list[str]], dict[str, str], dict[tuple[str, int], list[tu
 
 
 class SpoiltError(Exception):
-    """A file that cannot be written as a whole, and why."""
+    """Files that cannot be written as a whole, and why."""
 
-    def __init__(self, file: str, why: str) -> None:
-        super().__init__(f"{file}: {why}")
-        self.file, self.why = file, why
+    def __init__(self, files: Iterable[str], why: str) -> None:
+        super().__init__(why)
+        self.files, self.why = tuple(files), why
 
 
 class Folder:
@@ -130,10 +130,9 @@ class Folder:
             self._text(origin.file).remove(origin.document)
 
     def create(self, file: str, plain: Plain, notes: Sequence[Note], like: Origin) -> None:
-        """A new file, in the hand of an object, listed by the kustomizations that list its neighbours."""
+        """A new file, in the hand of an object."""
+        self._unlocked(file)
         self._new[file] = self._document(plain, notes, like)
-        for kustomization, after in adding(self._kustomizations(), file):
-            self._relist(kustomization, after)
 
     def _document(self, plain: Plain, notes: Sequence[Note], like: Origin) -> str:
         text = annotated(block(plain, self._hand(like), 0) + "\n", (), notes)
@@ -153,13 +152,12 @@ class Folder:
 
     def written(self) -> Mapping[str, bytes | None]:
         """The files that change, None for those that go. Raises SpoiltError."""
-        for file, text in list(self._texts.items()):
-            if text.empty:
-                for kustomization, after in removing(self._kustomizations(), file):
-                    try:
-                        self._relist(kustomization, after)
-                    except RefusedError as error:
-                        raise SpoiltError(file, f"{kustomization} lists it: {error}") from None
+        gone = [file for file, text in self._texts.items() if text.empty]
+        for kustomization, after in list(relisted(self._kustomizations(), self._new, gone)):
+            try:
+                self._relist(kustomization, after)
+            except RefusedError as error:
+                raise SpoiltError((*self._new, *gone), f"{kustomization} would have to say so: {error}") from None
         out: dict[str, bytes | None] = {name: text.encode() for name, text in self._new.items()}
         for file, text in self._texts.items():
             if text.empty:
@@ -169,9 +167,9 @@ class Folder:
                     wanted = [value for part in text.documents() for value in _values(part, json=text.json)]
                     as_wanted = _equal(_file_values(data), wanted)
                 except RefusedError as error:
-                    raise SpoiltError(file, str(error)) from None
+                    raise SpoiltError([file], str(error)) from None
                 if not as_wanted:
-                    raise SpoiltError(file, "it would not be read as wanted")
+                    raise SpoiltError([file], "it would not be read as wanted")
                 out[file] = data
         return dict(sorted(out.items()))
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from mistrust.kube.build import Plain
 
@@ -24,27 +25,27 @@ def patches(all_of_them: Kustomizations) -> frozenset[str]:
     )
 
 
-def adding(all_of_them: Kustomizations, new: str) -> Iterator[tuple[str, Plain]]:
-    """What those are to say that list files of its folder, or stand in it and list any."""
-    folder = posixpath.dirname(posixpath.normpath(new))
-    for name, value in all_of_them.items():
-        listed = _entries(value, "resources")
-        near = [n for n, path in enumerate(listed, 1) if posixpath.dirname(beside(name, path)) == folder]
-        own = posixpath.dirname(posixpath.normpath(name)) == folder
-        if listed and (near or own) and all(beside(name, path) != posixpath.normpath(new) for path in listed):
-            at = near[-1] if near else len(listed)
-            path = posixpath.relpath(new, posixpath.dirname(name) or ".")
-            path = f"./{path}" if str(listed[at - 1]).startswith("./") else path
-            yield name, _listing(value, [*listed[:at], path, *listed[at:]])
+def relisted(all_of_them: Kustomizations, new: Iterable[str], gone: Collection[str]) -> Iterator[tuple[str, Plain]]:
+    """What those are to say that list files that go, or that list files of the folder of a new one.
 
-
-def removing(all_of_them: Kustomizations, gone: str) -> Iterator[tuple[str, Plain]]:
-    """What those are to say that list it."""
+    A new file is also listed in its own folder, where anything is.
+    """
+    left = {posixpath.normpath(name) for name in gone}
     for name, value in all_of_them.items():
-        listed = _entries(value, "resources")
-        left = [path for path in listed if beside(name, path) != posixpath.normpath(gone)]
-        if len(left) < len(listed):
-            yield name, _listing(value, left)
+        listed = before = _entries(value, "resources")
+        for file in map(posixpath.normpath, new if listed else ()):
+            folder = posixpath.dirname(file)
+            near = [n for n, path in enumerate(listed, 1) if posixpath.dirname(beside(name, path)) == folder]
+            own = posixpath.dirname(posixpath.normpath(name)) == folder
+            if (near or own) and all(beside(name, path) != file for path in listed):
+                at = near[-1] if near else len(listed)
+                path = posixpath.relpath(file, posixpath.dirname(name) or ".")
+                path = f"./{path}" if str(listed[at - 1]).startswith("./") else path
+                listed = [*listed[:at], path, *listed[at:]]
+        listed = [path for path in listed if beside(name, path) not in left]
+        if len(listed) != len(before) or any(map(operator.ne, listed, before)):
+            assert isinstance(value, dict)
+            yield name, {**value, "resources": listed}
 
 
 def beside(file: str, path: Plain) -> str:
@@ -59,8 +60,3 @@ def beside(file: str, path: Plain) -> str:
 def _entries(value: Plain, name: str) -> Sequence[Plain]:
     entries = value.get(name) if isinstance(value, dict) else None
     return entries if isinstance(entries, list) else ()
-
-
-def _listing(value: Plain, resources: Sequence[Plain]) -> Plain:
-    assert isinstance(value, dict)
-    return {**value, "resources": list(resources)}
