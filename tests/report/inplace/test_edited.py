@@ -218,8 +218,8 @@ def test_notes_stand_above_what_rests_on_them_and_are_written_once() -> None:
         "# the shop\n# used: web get pods (3 times)\n"
         + role()
         .replace(*LESS)
-        .replace("- api", "# used: and 3 more\n- api")
-        .replace("  verbs", "  # used: web -> cart\n  verbs")
+        .replace("- api", "# rests on: and 3 more\n- api")
+        .replace("  verbs", "  # rests on: web -> cart\n  verbs")
     )
     again = Files({"x.yaml": once.encode()})
     same = again.find(Role, "web")

@@ -13,7 +13,8 @@ from mistrust.report.inplace.splices import Splices
 from mistrust.report.inplace.style import column
 from mistrust.report.inplace.tree import Entry, Node, tree
 
-MARK: Final = "# used: "
+USED: Final = "used: "
+MARKS: Final = (f"# {USED}", "# rests on: ")
 
 
 def annotated(text: str, place: FieldPath, notes: Iterable[Note]) -> str:
@@ -38,7 +39,7 @@ def annotated(text: str, place: FieldPath, notes: Iterable[Note]) -> str:
         at, start = line_start(text, entry.start), lead(text, entry)
         while start < at:
             end = line_end(text, start)
-            if text[start:end].lstrip(" ").startswith(MARK):
+            if text[start:end].lstrip(" ").startswith(MARKS):
                 splices.add(start, end, "")
             start = end
         indent = " " * column(text, entry.start)
@@ -49,10 +50,10 @@ def annotated(text: str, place: FieldPath, notes: Iterable[Note]) -> str:
 def comment(note: Note) -> str:
     """A note as a line that is known again.
 
-    >>> comment(Note("and 3 more")), comment(Note("used: web get pods"))
-    ('# used: and 3 more', '# used: web get pods')
+    >>> comment(Note("used: web get pods")), comment(Note("and 3 more"))
+    ('# used: web get pods', '# rests on: and 3 more')
     """
-    return MARK + clean(note.because.removeprefix("used: "))
+    return clean(f"# {note.because}" if note.because.startswith(USED) else f"{MARKS[1]}{note.because}")
 
 
 def _entry(text: str, root: Node, path: FieldPath, depth: int) -> Entry | None:
