@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from mistrust.cli.prove import AnyProof
     from mistrust.kube.meta import Object
     from mistrust.kube.snapshot import Snapshot
-    from mistrust.report.inplace.edited import Edited
+    from mistrust.report.inplace.edited import Edited, Refused
     from mistrust.report.screen import Style
 
 APART = "another change of its namespace could not be written, and the proof needs both"
+TOLD = 5
+"""How many refusals for one reason are told."""
 _STYLES: Mapping[str, Style] = {"+": "green", "-": "red", "@": "blue"}
 
 
@@ -68,7 +70,13 @@ class Place(NamedTuple):
         """What became of each file, and what was not written."""
         for name, data in edit.files.items() if written else ():
             yield f"{'removed' if data is None else 'edited' if name in self.texts else 'new'} {name}"
-        yield from map(str, edit.refused)
+        reasons: dict[str, list[Refused]] = {}
+        for each in edit.refused:
+            reasons.setdefault(each.because, []).append(each)
+        for alike in reasons.values():
+            yield from map(str, alike[:TOLD])
+            if len(alike) > TOLD:
+                yield f"not written: {len(alike) - TOLD:,} more, for the same reason"
 
     def show(self, edit: Edited) -> None:
         """Print a patch: in colour, and with nothing that acts on a terminal, where there is one.
