@@ -15,9 +15,11 @@ from mistrust.access.edited import edited as object_after
 from mistrust.access.fact import Edit
 from mistrust.kube.meta import Metadata, Object
 from mistrust.kube.network import NetworkPolicy, NetworkPolicySpec
+from mistrust.kube.pods import Pod, PodSpec
 from mistrust.kube.rbac import ClusterRoleBinding, Role, RoleBinding
 from mistrust.kube.read import read
 from mistrust.report.inplace.edited import Edited, edited
+from mistrust.report.inplace.wanted import wanted
 
 ROLE = """\
 apiVersion: rbac.authorization.k8s.io/v1
@@ -147,9 +149,19 @@ def test_a_document_goes_with_its_separator_and_its_comments() -> None:
     assert text(files.after(files.gone("c")), "x.yaml") == f"# a\n{role('a')}---\n# b\n{role('b')}"
 
 
+def test_the_separator_of_the_next_one_stays_where_the_file_began_with_one() -> None:
+    files = Files({"x.yaml": f"---\n{role('a')}--- # b\n{role('b')}".encode()})
+    assert text(files.after(files.gone("a")), "x.yaml") == f"--- # b\n{role('b')}"
+
+
 def test_what_heads_the_file_stays_when_its_first_document_goes() -> None:
     files = Files({"x.yaml": f"# All rights reserved\n\n# a\n{role('a')}---\n{role('b')}".encode()})
     assert text(files.after(files.gone("a")), "x.yaml") == f"# All rights reserved\n\n---\n{role('b')}"
+
+
+def test_what_is_last_now_ends_as_it_did() -> None:
+    files = Files({"x.yaml": f"{role('a')}---\n{role('b')}".removesuffix("\n").encode()})
+    assert text(files.after(files.gone("b")), "x.yaml") == role("a")
 
 
 def test_a_file_with_nothing_left_goes() -> None:
@@ -241,6 +253,13 @@ def test_a_new_object_is_a_file_beside_its_neighbours_and_in_their_kustomization
     assert new.ref == new_policy().new[0].ref
 
 
+def test_a_new_object_is_listed_in_the_kustomization_of_its_folder() -> None:
+    files = Files.of(**{"base/net": policy()})
+    files.data["base/kustomization.yaml"] = b"resources:\n- roles/\n"
+    listed = "resources:\n- roles/\n- networkpolicy-new.yaml\n"
+    assert text(files.after(new_policy()), "base/kustomization.yaml") == listed
+
+
 def test_two_new_objects_are_both_listed() -> None:
     files = Files.of(net=policy())
     files.data["kustomization.yaml"] = b"resources: [./net.yaml]\n"
@@ -271,6 +290,13 @@ def test_a_new_object_comes_into_the_file_where_no_folder_was_named() -> None:
 def test_a_namespace_that_is_left_to_kubectl_stays_so() -> None:
     files = Files.of(x=policy().replace(", namespace: shop", ""))
     assert "namespace" not in text(files.after(new_policy(namespace="default")), "networkpolicy-new.yaml")
+    files = Files.of(x=policy().replace("shop", "default"))
+    assert "namespace: default" in text(files.after(new_policy(namespace="default")), "networkpolicy-new.yaml")
+
+
+def test_fields_that_nobody_reads_stay_where_all_that_is_read_goes() -> None:
+    written = {"spec": {"hostPID": True, "dnsPolicy": "None"}}
+    assert wanted(written, Pod(spec=PodSpec(host_pid=True)), Pod()) == {"spec": {"dnsPolicy": "None"}}
 
 
 def test_fields_that_nobody_reads_stay_in_a_workload() -> None:

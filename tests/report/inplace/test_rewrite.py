@@ -94,6 +94,26 @@ def test_a_rule_goes_and_its_neighbours_stay() -> None:
     )
 
 
+def test_a_comment_at_the_end_of_a_neighbour_is_its_own() -> None:
+    check("a:\n- b: 1\n  # end of b\n- c: 1\n", "a:\n- b: 1\n  # end of b\n")
+
+
+def test_an_item_that_stays_keeps_its_place_though_others_are_like_it() -> None:
+    check(
+        """
+        rules:
+        - {resources: [pods], verbs: [get]}  # one
+        - {resources: [pods, jobs], verbs: [get]}  # two
+        """,
+        """
+        rules:
+        - {resources: [pods, jobs], verbs: [get]}  # two
+        - resources: [jobs]
+          verbs: [get]
+        """,
+    )
+
+
 def test_a_rule_becomes_two_in_the_same_hand() -> None:
     check(
         """
@@ -199,6 +219,7 @@ def test_brackets_over_several_lines() -> None:
 def test_the_last_one_between_brackets_leaves_no_comma_that_was_not_needed() -> None:
     check("a: [\n  b,\n  c\n]\n", "a: [\n  b\n]\n")
     check("a: [\n  b,  # why\n  c\n]\n", "a: [\n  b,  # why\n]\n")
+    check("a: [\n  b,\n  c  # why\n]\n", "a: [\n  b\n]\n")
 
 
 def test_json_keeps_its_indentation() -> None:
@@ -250,6 +271,7 @@ def test_json_with_tabs() -> None:
         ("a: &x [1, 2]\nb: *x\n", "a: [1, 2]\nb: [1]\n", r"\*x"),
         ("a: &x {c: 1}\nb:\n  <<: *x\n  d: 1\n", "a: {c: 1}\nb: {c: 1, d: 2}\n", "<<"),
         ("a:\n- &x 1\n- 2\nb: *x\n", "a:\n- 2\nb: 1\n", "&x"),
+        ("a: {b: &x 1}\nc: *x\n", "a: 5\nc: 1\n", "&x"),
         ("a: 1\na: 2\n", "a: 3\n", "written twice"),
     ],
 )

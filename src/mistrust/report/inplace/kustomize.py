@@ -26,19 +26,15 @@ def patches(all_of_them: Kustomizations) -> frozenset[str]:
 
 
 def relisted(all_of_them: Kustomizations, new: Iterable[str], gone: Collection[str]) -> Iterator[tuple[str, Plain]]:
-    """What those are to say that list files that go, or that list files of the folder of a new one.
-
-    A new file is also listed in its own folder, where anything is.
-    """
+    """What those are to say that list files that go, or that list anything in the folder of a new one."""
     left = {posixpath.normpath(name) for name in gone}
     for name, value in all_of_them.items():
         listed = before = _entries(value, "resources")
-        for file in map(posixpath.normpath, new if listed else ()):
+        for file in map(posixpath.normpath, new):
             folder = posixpath.dirname(file)
             near = [n for n, path in enumerate(listed, 1) if posixpath.dirname(beside(name, path)) == folder]
-            own = posixpath.dirname(posixpath.normpath(name)) == folder
-            if (near or own) and all(beside(name, path) != file for path in listed):
-                at = near[-1] if near else len(listed)
+            if near and all(beside(name, path) != file for path in listed):
+                at = near[-1]
                 path = posixpath.relpath(file, posixpath.dirname(name) or ".")
                 path = f"./{path}" if str(listed[at - 1]).startswith("./") else path
                 listed = [*listed[:at], path, *listed[at:]]
