@@ -53,10 +53,12 @@ class Place(NamedTuple):
         edit = self.edited(changes)
         found = prove(self._after(edit, old))
         if edit.refused and not all(p.holds for p in found.values()):
-            first, kept = edit, _apart(changes, edit)
-            left = [Refused(c, APART) for c in first.done if c not in kept]
-            second = self.edited(kept)
-            edit = structs.replace(second, refused=(*first.refused, *left, *second.refused))
+            spoilt = {o.namespace for r in edit.refused for o in _objects(r.change)}
+            left = [Refused(c, APART) for c in edit.done if not spoilt.isdisjoint(o.namespace for o in _objects(c))]
+            refused = (*edit.refused, *left)
+            gone = {id(r.change) for r in refused}
+            edit = self.edited([c for c in changes if id(c) not in gone])
+            edit = structs.replace(edit, refused=(*refused, *edit.refused))
             found = prove(self._after(edit, old))
         return edit, found
 
@@ -146,12 +148,6 @@ def place(sources: Sequence[str], namespace: str) -> Place:
     return Place(sources, namespace, manifests(sources))
 
 
-def _apart(changes: Sequence[Change], edit: Edited) -> list[Change]:
-    """The changes of namespaces in which none was refused: they do not rest on what is not written."""
-    spoilt = {o.namespace for r in edit.refused for o in _objects(r.change)}
-    return [c for c in changes if not spoilt.intersection(o.namespace for o in _objects(c))]
-
-
 def _objects(change: Change) -> Iterator[Object]:
     yield from change.new
     if change.old is not None:
@@ -191,7 +187,7 @@ def _beside(path: Path, data: bytes) -> Path:
             file.write(data)
             file.flush()
             os.fsync(descriptor)
-    except OSError:
+    except BaseException:
         Path(name).unlink()
         raise
     return Path(name)

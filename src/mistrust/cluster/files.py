@@ -102,11 +102,12 @@ def read_texts(texts: Mapping[str, bytes], like: Snapshot, namespace: str = DEFA
 def manifests(paths: Sequence[str]) -> Mapping[str, bytes]:
     """The text of every file that `paths` name, by the name in the origins of its objects.
 
-    Raises `InputError` as `read_files`; `UsageError` for standard input and for a saved snapshot, which are no files
-    of manifests.
+    Raises `InputError` as `read_files`; `UsageError` for standard input, a pipe and a saved snapshot, which are no
+    files of manifests.
     """
     for path in paths:
-        if path == STDIN or _is_saved(path):
+        special = Path(path).exists() and not (Path(path).is_file() or Path(path).is_dir())
+        if path == STDIN or special or _is_saved(path):
             raise UsageError("not a folder or a file of manifests", where=path, do=INSTEAD)
     if not paths:
         raise UsageError("a live cluster has no manifests", do=INSTEAD)

@@ -253,11 +253,13 @@ def test_a_new_object_is_a_file_beside_its_neighbours_and_in_their_kustomization
     assert new.ref == new_policy().new[0].ref
 
 
-def test_a_new_object_is_listed_in_the_kustomization_of_its_folder() -> None:
-    files = Files.of(**{"base/net": policy()})
-    files.data["base/kustomization.yaml"] = b"resources:\n- roles/\n"
-    listed = "resources:\n- roles/\n- networkpolicy-new.yaml\n"
-    assert text(files.after(new_policy()), "base/kustomization.yaml") == listed
+def test_a_new_object_is_listed_in_the_kustomization_of_its_folder_but_in_none_that_lists_another_folder() -> None:
+    files = Files.of(net=policy())
+    files.data["kustomization.yaml"] = b"resources:\n- base/roles.yaml\n"
+    files.data["prod/kustomization.yaml"] = b"resources:\n- ../base\n"
+    result = files.after(new_policy())
+    assert sorted(result.files) == ["kustomization.yaml", "networkpolicy-new.yaml"]
+    assert text(result, "kustomization.yaml") == "resources:\n- base/roles.yaml\n- networkpolicy-new.yaml\n"
 
 
 def test_two_new_objects_are_both_listed() -> None:
@@ -339,6 +341,14 @@ def test_what_cannot_be_edited_is_said(texts: dict[str, str], why: str) -> None:
     assert result.files == {}
     (refused,) = result.refused
     assert re.search(why, str(refused)), refused
+
+
+def test_what_is_nested_too_deeply_is_refused() -> None:
+    deep = '{"a": ' * 900 + "1" + "}" * 900
+    head = '{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "web"}, "x": '
+    files = Files({"x.json": (head + deep + ', "rules": [{"verbs": ["get", "list"]}]}').encode()})
+    (refused,) = files.after(files.less()).refused
+    assert "nested too deeply" in str(refused)
 
 
 def test_a_document_beside_a_template_is_edited() -> None:

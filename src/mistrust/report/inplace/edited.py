@@ -79,9 +79,10 @@ def edited(
             try:
                 work.do(change)
                 done.append(change)
-            except RefusedError as error:
+            except (RefusedError, RecursionError) as error:
                 work.folder.back(mark)
-                refused.append(Refused(change, str(error)))
+                deep = isinstance(error, RecursionError)
+                refused.append(Refused(change, "it is nested too deeply" if deep else str(error)))
         try:
             return Edited(work.folder.written(), tuple(done), tuple(refused))
         except SpoiltError as error:

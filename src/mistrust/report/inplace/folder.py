@@ -153,7 +153,7 @@ class Folder:
     def written(self) -> Mapping[str, bytes | None]:
         """The files that change, None for those that go. Raises SpoiltError."""
         gone = [file for file, text in self._texts.items() if text.empty]
-        for kustomization, after in list(relisted(self._kustomizations(), self._new, gone)):
+        for kustomization, after in list(relisted(self._kustomizations(), self._files, self._new, gone)):
             try:
                 self._relist(kustomization, after)
             except RefusedError as error:

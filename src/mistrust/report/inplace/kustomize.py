@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import posixpath
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
@@ -25,22 +24,29 @@ def patches(all_of_them: Kustomizations) -> frozenset[str]:
     )
 
 
-def relisted(all_of_them: Kustomizations, new: Iterable[str], gone: Collection[str]) -> Iterator[tuple[str, Plain]]:
-    """What those are to say that list files that go, or that list anything in the folder of a new one."""
-    left = {posixpath.normpath(name) for name in gone}
+def relisted(
+    all_of_them: Kustomizations, files: Iterable[str], new: Iterable[str], gone: Collection[str]
+) -> Iterator[tuple[str, Plain]]:
+    """What those are to say that list files that go, or that list files of the folder of a new one.
+
+    A new file is also listed in its own folder, where anything is. `files` are the old ones.
+    """
+    known, left = ({posixpath.normpath(name) for name in names} for names in (files, gone))
     for name, value in all_of_them.items():
         listed = before = _entries(value, "resources")
         for file in map(posixpath.normpath, new):
             folder = posixpath.dirname(file)
-            near = [n for n, path in enumerate(listed, 1) if posixpath.dirname(beside(name, path)) == folder]
-            if near and all(beside(name, path) != file for path in listed):
-                at = near[-1]
+            paths = [beside(name, path) for path in listed]
+            near = [n for n, path in enumerate(paths, 1) if path in known and posixpath.dirname(path) == folder]
+            own = bool(listed) and posixpath.dirname(posixpath.normpath(name)) == folder
+            if (near or own) and file not in paths:
+                at = near[-1] if near else len(listed)
                 path = posixpath.relpath(file, posixpath.dirname(name) or ".")
                 path = f"./{path}" if str(listed[at - 1]).startswith("./") else path
                 listed = [*listed[:at], path, *listed[at:]]
+                known.add(file)
         listed = [path for path in listed if beside(name, path) not in left]
-        if len(listed) != len(before) or any(map(operator.ne, listed, before)):
-            assert isinstance(value, dict)
+        if isinstance(value, dict) and list(listed) != list(before):
             yield name, {**value, "resources": listed}
 
 

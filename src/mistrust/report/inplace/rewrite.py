@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -102,7 +102,8 @@ class _Writer:
     def _list(self, node: Node, before: Sequence[Plain], after: Sequence[Plain]) -> None:
         if len(node.entries) != len(before):
             raise RefusedError("a list does not read as it is written")
-        self._entries(node, list(aligned(before, after)), before, [_New(_ordered(v, before)) for v in after])
+        names = dict.fromkeys(name for item in before if isinstance(item, dict) for name in item)
+        self._entries(node, list(aligned(before, after)), before, [_New(_ordered(v, names)) for v in after])
 
     def _entries(self, node: Node, pairs: Sequence[Pair], before: Sequence[Plain], after: Sequence[_New]) -> None:
         """Edit the entries that stay, take out those that go, put in those that come."""
@@ -196,10 +197,11 @@ class _Writer:
         return column(self.text, entry.start) + (self.hand.step if isinstance(after, dict) else self.hand.dash)
 
 
-def _ordered(new: Plain, items: Sequence[Plain]) -> Plain:
-    """The fields of a new item in the order of its neighbours'."""
-    names = [name for item in items if isinstance(item, dict) for name in item]
-    return dict(sorted(new.items(), key=lambda f: (*names, f[0]).index(f[0]))) if isinstance(new, dict) else new
+def _ordered(new: Plain, names: Iterable[str]) -> Plain:
+    """A new item with its fields in the order of its neighbours'."""
+    if not isinstance(new, dict):
+        return new
+    return {name: new[name] for name in names if name in new} | new
 
 
 def _untied(node: Node) -> None:
