@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 import subprocess
@@ -106,7 +107,8 @@ def test_what_is_no_file_of_manifests_is_not_edited(
 ) -> None:
     saved = tmp_path / "shop.mist"
     assert run(["snapshot", str(SHOP), "-f", str(saved), "-q"]) == 0
-    for source in (saved, Path("-")):
+    os.mkfifo(tmp_path / "pipe")
+    for source in (saved, Path("-"), tmp_path / "pipe"):
         assert tighten(source, evidence, "--fix") == 2
         assert "nothing to edit: write the changes into a folder with -o DIR" in capsys.readouterr().err
 

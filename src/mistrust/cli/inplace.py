@@ -72,6 +72,10 @@ class Place(NamedTuple):
         """What became of each file, and what was not written."""
         for name, data in edit.files.items() if written else ():
             yield f"{'removed' if data is None else 'edited' if name in self.texts else 'new'} {name}"
+        if written and any(
+            (folder / ".git").exists() for name in edit.files for folder in Path(name).resolve().parents
+        ):
+            yield "git diff shows every line of it"
         reasons: dict[str, list[Refused]] = {}
         for each in edit.refused:
             reasons.setdefault(each.because, []).append(each)

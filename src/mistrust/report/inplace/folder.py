@@ -91,7 +91,7 @@ class Folder:
         found = next(from_plain(plain, origin, self._namespace), None)
         return found if isinstance(found, Object) else None
 
-    def say(self, origin: Origin, after: Plain, notes: Iterable[Note] = ()) -> None:
+    def say(self, origin: Origin, after: Plain, notes: Sequence[Note] = ()) -> None:
         """Let an object say something else."""
         value, path = self._value(origin), self._path(origin)
         wanted = after
@@ -222,7 +222,7 @@ class Folder:
     def _shift(self, origin: Origin, by: int) -> None:
         self._shifts.setdefault((origin.file, origin.document), []).append((origin.item, by))
 
-    def _write(self, origin: Origin, wanted: Plain, path: FieldPath, notes: Iterable[Note] = ()) -> None:
+    def _write(self, origin: Origin, wanted: Plain, path: FieldPath, notes: Sequence[Note] = ()) -> None:
         text, values = self._text(origin.file), self._said(origin)
         new = rewritten(text.document(origin.document), values[0], wanted)
         if not text.json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final
 
 from mistrust.access.change import Note
@@ -17,7 +17,7 @@ USED: Final = "used: "
 MARKS: Final = (f"# {USED}", "# rests on: ")
 
 
-def annotated(text: str, place: FieldPath, notes: Iterable[Note]) -> str:
+def annotated(text: str, place: FieldPath, notes: Sequence[Note]) -> str:
     """The text of a document with a comment for each note, in the place of those that stood there before.
 
     `place` is the path of the object in the document. A note about something between brackets stands above the line
@@ -28,10 +28,12 @@ def annotated(text: str, place: FieldPath, notes: Iterable[Note]) -> str:
     # used: web get pods
     - verbs: [get]
     """
+    if not notes:
+        return text
     root = tree(text)
     said: dict[int, tuple[Entry, list[str]]] = {}
     for note in notes:
-        entry = _entry(text, root, (*place, *split_path(note.path)), len(place))
+        entry = _entry(text, root, (*place, *split_path(note.path)))
         if entry is not None:
             said.setdefault(entry.start, (entry, []))[1].append(comment(note))
     splices = Splices()
@@ -56,20 +58,16 @@ def comment(note: Note) -> str:
     return clean(f"# {note.because}" if note.because.startswith(USED) else f"{MARKS[1]}{note.because}")
 
 
-def _entry(text: str, root: Node, path: FieldPath, depth: int) -> Entry | None:
-    """The last field or item on the way that begins a line; of the whole object what it begins with."""
+def _entry(text: str, root: Node, path: FieldPath) -> Entry | None:
+    """The last field or item on the way that begins a line; what a whole document begins with."""
+    if not path:
+        return None if root.flow or not root.entries or not alone(text, root.start) else root.entries[0]
     node, found = root, None
-    for number, part in enumerate(path):
-        if node.flow:
-            return found
+    for part in path:
         entry = next((e for n, e in enumerate(node.entries) if part == (e.name or n)), None)
-        if entry is None:
-            return found
+        if node.flow or entry is None:
+            break
         if alone(text, entry.start):
             found = entry
         node = entry.value
-        if number < depth:
-            continue
-    if len(path) == depth and found is None and not node.flow and node.entries and alone(text, node.entries[0].start):
-        return node.entries[0]
     return found
