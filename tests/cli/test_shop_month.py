@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from mistrust.access.flow import Flow
+from mistrust.access.flow import Flow, Traffic
 from mistrust.access.ports import point
 from mistrust.access.record import Record
 from mistrust.access.verdict import Answer
 from mistrust.catalog.load import api_resources, default_rbac
-from mistrust.cli.shop import event, flows
+from mistrust.cli.shop import access, event, flows
 from mistrust.cli.shop.audit import INTRUDER, asked
 from mistrust.cli.shop.calendar import ATTACK, BREAK_GLASS, DAYS, FIRST, Day
 from mistrust.cli.shop.cluster import STANDING, Cluster, Pod
@@ -35,7 +35,7 @@ from mistrust.layers.identity.lookup import Lookup, Request
 from mistrust.layers.network.deciding import decide as network
 from mistrust.layers.network.deciding.party import Party
 from mistrust.layers.network.layer import Network
-from mistrust.layers.network.usage import used
+from mistrust.layers.network.usage import Names, used
 
 SHOP = Path(__file__).resolve().parents[2] / "examples" / "shop"
 
@@ -83,6 +83,12 @@ def seen(month: Path) -> Record[Flow]:
     return read_flows([str(month / "flows")])
 
 
+@pytest.fixture(scope="module")
+def inside(month: Path) -> Traffic:
+    """With what the sidecars saw."""
+    return read_flows([str(month / "flows"), str(month / "access")])
+
+
 def digests(folder: Path) -> dict[str, str]:
     files = (p for p in folder.rglob("*") if p.is_file())
     return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
@@ -109,16 +115,18 @@ def test_one_seed_makes_one_month_and_another_seed_another(tmp_path: Path) -> No
 
 def test_logs_are_rotated_daily_packed_and_of_a_bounded_size(month: Path) -> None:
     files = sorted(p.name for p in month.rglob("*") if p.is_file())
-    assert len(files) == 2 * DAYS
-    assert [name for name in files if not name.endswith(".gz")] == ["audit.log", "hubble.log"]
+    assert len(files) == 3 * DAYS
+    assert [name for name in files if not name.endswith(".gz")] == ["audit.log", "hubble.log", "istio-proxy.log"]
     assert sum(p.stat().st_size for p in month.rglob("*") if p.is_file()) < 50e6
     packed = month / "audit" / f"audit-{FIRST}T23-59-59.999.log.gz"
     first, *_ = gzip.decompress(packed.read_bytes()).splitlines()
     assert json.loads(first)["kind"] == "Event"
 
 
-def test_every_line_is_understood_and_the_month_has_no_holes(audit: Record[Request], seen: Record[Flow]) -> None:
-    for coverage in (audit.coverage, seen.coverage):
+def test_every_line_is_understood_and_the_month_has_no_holes(
+    audit: Record[Request], seen: Record[Flow], inside: Traffic
+) -> None:
+    for coverage in (audit.coverage, seen.coverage, inside.coverage):
         assert (coverage.bad, coverage.problems, coverage.holes, coverage.sampled) == (0, (), (), False)
         assert DAYS - 0.1 < coverage.days < DAYS
         assert 100_000 < coverage.events < 300_000
@@ -133,8 +141,9 @@ def test_lines_stand_in_the_order_of_time_and_a_watch_has_two(month: Path) -> No
     for e in events:
         stages.setdefault(e["auditID"], []).append(f"{e['verb']} {e['stage']}")
     assert sum(s == ["watch ResponseStarted", "watch ResponseComplete"] for s in stages.values()) > 100
-    shown = [json.loads(line)["time"] for line in (month / "flows" / "hubble.log").read_text().splitlines()]
-    assert shown == sorted(shown)
+    for log, field in (("flows/hubble.log", "time"), ("access/istio-proxy.log", "start_time")):
+        shown = [json.loads(line)[field] for line in (month / log).read_text().splitlines()]
+        assert shown == sorted(shown)
 
 
 def test_a_day_that_is_missing_is_a_hole(month: Path) -> None:
@@ -223,6 +232,40 @@ def test_connections_that_are_used_are_these(shop: Snapshot, seen: Record[Flow])
     asks = {ref.name for (ref, protocol, port) in usage.outside if (protocol, port) == ("TCP", 443)}
     assert asks == {"checkout", "backup", "runner"}
     assert {f.source.workload for f in usage.unresolved} == {"reserved:host"}
+
+
+def test_the_sidecars_saw_the_same_connections_and_nothing_counts_twice(seen: Record[Flow], inside: Traffic) -> None:
+    assert inside.uses == seen.uses
+
+
+def test_what_the_sidecars_saw_inside_is_what_the_mesh_does(shop: Snapshot, inside: Traffic) -> None:
+    """web's clients and cart's speak plaintext; for everybody else the sidecars prove who they are."""
+    names = Names(shop)
+    found: dict[str, set[str]] = {}
+    for exchange in inside.exchanges:
+        source, target = names.who(exchange.source), names.who(exchange.destination)
+        if target and exchange.destination.namespace != "kube-system":
+            ends = f"{source[0].name if source else 'the Internet'} -> {target[0].name} {exchange.port}"
+            who = f"{exchange.identity} {exchange.security}".strip()
+            found.setdefault(f"{ends} {who}", set()).add(f"{exchange.method} {exchange.path}".strip())
+    spiffe = "spiffe://cluster.local/ns/shop/sa"
+    assert found == {
+        "the Internet -> web 8080 plaintext": {
+            *("GET /", "GET /cart/{*}", "GET /orders/{*}", "GET /static/{*}"),
+            *(f"GET /products/{sku}" for sku in access.SKUS),
+        },
+        "web -> cart 7070 plaintext": {"GET /cart/{*}", "POST /cart/{*}/items", "DELETE /cart/{*}/items/{*}"},
+        f"web -> checkout 8443 {spiffe}/web mtls": {"POST /pay"},
+        f"cart -> orders 5432 {spiffe}/default mtls": {""},
+        f"nightly-report -> orders 5432 {spiffe}/orders mtls": {""},
+    }
+
+
+def test_sidecars_tell_of_the_scan_too_and_not_as_uses(month: Path) -> None:
+    (log,) = (month / "access").glob(f"*{ATTACK}*")
+    failed = [json.loads(line) for line in gzip.decompress(log.read_bytes()).splitlines() if b"UF" in line]
+    assert [line["upstream_host"].rpartition(":")[2] for line in failed] == ["22", "6379"]
+    assert {line["downstream_peer_uri_san"] for line in failed} == {None}
 
 
 def test_cronjobs_run_at_their_hours_and_the_ci_on_working_days(audit: Record[Request]) -> None:

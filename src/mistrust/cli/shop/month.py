@@ -1,4 +1,4 @@
-"""Write the month: two folders of logs, a file a day, as the API server and Hubble's exporter rotate them."""
+"""Write the month: three folders of logs, a file a day, as the API server and Hubble's exporter rotate them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from mistrust.cli.shop import audit, connection, event, flows
+from mistrust.cli.shop import access, audit, connection, event, flows
 from mistrust.cli.shop.calendar import DAYS, Day
 from mistrust.cli.shop.cluster import Cluster
 
@@ -17,20 +17,22 @@ FAST: Final = 1
 
 
 def write_month(folder: Path, *, seed: int = SEED, days: int = DAYS, progress: Callable[[str], object] = str) -> int:
-    """Write `audit/` and `flows/` into a folder; the same bytes for the same seed. Returns how many lines.
+    """Write `audit/`, `flows/` and `access/` into a folder; the same bytes for the same seed. Returns how many lines.
 
     All but the last day are packed: that is the file that is still written to.
     """
     cluster = Cluster(seed, days)
     count = 0
-    for name in ("audit", "flows"):
+    for name in ("audit", "flows", "access"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for number in range(days):
         day = Day(number, seed)
         progress(day.date.isoformat())
+        opened = tuple(flows.opened(day, cluster))
         for name, lines in (
             ("audit/audit", event.lines(audit.asked(day, cluster), day)),
-            ("flows/hubble", connection.lines(flows.opened(day, cluster), day)),
+            ("flows/hubble", connection.lines(opened, day)),
+            ("access/istio-proxy", access.lines(opened, day)),
         ):
             count += _write(folder / name, lines, day, last=number == days - 1)
     return count
