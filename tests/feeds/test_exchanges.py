@@ -15,6 +15,8 @@ from tests.feeds.test_flows_traces import CLIENT, SERVER, trace
 
 from mistrust.access.record import Tally
 from mistrust.feeds.flows import paths
+from mistrust.feeds.flows.observers import exchanges
+from mistrust.feeds.flows.sight import Count, Key, Side
 from mistrust.store.store import FLOWS, Store
 
 SA = "spiffe://cluster.local/ns/shop/sa/web"
@@ -100,6 +102,19 @@ def test_a_gateway_tells_how_its_client_came_and_what_it_asked_the_pod() -> None
     assert "203.0.113.7 -> 10.0.0.1 TCP 8443 - - GET /cart/{*}" in exchanged(
         reading(as_json(**GATEWAY, requested_server_name=None))
     )
+
+
+def test_behind_a_gateway_the_client_is_who_it_proved_to_be() -> None:
+    """X-Forwarded-For takes the place of the address of who connected."""
+    gateway = "spiffe://cluster.local/ns/istio-system/sa/gateway"
+    line = as_json(downstream_remote_address="203.0.113.7:0", downstream_peer_uri_san=gateway)
+    record = reading(line * 2 + sidecar(name="-").replace("10.0.0.1:37652", "203.0.113.8:0"))
+    assert told(record) == []
+    assert exchanged(record) == [
+        "? -> 10.0.0.2 TCP 8080 - plaintext GET /cart/{*}",
+        f"? -> 10.0.0.2 TCP 8080 {gateway} mtls GET /cart/{{*}}",
+    ]
+    assert sorted(tally.count for tally in record.exchanges.values()) == [1, 2]
 
 
 DENIED = "403 - rbac_access_denied_matched_policy[none] -"
@@ -285,6 +300,48 @@ def test_an_end_that_is_told_by_its_address_is_the_pod_that_another_observer_nam
     # an address that was another pod's too is nobody's
     again = l4.replace("web-0", "job-1")
     assert exchanged(reading(l4 + again, sidecar())) == ["10.0.0.1 -> shop/cart-0 TCP 8080 - mtls GET /cart/{*}"]
+
+
+def test_the_same_sightings_by_the_slow_definition() -> None:
+    """Random sightings of few requests: who let each through, who told most of its client, and who counted most."""
+    dice = random.Random(12)
+    for _ in range(400):
+        groups: dict[Key, Count] = {}
+        for _ in range(dice.randrange(1, 10)):
+            side: Side = dice.choice(("source", "destination"))
+            refused = side == "destination" and dice.random() < 0.3
+            first, last = sorted(dice.choices(range(9), k=2))
+            ends = ("ns", dice.choice("ab"), "", "", "ns", "c", "", "", "")
+            fact = dice.choice(("", "x", "y")), dice.choice(("", "mtls", "plaintext"))
+            asked = "GET", dice.choice(("/a", "/b"))
+            key: Key = (dice.choice("pq"), side, refused, *ends, "TCP", 80, *fact, *asked)
+            groups[key] = Count(dice.randrange(1, 5), first, last)
+        found, merged = exchanges(groups, {})
+        assert merged == 0
+        assert {((e.source.pod, e.path, e.identity, e.security), t) for e, t in found.items()} == slow(groups)
+
+
+def slow(groups: dict[Key, Count]) -> set[tuple[tuple[str, ...], Tally]]:
+    out = set()
+    for pod, path in {(key[4], key[-1]) for key in groups}:
+        rows = [(key, seen) for key, seen in groups.items() if (key[4], key[-1]) == (pod, path)]
+        let = [(key, seen) for key, seen in rows if not key[2]]
+        if not let or (len(let) < len(rows) and all(key[1] == "source" for key, _ in let)):
+            continue
+        facts = {key[14:16] for key, _ in let}
+        top = [f for f in facts if not any(f != g and fits(f, g) for g in facts)]
+        for fact in top:
+            own = [(key, s) for key, s in let if [t for t in top if fits(key[14:16], t)] == [fact]]
+            counts: dict[tuple[object, ...], int] = {}
+            for key, seen in own:
+                counts[key[:2]] = counts.get(key[:2], 0) + seen.count
+            times = [s.first for _, s in own], [s.last for _, s in own]
+            out.add(((pod, path, *fact), Tally(max(counts.values()), min(times[0]), max(times[1]))))
+    return out
+
+
+def fits(fact: tuple[object, ...], other: tuple[object, ...]) -> bool:
+    return all(ours in ("", theirs) for ours, theirs in zip(fact, other, strict=True))
 
 
 def lines(dice: random.Random, count: int) -> list[str]:

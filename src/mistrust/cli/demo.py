@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
     with Progress("making a month of logs") as progress:
         lines = write_month(evidence, progress=progress.step)
     _say(f"{shop} is a small shop on Kubernetes, with honest flaws.")
-    _say(f"{evidence} has {DAYS} days of its audit log, flows and access logs: {lines:,} lines, made up from seed {SEED}.")
+    _say(f"{evidence} has {DAYS} days of its audit, flow and access logs: {lines:,} lines, made up from seed {SEED}.")
 
     _say("\n1. What is granted, what of it is used, and where the rest leads")
     before = _check(shop, seen, out / "before.json", "-o", "text", "-o", f"html={out / 'report.html'}")

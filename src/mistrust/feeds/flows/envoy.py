@@ -6,7 +6,8 @@ the fields mean is in access_log/usage.rst of Envoy's documentation. A line is a
 - A sidecar's *outbound* line and a gateway's are a connection from UPSTREAM_LOCAL to UPSTREAM_HOST, the pod behind the
   Service. A gateway also tells who connected to it.
 - A sidecar's *inbound* line is a connection from DOWNSTREAM_REMOTE to DOWNSTREAM_LOCAL.
-- DOWNSTREAM_REMOTE with port 0 was taken from X-Forwarded-For: that client opened no connection here.
+- DOWNSTREAM_REMOTE with port 0 was taken from X-Forwarded-For: that client opened no connection here. Behind a gateway
+  it is always so: who connected is known by what it proved to be, and by the gateway's own line.
 
 Who the client proved to be is told by the proxy that it connected to alone, where it logs `%DOWNSTREAM_PEER_URI_SAN%`.
 Whether it came by mTLS is told by Istio's default formats too: the sidecar of a client sends `outbound_.…` as the name
@@ -24,7 +25,7 @@ import msgspec
 
 from mistrust.access.flow import Security
 from mistrust.feeds.flows import request
-from mistrust.feeds.flows.sight import NOTHING, End, Inside, Remark, Side, Sight, key, seconds, split, text
+from mistrust.feeds.flows.sight import NOTHING, UNKNOWN, End, Inside, Remark, Side, Sight, key, seconds, split, text
 
 REFUSED: Final = frozenset(
     ("DPE", "FI", "IH", "LH", "LR", "NC", "NFCF", "NR", "OM", "RL", "RLSE", "UAEX", "UF", "UH", "UO")
@@ -126,18 +127,18 @@ def sights(line: Line) -> tuple[Sight | Remark, ...]:
         return (Sight(time, None, 0),)
     client, client_port = split(line.downstream_remote_address or "")
     here = split(line.downstream_local_address or "")
+    if inbound and client_port:
+        return _one(time, "inbound", client, here, inside(line, True), refused)
     if inbound:
-        return _forwarded(time) if not client_port else _one(time, "inbound", client, here, inside(line, True), refused)
+        told, to = inside(line, True), End(address=here[0])
+        seen = key(UNKNOWN, "destination", End(), to, "TCP", here[1], refused, told) if told != NOTHING else None
+        return (Sight(time, seen if here[0] else None), *FORWARDED)
     proxy = split(line.upstream_local_address or "")[0] or client
     upstream = split((line.upstream_host or "").rpartition("/")[2])
     out = _one(time, "outbound", proxy, upstream, _asked(line))
     if client in ("", proxy):
         return out
     return (*out, *(_one(time, "gateway", client, here, inside(line, False)) if client_port else FORWARDED))
-
-
-def _forwarded(time: int) -> tuple[Sight | Remark, ...]:
-    return (Sight(time, None, 0), *FORWARDED)
 
 
 def inside(line: Line, inbound: bool) -> Inside:

@@ -15,7 +15,7 @@ from mistrust.access.flow import Exchange, Flow, Peer, Security
 from mistrust.access.record import Tally
 from mistrust.feeds.flows.paths import CUT, cut, few
 from mistrust.feeds.flows.request import REST
-from mistrust.feeds.flows.sight import ENDS, Count, Key, is_full
+from mistrust.feeds.flows.sight import ENDS, UNKNOWN, Count, Key, is_full
 
 LOOPBACK: Final = "loopback"
 _Who = tuple[str, str, str, str]
@@ -81,7 +81,7 @@ def flows(groups: Mapping[Key, Count], known: Pods) -> dict[Flow, Tally]:
     merged: dict[tuple[_Who, _Who, str, int], _Several] = {}
     for key, seen in groups.items():
         who = (_who(key[3:7], known), _who(key[7:11], known), key[12], key[13])
-        if LOOPBACK not in (who[0][3], who[1][3]):
+        if key[0] != UNKNOWN and LOOPBACK not in (who[0][3], who[1][3]):
             merged.setdefault(who, _Several()).add(key, seen)
     return {
         Flow(_peer(source, several.source), _peer(destination, several.destination, several.name), protocol, port): (

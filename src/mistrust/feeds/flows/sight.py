@@ -24,6 +24,8 @@ Key = Bare | Full
 """A full one also has what was seen inside: identity of the client, security, method and path."""
 ENDS: Final = 14
 """Parts of a key that tell the connection."""
+UNKNOWN: Final = "inside only"
+"""The point of who tells of an exchange, and not who opened the connection: a full key, and no flow."""
 
 
 def is_full(key: Key) -> TypeGuard[Full]:
