@@ -143,10 +143,11 @@ def sights(line: Line) -> tuple[Sight | Remark, ...]:
 
 def inside(line: Line, inbound: bool) -> Inside:
     """What the proxy that the client connected to tells."""
-    names = [name for name in (line.downstream_peer_uri_san or "").split(",") if name not in _NONE]
-    subject = line.downstream_peer_subject or ""
-    identity = next((n for n in names if n.startswith("spiffe:")), "") or next(iter(names), "")
-    identity = identity or (subject if subject not in _NONE else "")
+    names = [n for n in (line.downstream_peer_uri_san, line.downstream_peer_subject) if n and n != "-"]
+    identity = names[0] if names else ""
+    if "," in identity and line.downstream_peer_uri_san == identity:
+        several = identity.split(",")
+        identity = next((name for name in several if name.startswith("spiffe:")), several[0])
     asked = _asked(line)
     return Inside(identity, "mtls" if identity else _security(line, inbound), asked.method, asked.path)
 

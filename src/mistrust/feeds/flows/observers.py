@@ -1,7 +1,7 @@
 """Several observers of one connection, and of one exchange in it: what they said together, once.
 
 The observer that counted most counts. What only the source's side let through and the destination's refused is no use.
-Of names that not every observer gives, any is taken. What stays on the loopback of a host is no flow.
+Of names that not every observer gives, the first in order is taken. What stays on the loopback of a host is no flow.
 """
 
 from __future__ import annotations
@@ -41,18 +41,24 @@ class _Several:
         self.refused = False
 
     def add(self, key: Key, seen: Count) -> None:
-        self.source, self.destination = self.source or key[5], self.destination or key[9]
-        self.name = min(filter(None, (self.name, key[11])), default="")
+        self._name(key[5], key[9], key[11])
         if key[2]:
             self.refused = True
         else:
             self._count(key[:2], seen.count, seen.first, seen.last)
 
     def merge(self, other: _Several) -> None:
-        self.source, self.destination = self.source or other.source, self.destination or other.destination
-        self.name = min(filter(None, (self.name, other.name)), default="")
+        self._name(other.source, other.destination, other.name)
         for observer, count in other.counts.items():
             self._count(observer, count, other.first, other.last)
+
+    def _name(self, source: str, destination: str, name: str) -> None:
+        if source and (not self.source or source < self.source):
+            self.source = source
+        if destination and (not self.destination or destination < self.destination):
+            self.destination = destination
+        if name and (not self.name or name < self.name):
+            self.name = name
 
     def _count(self, observer: tuple[str, str], count: int, first: int, last: int) -> None:
         self.counts[observer] = self.counts.get(observer, 0) + count

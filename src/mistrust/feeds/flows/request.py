@@ -38,6 +38,8 @@ _FITS = re.compile(rf"/(?:{_LETTERS}+/)*{_LETTERS}*")
 _SEGMENT = re.compile(rf"{_LETTERS}+")
 _HEX = r"(?=[a-fA-F]*\d)[0-9a-fA-F]{8,}"
 _UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_LONG = 65
+"""Characters that no word has."""
 _IDENTIFIER = re.compile(
     rf"""/(?:
       [+-]?\d+ | {_UUID} | {_HEX} | \d+(?:\.\d+)+
@@ -47,11 +49,11 @@ _IDENTIFIER = re.compile(
     | {_LETTERS}*[%@;]{_LETTERS}*                                         # an e-mail address, text, a session
     | (?=[a-zA-Z]*\d)[a-zA-Z0-9]{{16,}}                                   # a ULID, base 62
     | (?=[^/]*\d)(?=[^/]*[a-z])(?=[^/]*[A-Z])[\w-]{{16,}}                 # base 64
-    | {_LETTERS}{{65,}}
+    | {_LETTERS}{{{_LONG},}}
     )(?=/|\Z)""",
     re.X | re.A,
 )
-_SECRET = re.compile(r"/(?:[^/]*[%@;][^/]*|[^/]{65,})(?=/|\Z).*", re.S)
+_SECRET = re.compile(rf"/(?:[^/]*[%@;][^/]*|[^/]{{{_LONG},}})(?=/|\Z).*", re.S)
 """The same in other letters, which `{*}` does not stand for."""
 _PARAMETER = re.compile(r"/(?:\{[^{}/]*\}|:\w+|<[^<>/]*>|\[\w+\])(?=/|\Z)", re.A)
 """One segment in the templates of frameworks: `{id}`, `:id`, `<int:id>`, `[id]`."""
@@ -79,7 +81,9 @@ def _path(target: str) -> str:
     if not text:
         return ""
     text = _IDENTIFIER.sub("/" + ONE, text)
-    return shortened(_SECRET.sub("/" + REST, text))
+    if "%" in text or "@" in text or ";" in text or len(text) > _LONG:
+        text = _SECRET.sub("/" + REST, text)
+    return shortened(text)
 
 
 def route(template: str, target: str) -> str:
