@@ -36,13 +36,13 @@ HOST_PORT: Final = ("network.local.port", "net.sock.host.port", "server.port", "
 METHOD: Final = ("http.request.method", "http.method")
 TEMPLATE: Final = ("http.route", "url.template")
 TARGET: Final = ("url.path", "http.target", "url.full", "http.url")
-GRPC: Final = ("rpc.system", "rpc.system.name")
 TRANSPORT: Final = ("network.transport", "net.transport")
 OWNERS: Final = tuple(f"k8s.{kind}.name" for kind in ("deployment", "statefulset", "daemonset", "cronjob", "job"))
 NAMES: Final = (
-    *("k8s.namespace.name", "k8s.pod.name", "k8s.pod.ip", "rpc.service", "rpc.method"),
+    *("k8s.namespace.name", "k8s.pod.name", "k8s.pod.ip"),
+    *("rpc.system", "rpc.system.name", "rpc.service", "rpc.method"),
     *(*OWNERS, *ANSWERED, *PEER, *PEER_PORT, *SERVER, *SERVER_PORT, *HOST, *HOST_PORT),
-    *(*METHOD, *TEMPLATE, *TARGET, *GRPC, *TRANSPORT),
+    *(*METHOD, *TEMPLATE, *TARGET, *TRANSPORT),
 )
 """Of every attribute that is looked at."""
 UNSURE: Final = Remark("a call failed without an answer, and is not counted as a use")
@@ -164,16 +164,17 @@ def _call(span: Span, here: End) -> Iterator[Sight | Remark]:
 
 
 def _inside(known: Known) -> Inside:
-    if _first(known, GRPC) == "grpc":
-        name = known.get("rpc.method", "")
-        name = name if "/" in name else f"{known.get('rpc.service', '')}/{name}"
-        return Inside(method="POST", path=request.path(f"/{name}")) if name[0] != "/" != name[-1] else NOTHING
-    method = _first(known, METHOD)
-    if not method:
+    if method := _first(known, METHOD):
+        target, template = _first(known, TARGET), _first(known, TEMPLATE)
+        path = request.route(template, target) if template else request.path(target)
+        return Inside(method=request.method(method), path=path)
+    name = known.get("rpc.method", "")
+    if not name or "grpc" not in (known.get("rpc.system"), known.get("rpc.system.name")):
         return NOTHING
-    target, template = _first(known, TARGET), _first(known, TEMPLATE)
-    path = request.route(template, target) if template else request.path(target)
-    return Inside(method=request.method(method), path=path)
+    service = known.get("rpc.service", "")
+    if "/" not in name and not service:
+        return NOTHING
+    return Inside(method="POST", path=request.path(f"/{name}" if "/" in name else f"/{service}/{name}"))
 
 
 def _known(attributes: tuple[Attribute, ...]) -> Known:

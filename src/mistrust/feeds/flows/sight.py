@@ -163,5 +163,6 @@ def split(endpoint: str) -> tuple[str, int]:
     (('fd00::1', 8080), ('', 0), ('', 0))
     """
     host, _, port = endpoint.rpartition(":")
-    host = host[1:-1] if host[:1] == "[" and host[-1:] == "]" else host
-    return (host, int(port)) if host and port.isdecimal() and not set(host) & set("/ ") else ("", 0)
+    if host[:1] == "[" and host[-1:] == "]":
+        host = host[1:-1]
+    return (host, int(port)) if host and port.isdecimal() and "/" not in host and " " not in host else ("", 0)
