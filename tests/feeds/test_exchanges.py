@@ -124,6 +124,8 @@ def test_what_is_refused_is_no_use() -> None:
     assert exchanged(reading(sidecar(answer=DENIED))) == []
     assert exchanged(reading(sidecar(at="out", answer="403 - via_upstream -"), sidecar(answer=DENIED))) == []
     assert exchanged(reading(sidecar(at="out", answer="503 UF - -"))) == []
+    behind = sidecar(answer=DENIED).replace("10.0.0.1:37652", "203.0.113.7:0")
+    assert exchanged(reading(sidecar(at="out", answer="403 - via_upstream -"), behind)) == []
     # of one request the refusal says nothing of another
     one, other = sidecar("GET /a HTTP/1.1"), sidecar("GET /b HTTP/1.1", DENIED)
     assert exchanged(reading(one + other)) == ["10.0.0.1 -> 10.0.0.2 TCP 8080 - mtls GET /a"]

@@ -23,7 +23,7 @@ INJECTED: Final = ("shop", "payments")
 """Namespaces with the label `istio-injection`."""
 BESIDE: Final = frozenset((15021, 9102))
 """Ports that no sidecar logs: its own, and one that the checkout leaves out."""
-SPOKEN: Final = frozenset((CART,))
+PLAINTEXT: Final = frozenset((CART,))
 """To whom a DestinationRule has clients speak plaintext."""
 SERVICES: Final = {
     WEB: "10.96.14.3:80",
@@ -36,7 +36,7 @@ SKUS: Final = ("teapot", "kettle", "cup", "saucer", "tray")
 
 
 class Asked(msgspec.Struct, frozen=True, gc=False):
-    """One request, or a connection of TCP."""
+    """One request; nothing of it for a connection that is not HTTP."""
 
     method: str | None = None
     path: str | None = None
@@ -76,7 +76,7 @@ def _lines(each: Opened, dice: Random) -> Iterator[tuple[float, dict[str, object
         known = workload in SERVICES and each.became == ANSWERED
         cluster = f"inbound|{each.port}||" if known else "InboundPassthroughCluster"
         line = _line(asked, each, cluster, server, (f"127.0.0.6:{client.partition(':')[2]}", server, client))
-        if identity and workload not in SPOKEN:
+        if identity and workload not in PLAINTEXT:
             line["requested_server_name"] = f"outbound_.{_service(workload)}".replace("||", "_._")
             line["downstream_peer_uri_san"] = identity
         yield 0.0007, line

@@ -19,6 +19,7 @@ from mistrust.feeds.flows.sight import ENDS, UNKNOWN, Count, Key, is_full
 
 LOOPBACK: Final = "loopback"
 _Who = tuple[str, str, str, str]
+NOBODY: Final[_Who] = ("", "", "", "")
 _Port = tuple[_Who, str, int]
 _Request = tuple[_Who, _Who, str, int, str, str]
 """Of whom, to whom, protocol, port, method and path."""
@@ -113,7 +114,8 @@ def exchanges(groups: Mapping[Key, Count], known: Pods) -> tuple[dict[Exchange, 
         request = (_who(key[3:7], known), _who(key[7:11], known), key[12], key[13], method, path)
         if LOOPBACK not in (request[0][3], request[1][3]):
             requests.setdefault(request, {}).setdefault((identity, security), _Several()).add(key, seen)
-    let = {request: _told(facts) for request, facts in requests.items() if _used(facts)}
+    refused = {request[1:] for request, facts in requests.items() if request[0] == NOBODY and not _used(facts)}
+    let = {request: _told(facts) for request, facts in requests.items() if _used(facts, request[1:] in refused)}
     paths, merged = _paths(let)
     out: dict[Exchange, Tally] = {}
     for (source, destination, protocol, port, method, path), facts in let.items():
@@ -128,9 +130,10 @@ def exchanges(groups: Mapping[Key, Count], known: Pods) -> tuple[dict[Exchange, 
     return out, merged
 
 
-def _used(facts: Mapping[_Fact, _Several]) -> bool:
+def _used(facts: Mapping[_Fact, _Several], refused: bool = False) -> bool:
+    """Parameters: `refused`, was the same request refused to somebody whom the destination's side cannot name."""
     let = set().union(*(several.let for several in facts.values()))
-    return bool(let) and not (let == {"source"} and any(several.refused for several in facts.values()))
+    return bool(let) and not (let == {"source"} and (refused or any(several.refused for several in facts.values())))
 
 
 def _told(facts: Mapping[_Fact, _Several]) -> dict[_Fact, _Several]:

@@ -130,11 +130,9 @@ def key(
         *(point, side, refused, s.namespace, s.pod, s.workload, s.address),
         *(d.namespace, d.pod, d.workload, d.address, d.name, protocol, port),
     )
-    return (
-        bare
-        if inside is NOTHING or inside == NOTHING
-        else (*bare, inside.identity, inside.security, inside.method, inside.path)
-    )
+    if inside is NOTHING or inside == NOTHING:
+        return bare
+    return (*bare, inside.identity, inside.security, inside.method, inside.path)
 
 
 def seconds(text: str) -> int:
