@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from mistrust.cli.evidence import evidence
 from mistrust.cli.main import run
 
 CLUSTER = """
@@ -257,3 +258,21 @@ def test_what_a_job_that_did_not_run_is_given_stays(
     Path("cluster.yaml").write_text(CLUSTER + CRON % day)
     assert tighten() == code
     assert words in capsys.readouterr().out
+
+
+SIDECAR = (
+    '[2026-11-02T10:00:00.000Z] "GET /cart/7?q=1 HTTP/1.1" 200 - via_upstream - "-" 0 135 4 4 "-" "curl" "8496" "cart" '
+    '"10.0.0.2:8080" inbound|8080|| 127.0.0.6:41854 10.0.0.2:8080 10.0.0.1:37652 - default\n'
+)
+
+
+def test_what_proxies_saw_inside_is_seen_from_logs_and_from_a_store(cluster: Path) -> None:
+    log = cluster / "istio.log"
+    log.write_text(SIDECAR)
+    assert run(["evidence", "add", "-q", "seen", str(log)]) == 0
+    for path in (str(log), "seen"):
+        seen = evidence([path], None, lambda _: None)
+        assert seen.exchanges is not None
+        (exchange,) = seen.exchanges.uses
+        assert (exchange.security, exchange.method, exchange.path) == ("plaintext", "GET", "/cart/{*}")
+    assert evidence([str(cluster / "logs")], None, lambda _: None).exchanges is None
