@@ -60,7 +60,8 @@ def _cut(data: bytearray, fixed: bool) -> Iterator[bytes]:
             raise OverflowError
         if begin + size > len(data):
             break
-        yield bytes(data[begin : begin + size])
+        if size:  # a log that is truncated while it is written to is full of zeros
+            yield bytes(data[begin : begin + size])
         at = begin + size
     del data[:at]
 
