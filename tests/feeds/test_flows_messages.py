@@ -105,6 +105,19 @@ def test_a_file_says_what_the_same_file_says_as_json(name: str, tmp_path: Path) 
     assert remarks(found.coverage) == remarks(wanted.coverage)
 
 
+def test_a_packed_message_may_be_larger_than_what_is_looked_at(tmp_path: Path) -> None:
+    dice = random.Random(3)
+    noise = "".join(trace(CLIENT, DB | {"note": f"{dice.getrandbits(900):x}"}) for _ in range(2000))
+    whole = trace_pb2.TracesData()
+    for line in noise.splitlines():
+        whole.MergeFrom(message(line))
+    path = tmp_path / "a"
+    path.write_bytes(fixed(packed(whole.SerializeToString())))
+    assert path.stat().st_size > 1 << 17
+    assert is_flows(path.read_bytes()[: 1 << 16])
+    assert [tally.count for tally in read_flows([str(path)]).uses.values()] == [2000]
+
+
 def test_fields_that_are_not_known_are_skipped_and_old_names_are_read() -> None:
     """A message of tomorrow has more fields; one of yesterday has its spans in field 1000."""
     spans = message(REQUESTS[0])

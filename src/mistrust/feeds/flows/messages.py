@@ -82,8 +82,9 @@ def _delimited(head: bytes) -> bool:
     except ValueError:
         return False
     message = head[at : at + size]
-    if message.startswith(ZSTD):
-        message = _unpacked(message) or b""
+    if message.startswith(ZSTD) and len(message) < size <= LARGEST:
+        return True  # what is packed shows when all of it is there
+    message = _unpacked(message) or b""
     json = head[:1] < b"\2" and message.lstrip().startswith((b'{"resourceSpans"', b'{ "resourceSpans"'))
     return 0 < size <= LARGEST and (json or protobuf.begins(message))
 
