@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from mistrust.feeds.flows.envoy import read
+from mistrust.feeds.flows.request import path
 from mistrust.feeds.flows.sight import Sight
 
 TYPE = "type.googleapis.com/envoy"
@@ -82,7 +83,18 @@ class Proxy:
 
     def connections(self) -> list[set[tuple[str, str, str, int]]]:
         """Of each line that Envoy wrote since: who connected to whom; the same by text and by JSON."""
-        told: list[list[set[tuple[str, str, str, int]]]] = []
+        text, json = ([{_ends(s) for s in sights} for sights in lines] for lines in self.sights())
+        assert text == json
+        return text
+
+    def asked(self) -> list[set[tuple[str, ...]]]:
+        """Of each line: how the client was protected, and what it asked for."""
+        text, json = ([{s.key[15:] for s in sights if s.key} for sights in lines] for lines in self.sights())
+        assert text == json
+        return text
+
+    def sights(self) -> Iterator[list[list[Sight]]]:
+        """What is read out of each line that Envoy wrote since, by text and by JSON."""
         for name in ("text", "json"):
             path = self.folder / name
             deadline = time.monotonic() + 20
@@ -91,9 +103,7 @@ class Proxy:
             time.sleep(0.1)
             lines = path.read_bytes().splitlines()
             path.write_bytes(b"")
-            told.append([{_ends(s) for s in read(line) if isinstance(s, Sight) and s.key} for line in lines])
-        assert told[0] == told[1]
-        return told[0]
+            yield [[s for s in read(line) if isinstance(s, Sight) and s.key] for line in lines]
 
 
 def _ends(seen: Sight) -> tuple[str, str, str, int]:
@@ -200,6 +210,7 @@ def manager(logs: list[dict[str, Any]], routes: list[tuple[str, str]], filters: 
         "http",
         "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         stat_prefix="h",
+        normalize_path=True,
         access_log=logs,
         route_config={"virtual_hosts": [{"name": "v", "domains": ["*"], "routes": table}]},
         http_filters=[*filters, typed("router", "extensions.filters.http.router.v3.Router")],
@@ -248,14 +259,40 @@ def test_a_request_that_authorization_refuses(proxy: Proxy) -> None:
 
 
 def test_a_client_from_a_header(proxy: Proxy) -> None:
+    """It opened no connection; what it asked for is told, and not who it is."""
     proxy.get("in", "/", source="127.0.0.5", forwarded="203.0.113.7")
-    assert proxy.connections() == [set()]
+    assert proxy.connections() == [{("inside only", "", "127.0.0.1", proxy.ports["in"])}]
 
 
 def test_a_client_cannot_choose_what_is_read(proxy: Proxy) -> None:
     forged = '"x" "y" "z" "6.6.6.6:1" outbound|1||x 7.7.7.7:1 1.1.1.1:1 7.7.7.7:1 - default'
     proxy.get("out", '/up/"quoted"', agent=forged)
     assert proxy.connections() == [{("Envoy outbound", "127.0.0.1", "127.0.0.1", proxy.upstream)}]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/cart/7/items?token=s3cret",
+        "/some%2fdata/%61%62%63",
+        "/some\\data",
+        "/some//data///abc",
+        "/public/./data/abc/../xyz",
+        "/a/%2e%2e/b/%2E/",
+        "/a/..",
+        "/../../b",
+        "/k=v,w;x",
+        "/{id}/a",
+        "/a%7eb/~",
+        "/shop.Cart/AddItem",
+        "/a'(b)!$&*+",
+        "/J%C3%B6rg/%zz",
+    ],
+)
+def test_a_path_is_normalised_as_envoy_does(proxy: Proxy, target: str) -> None:
+    """Envoy has done it before it logs: what the client sent and what is logged are the same path."""
+    proxy.get("in", target, source="127.0.0.5")
+    assert proxy.asked() == [{("plaintext", "GET", path(target))}]
 
 
 def test_a_tcp_connection(proxy: Proxy) -> None:
