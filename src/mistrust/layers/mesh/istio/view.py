@@ -16,7 +16,7 @@ from mistrust.layers.mesh.channel import Channel
 from mistrust.layers.mesh.istio import capture, client, server
 from mistrust.layers.mesh.istio.accept import Accepts, Takes, accepted
 from mistrust.layers.mesh.istio.authorization.authorize import Authorization, Decision
-from mistrust.layers.mesh.istio.client import Client, Dialled, Server
+from mistrust.layers.mesh.istio.client import Client, Dialled, Server, Way
 from mistrust.layers.mesh.istio.config import Config, config
 from mistrust.layers.mesh.istio.gateways import HBONE_PORT, Gateways
 from mistrust.layers.mesh.istio.hosts import Hosts, Via
@@ -76,11 +76,8 @@ class View:
         return agreed(found, unknown)
 
     def _as(self, source: int, sending: Kind, target: int, serving: Kind, port: int) -> Channel:
-        accepts = self.accepts(target, serving, port)
-        if serving is Kind.AMBIENT and source != OUTSIDE and self.endpoints[source].host_network:
-            accepts = Accepts(Takes.ANYTHING, serving, PAST_ZTUNNEL, accepts.mode, captured=False)
-        who, what = self.client(source, sending), self.server(target, serving)
-        ways = [*client.sends(who, what, port, accepts.mode, self.dialled(who, target, port), auto=self.config.auto)]
+        accepts = self.served(source, target, serving, port)
+        ways = [*self.sends(source, sending, target, serving, port)]
         waypoint = accepts.captured and self.waypointed(target) and sending in ISTIO
 
         def authorize(known: bool) -> Decision:
@@ -90,6 +87,19 @@ class View:
         if waypoint and found.carried:
             return structs.replace(found, relayed=True, unknown=(*found.unknown, RELAYED))
         return found
+
+    def served(self, source: int, target: int, serving: Kind, port: int) -> Accepts:
+        """What an endpoint accepts of a client."""
+        accepts = self.accepts(target, serving, port)
+        if serving is Kind.AMBIENT and source != OUTSIDE and self.endpoints[source].host_network:
+            return Accepts(Takes.ANYTHING, serving, PAST_ZTUNNEL, accepts.mode, captured=False)
+        return accepts
+
+    def sends(self, source: int, sending: Kind, target: int, serving: Kind, port: int) -> Iterator[Way]:
+        """What a client may send to a port of an endpoint, if this is how the two take part."""
+        who, what = self.client(source, sending), self.server(target, serving)
+        mode = self.accepts(target, serving, port).mode
+        return client.sends(who, what, port, mode, self.dialled(who, target, port), auto=self.config.auto)
 
     def accepts(self, target: int, kind: Kind, port: int) -> Accepts:
         """What an endpoint accepts at a TCP port, if this is how it takes part."""

@@ -15,12 +15,25 @@ from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.mesh.channel import Authz
 from mistrust.layers.mesh.istio.authorization.attachment import GATEWAY_NAME, Attachments, Named, Waypoint
 from mistrust.layers.mesh.istio.authorization.classes import Mentions, about_destination, ports
+from mistrust.layers.mesh.istio.authorization.conditions import Question
 from mistrust.layers.mesh.istio.authorization.protocols import Protocol, named, protocol
-from mistrust.layers.mesh.istio.authorization.requests import ANYBODY, ANYWHERE, Anything, Http, Request
-from mistrust.layers.mesh.istio.authorization.server import Authorizer, Policy, authorizer, read_policy
+from mistrust.layers.mesh.istio.authorization.requests import ANY_HTTP, ANYBODY, ANYWHERE, Anything, Http, Request
+from mistrust.layers.mesh.istio.authorization.server import Authorizer, Policy, Ruling, authorizer, read_policy
 from mistrust.layers.mesh.istio.authorization.settings import providers, trust_domains
-from mistrust.layers.mesh.istio.authorization.summary import UNCHECKED, Decision, Hop, Way, differing, summary
+from mistrust.layers.mesh.istio.authorization.summary import (
+    UNCHECKED,
+    Decision,
+    Hop,
+    Way,
+    differing,
+    either,
+    everything,
+    passed,
+    spoken,
+    summary,
+)
 from mistrust.layers.mesh.istio.authorization.tokens import BadToken, known
+from mistrust.layers.mesh.istio.authorization.truth import Truth
 from mistrust.layers.mesh.istio.authorization.unread import Unread
 from mistrust.layers.mesh.istio.authorization.ztunnel import read_ztunnel_policy
 from mistrust.layers.mesh.istio.config import Config
@@ -107,12 +120,49 @@ class Authorization:
         around = source < 0 or self._members[source].kind is not Kind.AMBIENT
         key = (target, port, waypoint, around, name is None, source < 0, mentions.client(name or "", where))
         if key not in self._decided:
-            client = Request(port, name or self._stranger(target), ANYWHERE if source < 0 else None)
+            client = Request(port, name or self.stranger(target), ANYWHERE if source < 0 else None)
             found = self._decide(target, client, where, waypoint=waypoint, around=around)
             self._decided[key] = self._doubted(target, found)
         return self._decided[key]
 
-    def _stranger(self, target: int) -> Anything | None:
+    def ruling(self, source: int, target: int, request: Request, *, waypoint: bool = False) -> Ruling:
+        """What the policies on every way to a server say of one request of this client; one way suffices.
+
+        HTTP where bytes are passed on is bytes, and bytes where HTTP is spoken are nothing.
+        """
+        if self._unseen(target):
+            return Ruling(Truth.UNKNOWN, UNSEEN, (), (UNSEEN,))
+        around = source < 0 or self._members[source].kind is not Kind.AMBIENT
+        ways = self.ways(target, request, waypoint=waypoint, around=around)
+        found = either([passed([self._asked(hop) for hop in way]) for way in ways])
+        doubts = self._unread.doubts(self._endpoints[target].namespace)
+        return replace(found, unknown=(*found.unknown, *doubts)) if doubts else found
+
+    def _asked(self, hop: Hop) -> Ruling:
+        client = hop.client
+        if client.http is ANY_HTTP:
+            return everything(hop)
+        if hop.protocol is Protocol.TCP and client.http is not None:
+            client = replace(client, http=None, remote=client.source)
+        if hop.protocol is Protocol.HTTP and client.http is None:
+            return Ruling(Truth.NO, "the port speaks HTTP alone")
+        return hop.authorizer.rule(client)
+
+    def questions(self, source: int, target: int, request: Request, *, waypoint: bool = False) -> Iterator[Question]:
+        """What rules that may match something of this client ask on the ways to a server."""
+        around = source < 0 or self._members[source].kind is not Kind.AMBIENT
+        for way in self.ways(target, request, waypoint=waypoint, around=around):
+            for hop in way:
+                for every in spoken(hop):
+                    for policy in hop.authorizer.policies:
+                        for rule in policy.rules(every):
+                            yield from rule.alive(every)
+
+    def policies(self, target: int) -> tuple[Policy, ...]:
+        """Every policy that some proxy on a way to a server asks."""
+        return tuple({id(p): p for a, _ in self._asking(target) for p in a.policies}.values())
+
+    def stranger(self, target: int) -> Anything | None:
         """Whom the mesh does not vouch for: nobody, or at a gateway that takes others' certificates anybody."""
         certified = self.kind(target) is Kind.GATEWAY and self._gateways.certified(self._endpoints[target])
         return ANYBODY if certified else None
@@ -137,7 +187,7 @@ class Authorization:
     def _decide(self, target: int, client: Request, where: Sequence[str], *, waypoint: bool, around: bool) -> Decision:
         """The same for a client at any of these addresses (none: not known), dialling any of the server's."""
         found = [
-            summary([*self._ways(target, replace(client, source=a, destination=b), waypoint=waypoint, around=around)])
+            summary([*self.ways(target, replace(client, source=a, destination=b), waypoint=waypoint, around=around)])
             for a in where or (client.source,)
             for b in self._endpoints[target].addresses or (None,)
         ]
@@ -187,7 +237,7 @@ class Authorization:
         """Does the server's own proxy check tokens?"""
         return bool(self.tokens_at(target))
 
-    def _ways(self, target: int, client: Request, *, waypoint: bool, around: bool) -> Iterator[Way]:
+    def ways(self, target: int, client: Request, *, waypoint: bool, around: bool) -> Iterator[Way]:
         """The ways to a server; `around`: the client's proxy does not have to lead it through the pod's waypoint."""
         own = self.at(target)
         spoken = self.spoken(target, client.port)

@@ -193,7 +193,10 @@ class Condition(msgspec.Struct, frozen=True, gc=False):
 
     def holds(self, request: Request) -> Truth:
         """Does the request fulfil it?"""
-        asked = self.question.asked(request)
+        token = isinstance(self.question, Token | Subject) and not request.tokens
+        asked = request.assumed.get(self.question) if request.assumed and not token else None
+        if asked is None:
+            asked = self.question.asked(request)
         return negated(asked) if self.negative else asked
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from enum import Enum
 from typing import Final
 
 import msgspec
+
+from mistrust.layers.mesh.istio.authorization.truth import Truth
 
 Claim = str | float | bool | tuple["Claim", ...] | Mapping[str, "Claim"] | None
 """A value in a token."""
@@ -62,3 +64,5 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     """Does the proxy check tokens? If not, none counts."""
     metadata: Mapping[tuple[str, str], Claim] | None = None
     """What filters before the authorization left, by filter and key."""
+    assumed: Mapping[Hashable, Truth] = {}
+    """Answers taken for granted: to questions of rules, and by name those of external authorizers."""

@@ -56,6 +56,15 @@ class Rule(msgspec.Struct, frozen=True, gc=False):
             for alternatives in (self.sources, self.operations)
         )
 
+    def alive(self, request: Request) -> Iterator[Question]:
+        """What it asks in alternatives that the request may fulfil; nothing where it surely falls under none."""
+        parts = [
+            [c for c in several if every(each.holds(request) for each in c) is not Truth.NO]
+            for several in (self.sources, self.operations)
+        ]
+        if all(parts):
+            yield from (c.question for several in parts for conditions in several for c in conditions)
+
     @property
     def conditions(self) -> Iterator[Condition]:
         """Every condition, once for each place where it stands."""

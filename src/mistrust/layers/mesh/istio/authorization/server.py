@@ -159,6 +159,8 @@ class Authorizer(msgspec.Struct, frozen=True, eq=False):
 
     def _external(self, policy: Policy, request: Request, *, several: bool) -> tuple[Truth, str] | None:
         """What a matching CUSTOM rule means; None if it means nothing here."""
+        if policy.provider in request.assumed:
+            return request.assumed[policy.provider], f"the external authorizer {policy.provider!r} is asked elsewhere"
         if policy.dry_run:
             return Truth.UNKNOWN, "what a dry run of CUSTOM does depends on Istio's version"
         if several:

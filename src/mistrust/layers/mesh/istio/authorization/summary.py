@@ -79,14 +79,18 @@ def either(several: Sequence[Ruling]) -> Ruling:
 
 
 def _way(way: Way) -> Ruling:
-    rulings = [_hop(hop) for hop in way]
+    return passed([everything(hop) for hop in way])
+
+
+def passed(rulings: Sequence[Ruling]) -> Ruling:
+    """What passes one hop after the other."""
     refusing = [r for r in rulings if r.passes is Truth.NO]
     return refusing[0] if refusing else _merged(every(r.passes for r in rulings), rulings)
 
 
-def _hop(hop: Hop) -> Ruling:
-    """HTTP and other bytes are different requests: all pass only if all of both do."""
-    several = [hop.authorizer.rule(r) for r in _spoken(hop)]
+def everything(hop: Hop) -> Ruling:
+    """All that a client may send. HTTP and other bytes are different requests: all pass only if all of both do."""
+    several = [hop.authorizer.rule(r) for r in spoken(hop)]
     found = {r.passes for r in several}
     if len(found) == 1:
         return _merged(found.pop(), several)
@@ -103,7 +107,8 @@ def _merged(passes: Truth, several: Sequence[Ruling]) -> Ruling:
     )
 
 
-def _spoken(hop: Hop) -> tuple[Request, ...]:
+def spoken(hop: Hop) -> tuple[Request, ...]:
+    """What comes to a hop: HTTP, bytes, or either."""
     http = replace(hop.client, http=ANY_HTTP)
     tcp = replace(hop.client, http=None, remote=hop.client.source)
     return {Protocol.HTTP: (http,), Protocol.TCP: (tcp,), Protocol.SNIFFED: (http, tcp)}[hop.protocol]
@@ -149,7 +154,7 @@ def _which(ways: Sequence[Way]) -> str:
         words
         for way in ways
         for hop in way
-        for request in _spoken(hop)
+        for request in spoken(hop)
         for policy in hop.authorizer.allow
         for rule in policy.rules(request)
         if rule.matches(request) is not Truth.NO
