@@ -10,7 +10,7 @@ from tests.layers.network.scene import Plain, cluster, pod
 from tests.layers.network.synthesizing import deployment, selector_words
 
 from mistrust.kube.endpoints import endpoints
-from mistrust.layers.network.least.separate import stays, units
+from mistrust.kube.separate import stays, units
 
 CASES: dict[str, tuple[list[Plain], dict[str, str]]] = {
     "one label that is enough": (

@@ -15,10 +15,10 @@ from mistrust.access.ports import PROTOCOLS, SPAN, point
 from mistrust.kube.core import Node
 from mistrust.kube.endpoints import endpoints, namespace_labels
 from mistrust.kube.meta import Object, Ref
+from mistrust.kube.separate import units
 from mistrust.kube.snapshot import snapshot
 from mistrust.layers.network.engine.reach import reach
 from mistrust.layers.network.grants import Origin, granted
-from mistrust.layers.network.least.separate import units
 from mistrust.layers.network.profile import PROFILES
 from mistrust.layers.network.statements.policies import policies
 from mistrust.layers.network.synthesize import synthesize

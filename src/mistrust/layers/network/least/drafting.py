@@ -10,6 +10,7 @@ from mistrust.kube.endpoints import Endpoint, endpoints
 from mistrust.kube.meta import Ref
 from mistrust.kube.network import NetworkPolicy
 from mistrust.kube.selectors import LabelSelector, matches
+from mistrust.kube.separate import Unit, units
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.network.engine.lines import Span
 from mistrust.layers.network.exposure.doors import doors
@@ -18,7 +19,6 @@ from mistrust.layers.network.grants import granted
 from mistrust.layers.network.least.enough import rare
 from mistrust.layers.network.least.permitted import Extent, Permitted
 from mistrust.layers.network.least.regulars import promised, regulars
-from mistrust.layers.network.least.separate import Unit, units
 from mistrust.layers.network.least.wanted import DOOR, RARE, End, Missing, Wanted, Wants
 from mistrust.layers.network.least.writing import Peer
 from mistrust.layers.network.usage import Usage

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import Enum
 
+from mistrust.kube.separate import Unit
 from mistrust.layers.network.addresses import place
 from mistrust.layers.network.deciding.party import text
 from mistrust.layers.network.engine.lines import Span
 from mistrust.layers.network.exposure.outside import common, joined, spans_in, without
 from mistrust.layers.network.grants import Connections, Origin
-from mistrust.layers.network.least.separate import Unit
 from mistrust.layers.network.profile import Profile
 
 

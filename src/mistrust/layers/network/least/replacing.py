@@ -10,10 +10,10 @@ from msgspec import structs
 from mistrust.access.change import Change, Note, seen
 from mistrust.kube.network import NetworkPolicy
 from mistrust.kube.selectors import LabelSelector
+from mistrust.kube.separate import Unit
 from mistrust.layers.network.facts.telling import listed
 from mistrust.layers.network.least.drafting import Draft, Scene
-from mistrust.layers.network.least.separate import Unit
-from mistrust.layers.network.least.writing import Reason, Written, deny_all, policy
+from mistrust.layers.network.least.writing import Note, Written, deny_all, policy
 from mistrust.layers.network.statements.rules import refusals
 
 DENY: Final = "default-deny"

@@ -21,10 +21,10 @@ from mistrust.kube.network import (
     PolicyPort,
 )
 from mistrust.kube.selectors import LabelSelector
+from mistrust.kube.separate import Unit
 from mistrust.layers.network.addresses import V6
 from mistrust.layers.network.engine.lines import Span
 from mistrust.layers.network.exposure.outside import joined, without
-from mistrust.layers.network.least.separate import Unit
 from mistrust.layers.network.least.wanted import Wanted
 
 MANY: Final = 8
