@@ -7,11 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 import yaml
 
-from mistrust.access.change import Change
-from mistrust.access.edited import plain
-from mistrust.access.evidence import show_path
-from mistrust.access.fact import Edit
-from mistrust.kube.core import Namespace
+from mistrust.kube.istio import AuthorizationPolicy, PeerAuthentication
+from mistrust.kube.linkerd import (
+    LinkerdAuthorizationPolicy,
+    MeshTLSAuthentication,
+    NetworkAuthentication,
+    Server,
+)
 from mistrust.kube.meta import Object
 from mistrust.kube.network import NetworkPolicy
 from mistrust.kube.pods import Pod
@@ -32,12 +34,13 @@ WIDTH = 110
 API_VERSIONS: Mapping[type[Object], str] = {
     **dict.fromkeys((Role, ClusterRole, RoleBinding, ClusterRoleBinding), "rbac.authorization.k8s.io/v1"),
     NetworkPolicy: "networking.k8s.io/v1",
-    **dict.fromkeys((DaemonSet, Deployment, ReplicaSet, StatefulSet), "apps/v1"),
-    **dict.fromkeys((CronJob, Job), "batch/v1"),
-    **dict.fromkeys((Namespace, Pod, PodTemplateObject, ReplicationController), "v1"),
+    **dict.fromkeys((PeerAuthentication, AuthorizationPolicy), "security.istio.io/v1"),
+    Server: "policy.linkerd.io/v1beta3",
+    **dict.fromkeys(
+        (LinkerdAuthorizationPolicy, MeshTLSAuthentication, NetworkAuthentication), "policy.linkerd.io/v1alpha1"
+    ),
 }
-NAMED = frozenset({"containers", "initContainers", "ephemeralContainers", "volumes"})
-"""Lists whose items a strategic merge tells by `name` (patchMergeKey in k8s.io/api/core/v1/types.go)."""
+"""The versions that are written: Istio's since 1.22, Linkerd's Server since 2.16."""
 COMPONENT = {"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component"}
 
 
@@ -49,7 +52,7 @@ def folder(changes: Iterable[Change]) -> Mapping[str, bytes]:
     all of it as a component, with `patches/` for what a strategic merge would get wrong.
     """
     files: dict[str, bytes] = {}
-    replaced: dict[str, NetworkPolicy] = {}
+    replaced: dict[str, Object] = {}
     for change in changes:
         for place, content, o in _files(change):
             name = place
@@ -58,7 +61,7 @@ def folder(changes: Iterable[Change]) -> Mapping[str, bytes]:
                 name = place.replace(".yaml", f"-{n}.yaml")
                 n += 1
             files[name] = content
-            if isinstance(o, NetworkPolicy) and place.startswith("changed/"):
+            if hasattr(o, "spec") and place.startswith("changed/"):
                 replaced[name] = o
     new = sorted(f for f in files if f.startswith("new/"))
     patches: list[dict[str, object]] = []
@@ -78,9 +81,9 @@ def folder(changes: Iterable[Change]) -> Mapping[str, bytes]:
     return dict(sorted(files.items()))
 
 
-def _target(policy: NetworkPolicy) -> dict[str, str]:
+def _target(policy: Object) -> dict[str, str]:
     """A merge would keep rules that are gone, and labels of the old selector: the whole `spec` is replaced."""
-    group, _, version = API_VERSIONS[NetworkPolicy].partition("/")
+    group, _, version = API_VERSIONS[type(policy)].partition("/")
     named = {"name": policy.name} | ({"namespace": policy.namespace} if policy.namespace else {})
     return {"group": group, "version": version, "kind": policy.KIND, **named}
 
@@ -150,6 +153,8 @@ def manifest(o: Object) -> dict[str, object]:
         metadata["labels"] = dict(o.metadata.labels)
     if isinstance(o, NetworkPolicy):  # every pod: older API servers want the field
         plain["spec"] = {"podSelector": {}, **plain.get("spec", {})}
+    elif hasattr(o, "spec"):  # an empty one says something too
+        plain.setdefault("spec", {})
     return {**head, **plain}
 
 
