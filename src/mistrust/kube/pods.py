@@ -166,6 +166,7 @@ class TCPSocket(Value, frozen=True, gc=False):
     """A TCP connection that the kubelet makes."""
 
     host: str = ""
+    port: int | str = 0
 
 
 class Handler(Value, frozen=True, gc=False):

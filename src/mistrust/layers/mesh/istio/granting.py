@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from itertools import product
+from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
 from mistrust.layers.mesh.channel import Transport
@@ -20,24 +22,72 @@ from mistrust.layers.mesh.istio.meet import MUTUAL, transport
 from mistrust.layers.mesh.istio.view import OUTSIDE, View, kinds
 from mistrust.layers.mesh.member import ISTIO, Kind
 
+ANYTHING_GOES: Final = Ruling(Truth.YES, "no policy is asked there")
+RANK: Final = {Truth.NO: 0, Truth.SOME: 1, Truth.UNKNOWN: 1, Truth.YES: 2}
 
-def ruling(view: View, source: int, target: int, request: Request, *, partly: bool = False) -> Ruling:
-    """Does a server let this request of a client (or `OUTSIDE`) in?
+
+class Weighed(msgspec.Struct, frozen=True):
+    """What holds if client and server take part in one of the ways in which they may."""
+
+    sending: Kind
+    serving: Kind
+    arrives: Ruling
+    """Does the connection come about?"""
+    said: Ruling
+    """What policies say of the request, where it does."""
+
+    def both(self) -> Ruling:
+        """Is it let in?"""
+        if self.arrives.passes is Truth.NO or self.said.passes is Truth.YES:
+            return self.arrives
+        if self.arrives.passes is Truth.YES or self.said.passes is Truth.NO:
+            return self.said
+        evidence = tuple(dict.fromkeys((*self.said.decided_by, *self.arrives.decided_by)))
+        doubts = tuple(dict.fromkeys((*self.arrives.unknown, *self.said.unknown)))
+        return Ruling(Truth.UNKNOWN, f"{self.arrives.because}; {self.said.because}", evidence, doubts)
+
+
+def weighed(view: View, source: int, target: int, request: Request, *, partly: bool = False) -> tuple[Weighed, ...]:
+    """A request of a client (or `OUTSIDE`) to a server, for each way in which the two may take part in the mesh.
 
     With a principal it comes over the mesh's mutual TLS, as the client's own proxy opens it, or, from outside, as
     whoever has that name does; without one it comes in plaintext or in TLS of the client's own. `partly`: more than
     method and path of the request is not known.
     """
-    members = [view.members[i] for i in (source, target) if i >= 0]
-    found = [
+    return tuple(
         _as(view, source, sending, target, serving, request, partly=partly)
         for sending in kinds(view.members[source] if source >= 0 else None)
         for serving in kinds(view.members[target])
-    ]
+    )
+
+
+def ruling(view: View, source: int, target: int, request: Request, *, partly: bool = False) -> Ruling:
+    """Does the server let it in, whichever way it is?"""
+    found = [w.both() for w in weighed(view, source, target, request, partly=partly)]
     if all(f.passes is found[0].passes for f in found):
         return found[0]
+    members = [view.members[i] for i in (source, target) if i >= 0]
     doubts = tuple(m.because for m in members if m.kind is Kind.UNKNOWN)
     return Ruling(Truth.UNKNOWN, "; ".join(doubts), found[0].decided_by, doubts)
+
+
+def wider(new: Sequence[Weighed], old: Sequence[Weighed], *, same: bool) -> bool:
+    """May more be let in, in some way to take part? `same`: is the same written down for both?"""
+    if [(w.sending, w.serving) for w in new] != [(w.sending, w.serving) for w in old]:
+        return True
+    return any(_wider(n, o, same=same) for n, o in zip(new, old, strict=True))
+
+
+def _wider(new: Weighed, old: Weighed, *, same: bool) -> bool:
+    if new.arrives.passes is Truth.NO or new.said.passes is Truth.NO:
+        return False
+    return any(
+        RANK[n.passes] > RANK[o.passes] or (RANK[n.passes] == RANK[o.passes] == 1 and not alike)
+        for n, o, alike in (
+            (new.arrives, old.arrives, new.arrives.unknown == old.arrives.unknown),
+            (new.said, old.said, same),
+        )
+    )
 
 
 def asked(view: View, source: int, target: int, request: Request) -> tuple[Question, ...]:
@@ -75,25 +125,25 @@ def tokens(view: View, target: int) -> Hashable:
     return tuple(sorted(repr(t.spec) for t in view.authorization.tokens_at(target)))
 
 
-def written(view: View, target: int, port: int) -> Hashable:
-    """All that is written down for a server, word by word; where an answer hangs on more, this is what it hangs on."""
+def written(view: View, target: int) -> Hashable:
+    """All that is written down about who may do what at a server, word by word."""
     e = view.endpoints[target]
-    policies = view.authorization.policies(target)
     scope = view.policies.scope(e.namespace, e.labels)
-    held = (*(p.source for p in policies), scope.mesh, scope.namespace, scope.workload)
-    said = tuple(repr((o.ref, o.spec)) if o is not None else "" for o in held)
-    return said, tokens(view, target), scope.doubt
+    doubtful = [p for p in (scope.mesh, scope.namespace, scope.workload) if p is not None] if scope.doubt else []
+    asked = [repr((p.source.ref, p.source.spec)) for p in view.authorization.policies(target)]
+    return (*asked, *(repr((p.ref, p.spec)) for p in doubtful)), tokens(view, target)
 
 
 def _as(
     view: View, source: int, sending: Kind, target: int, serving: Kind, request: Request, *, partly: bool
-) -> Ruling:
+) -> Weighed:
     accepts = view.served(source, target, serving, request.port)
     if accepts.unknown:
-        return Ruling(Truth.UNKNOWN, accepts.because, accepts.decided_by, accepts.unknown)
-    arrives = _arrives(view, source, sending, target, serving, request, accepts)
-    if arrives.passes is not Truth.YES or not accepts.captured:
-        return arrives
+        arrives = Ruling(Truth.UNKNOWN, accepts.because, accepts.decided_by, accepts.unknown)
+    else:
+        arrives = _arrives(view, source, sending, target, serving, request, accepts)
+    if arrives.passes is Truth.NO or not accepts.captured:
+        return Weighed(sending, serving, arrives, ANYTHING_GOES)
     authorization = view.authorization
     mutual = request.principal is not None
     waypoint = mutual and view.waypointed(target) and sending in ISTIO
@@ -105,7 +155,12 @@ def _as(
             r = replace(r, assumed={**untold(questions, http=isinstance(r.http, Http)), **r.assumed})
         found.append(authorization.ruling(source, target, r, waypoint=waypoint))
     said = either(found)
-    return replace(said, decided_by=tuple(dict.fromkeys((*said.decided_by, *arrives.decided_by))))
+    return Weighed(
+        sending,
+        serving,
+        arrives,
+        replace(said, decided_by=tuple(dict.fromkeys((*said.decided_by, *arrives.decided_by)))),
+    )
 
 
 def _arrives(

@@ -56,6 +56,7 @@ class Grants:
         for s in snapshot.of(Service):
             self._services.setdefault(s.namespace, []).append(s)
         self._answers: dict[Ref, frozenset[int]] = {}
+        self._words: dict[int, Hashable] = {}
 
     def __contains__(self, access: Access) -> bool:
         verdict = self.decide(access)
@@ -63,7 +64,7 @@ class Grants:
             return verdict.answer is not Answer.DENIED
         before = self._less.decide(access)
         if verdict.answer is Answer.UNKNOWN and before.answer is Answer.UNKNOWN:
-            return self._hangs(access, verdict) != self._less._hangs(access, before)
+            return self._wider(access, self._less)
         return RANK[verdict.answer] > RANK[before.answer]
 
     def __sub__(self, other: Self) -> Grants:
@@ -165,11 +166,36 @@ class Grants:
     def _class(self, source: int) -> int:
         return self.mesh.source_of[source] if source >= 0 else self.mesh.outside
 
-    def _hangs(self, access: Access, verdict: Verdict) -> Hashable:
-        """What an unknown answer hangs on."""
-        at = access.request.port
-        said = [_written(f, t, at) for t in self.pods.get(access.destination, ()) for f in self._speaking(t)]
-        return frozenset(said), verdict.failed
+    def _wider(self, access: Access, other: Grants) -> bool:
+        """Where both do not know: may this let in more, in any way in which clients and servers may take part?"""
+        mine, theirs = ([*s._possible(access)] for s in (self, other))
+        return len(mine) != len(theirs) or any(
+            istio.wider(a, b, same=said == before) if isinstance(a, tuple) and isinstance(b, tuple) else said != before
+            for (said, a), (before, b) in zip(mine, theirs, strict=True)
+        )
+
+    def _possible(self, access: Access) -> Iterator[tuple[Hashable, tuple[istio.Weighed, ...] | None]]:
+        """For each pair of pods and each mesh what is written down, and what comes of it in each way to take part."""
+        r = access.request
+        for t in self.pods.get(access.destination, ()):
+            for s in (OUTSIDE,) if access.source is None else self.pods.get(access.source, ()):
+                for fabric in self._speaking(t):
+                    weighed = (
+                        istio.weighed(fabric.view, s, t, r, partly=access.partly) if isinstance(fabric, Istio) else None
+                    )
+                    yield self._written(fabric, t, r.port), weighed
+
+    def _written(self, fabric: Fabric, target: int, port: int) -> Hashable:
+        """What is written down about a server, word by word."""
+        match fabric:
+            case Istio():
+                if target not in self._words:
+                    self._words[target] = istio.written(fabric.view, target)
+                return self._words[target]
+            case Linkerd():
+                return linkerd.written(fabric, target, port)
+            case _:
+                return None
 
     def _found(self, destinations: Iterable[Ref]) -> Iterator[tuple[Access, int]]:
         """An access for each part of the set, and how many connections it stands for."""
@@ -296,16 +322,6 @@ def _strangers(fabric: Fabric, target: int) -> tuple[str | Anything, ...]:
 
 def _places(fabric: Fabric, target: int) -> tuple[str, ...]:
     return istio.places(fabric.view, target) if isinstance(fabric, Istio) else ()
-
-
-def _written(fabric: Fabric, target: int, port: int) -> Hashable:
-    match fabric:
-        case Istio():
-            return istio.written(fabric.view, target, port)
-        case Linkerd():
-            return linkerd.written(fabric, target, port)
-        case _:
-            return None
 
 
 def _numbers(port: int | str, e: Endpoint) -> Iterator[int]:
