@@ -115,6 +115,19 @@ def places(view: View, target: int) -> tuple[str, ...]:
     return addresses(about(view.authorization.policies(target)), Which.SOURCE)
 
 
+def port_key(view: View, target: int, port: int) -> Hashable:
+    """All that tells a port of a server from others: what it takes, who asks about it, and how clients dial it."""
+    vias = tuple((v.host, v.namespace, v.port) for v in view.hosts.vias[target] if v.target == port)
+    taken = [view.accepts(target, kind, port) for kind in kinds(view.members[target])]
+    mentioned = view.authorization.cuts(target) | view.refused
+    return (
+        vias,
+        tuple((a.takes, a.captured, a.mode, a.unknown) for a in taken),
+        view.authorization.spoken(target, port),
+        port if port in mentioned else 0,
+    )
+
+
 def providers(view: View, target: int) -> Iterator[tuple[str, str]]:
     """The external authorizers that are asked, each with what it is asked about."""
     yield from ((p.provider, repr(p.source.spec)) for p in view.authorization.policies(target) if p.action == "CUSTOM")

@@ -57,7 +57,7 @@ class View:
         self._accepts: dict[tuple[int, Kind, int], Accepts] = {}
         self._clients: dict[tuple[int, Kind], Client] = {}
         self._whole = self._sidecars()
-        self._refused: frozenset[int] = frozenset().union(*map(self._outgoing, self.endpoints))
+        self.refused: frozenset[int] = frozenset().union(*map(self._outgoing, self.endpoints))
 
     def pair(self, source: int, target: int, at: int) -> Channel:
         """The channel of two endpoints (the source may be `OUTSIDE`).
@@ -213,7 +213,7 @@ class View:
             held = self.scopes.of(e.namespace, e.labels)
             yield from (listener.port.number for listener in held.spec.ingress) if held is not None else ()
         yield from (via.target for via in self.hosts.vias[target])
-        yield from self._refused
+        yield from self.refused
 
 
 def kinds(member: Member | None) -> tuple[Kind, ...]:

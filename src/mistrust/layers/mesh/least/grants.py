@@ -57,6 +57,7 @@ class Grants:
             self._services.setdefault(s.namespace, []).append(s)
         self._answers: dict[Ref, frozenset[int]] = {}
         self._words: dict[int, Hashable] = {}
+        self._ports: dict[tuple[Ref, int], Hashable] = {}
 
     def __contains__(self, access: Access) -> bool:
         verdict = self.decide(access)
@@ -210,22 +211,30 @@ class Grants:
                 classes.setdefault(tuple(s._sources(ref, destination) for s in sides), []).append(ref)
             for port in (*sorted(ports), *sorted(_between(sides, destination, ports))):
                 for who, several in classes.items():
-                    key = (what, who, port)
+                    key = (what, who, tuple(s._port_key(destination, port) for s in sides))
                     if key not in known:
                         known[key] = next(self._inside(several[0], destination, port), None)
                     access = known[key]
                     if access is not None:
-                        yield self._moved(access, several[0], destination), len(several) if port in ports else 0
+                        yield self._moved(access, several[0], destination, port), len(several) if port in ports else 0
 
-    def _moved(self, access: Access, source: Ref | None, destination: Ref) -> Access:
-        """The same access of another source of its class to another destination of its class."""
-        request = access.request
+    def _moved(self, access: Access, source: Ref | None, destination: Ref, port: int) -> Access:
+        """The same access of another source, to another destination and port, of the same classes."""
+        request = replace(access.request, port=port)
         if request.principal is not None and source is not None:
             request = replace(request, principal=self.principal(source, destination))
         return Access(source, destination, request)
 
     def _targets(self, ref: Ref) -> Hashable:
         return frozenset(self.mesh.target_of[i] for i in self.pods.get(ref, ()))
+
+    def _port_key(self, ref: Ref, port: int) -> Hashable:
+        """All that tells a port of its servers from others."""
+        key = (ref, port)
+        if key not in self._ports:
+            pods = [(f, i) for i in self.pods.get(ref, ()) for f in self._speaking(i)]
+            self._ports[key] = frozenset(_port_key(f, i, port) for f, i in pods)
+        return self._ports[key]
 
     def _sources(self, ref: Ref | None, destination: Ref) -> Hashable:
         """What the destination can tell about a source."""
@@ -236,6 +245,15 @@ class Grants:
     def _inside(self, source: Ref | None, destination: Ref, port: int) -> Iterator[Access]:
         """The accesses of one client at one port that are in the set."""
         for base in self._bases(source, destination, port):
+            every = (Access(source, destination, replace(base, http=http)) for http in (ANY_HTTP, None))
+            mine = [(a, self.decide(a).answer) for a in every]
+            if all(answer is Answer.DENIED for _, answer in mine):
+                continue
+            if self._less is None and (sure := [a for a, answer in mine if answer is Answer.ALLOWED]):
+                yield sure[0]
+                continue
+            if self._less is not None and all(self._less.decide(a).answer is Answer.ALLOWED for a, _ in mine):
+                continue
             questions = [q for s in self._sides for q in s._asked(source, destination, base)]
             if len({s._tokens(destination) for s in self._sides}) > 1:
                 differing = dict.fromkeys(about_tokens(questions), Truth.UNKNOWN)
@@ -308,6 +326,10 @@ def _name(fabric: Fabric, endpoint: int) -> str | None:
             return linkerd.principal(fabric, endpoint)
         case _:
             return None
+
+
+def _port_key(fabric: Fabric, target: int, port: int) -> Hashable:
+    return istio.port_key(fabric.view, target, port) if isinstance(fabric, Istio) else port
 
 
 def _strangers(fabric: Fabric, target: int) -> tuple[str | Anything, ...]:
