@@ -66,6 +66,8 @@ class Waypoints:
 
     def before(self, target: int, port: int) -> Iterator[Step]:
         """The waypoints on the ways to a port."""
+        if not self._gateways:
+            return
         vias = self._hosts.vias[target]
         for via in vias:
             if via.target == port and (found := self.of_service(via.source)) is not None:
@@ -78,6 +80,8 @@ class Waypoints:
 
     def every(self, target: int) -> Iterator[Waypoint]:
         """The waypoints before any port."""
+        if not self._gateways:
+            return
         for via in self._hosts.vias[target]:
             if (found := self.of_service(via.source)) is not None:
                 yield Waypoint(found, Named(via.namespace, via.source.name))

@@ -56,6 +56,7 @@ class Grants:
         for s in snapshot.of(Service):
             self._services.setdefault(s.namespace, []).append(s)
         self._answers: dict[Ref, frozenset[int]] = {}
+        self._fabrics: dict[int, list[Fabric]] = {}
         self._words: dict[int, Hashable] = {}
         self._ports: dict[tuple[Ref, int], Hashable] = {}
 
@@ -161,8 +162,10 @@ class Grants:
 
     def _speaking(self, target: int) -> list[Fabric]:
         """The meshes that may decide for a server, the sure ones first."""
-        found = [f for f in self.mesh.fabrics if f.speaks(f.target_of[target]) is not False]
-        return sorted(found, key=lambda f: f.speaks(f.target_of[target]) is not True)
+        if target not in self._fabrics:
+            found = [f for f in self.mesh.fabrics if f.speaks(f.target_of[target]) is not False]
+            self._fabrics[target] = sorted(found, key=lambda f: f.speaks(f.target_of[target]) is not True)
+        return self._fabrics[target]
 
     def _class(self, source: int) -> int:
         return self.mesh.source_of[source] if source >= 0 else self.mesh.outside

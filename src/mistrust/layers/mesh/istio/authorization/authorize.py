@@ -76,6 +76,9 @@ class Authorization:
         self._known: dict[tuple[int, ...], Authorizer] = {}
         self._told_apart: dict[int, Mentions | None] = {}
         self._decided: dict[Hashable, Decision] = {}
+        self._at: dict[int, Authorizer] = {}
+        self._tokens_at: dict[int, tuple[RequestAuthentication, ...]] = {}
+        self._spoken: dict[tuple[int, int], Protocol] = {}
 
     def source_key(self, source: int) -> Hashable:
         """All that a policy may ask about a client; of endpoints with the same key the answers are the same."""
@@ -219,8 +222,10 @@ class Authorization:
 
     def at(self, target: int) -> Authorizer:
         """The policies that the server's own proxy asks."""
-        ambient = self.kind(target) is Kind.AMBIENT
-        return self._authorizer(self.chosen(target), self.tunnelled if ambient else self.proxied)
+        if target not in self._at:
+            ambient = self.kind(target) is Kind.AMBIENT
+            self._at[target] = self._authorizer(self.chosen(target), self.tunnelled if ambient else self.proxied)
+        return self._at[target]
 
     def at_waypoint(self, waypoint: Waypoint) -> Authorizer:
         """The policies that a waypoint asks."""
@@ -228,10 +233,11 @@ class Authorization:
 
     def tokens_at(self, target: int) -> tuple[RequestAuthentication, ...]:
         """The token checks of the server's own proxy; ztunnel has none."""
-        e = self._endpoints[target]
-        if self.kind(target) in (Kind.AMBIENT, Kind.NONE):
-            return ()
-        return self.tokens.at_gateway(e.namespace, e.labels, self._own(e))
+        if target not in self._tokens_at:
+            e = self._endpoints[target]
+            bare = self.kind(target) in (Kind.AMBIENT, Kind.NONE)
+            self._tokens_at[target] = () if bare else self.tokens.at_gateway(e.namespace, e.labels, self._own(e))
+        return self._tokens_at[target]
 
     def checks_tokens(self, target: int) -> bool:
         """Does the server's own proxy check tokens?"""
@@ -269,6 +275,11 @@ class Authorization:
 
     def spoken(self, target: int, port: int) -> Protocol:
         """What the server's own proxy takes a port to speak; ztunnel sees bytes, a gateway whatever it listens for."""
+        if (target, port) not in self._spoken:
+            self._spoken[target, port] = self._speaks(target, port)
+        return self._spoken[target, port]
+
+    def _speaks(self, target: int, port: int) -> Protocol:
         e, kind = self._endpoints[target], self.kind(target)
         if kind is Kind.AMBIENT:
             return Protocol.TCP
