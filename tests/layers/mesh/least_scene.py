@@ -60,12 +60,12 @@ def shop(*more: Plain, mesh: bool = True) -> Snapshot:
     """Three workloads in each of two namespaces of the mesh, and one outside it."""
     spaces = [namespace(n) for n in SPACES]
     pods = [workload(a, n, ports=PORTS) for n in SPACES for a in APPS]
-    services = [_service(a, n) for n in SPACES for a in APPS]
+    services = [http_service(a, n) for n in SPACES for a in APPS]
     bare = [namespace("old", {}), workload("legacy", "old")]
     return snapshot(read(*spaces, *pods, *services, *bare, *([config()] if mesh else []), *more))
 
 
-def _service(name: str, space: str) -> Plain:
+def http_service(name: str, space: str) -> Plain:
     made = dict(service(name, space, ports=PORTS))
     made["spec"] = {
         "selector": {"app": name},
@@ -78,7 +78,7 @@ def cluster(dice: Random) -> list[Plain]:
     """The parts that no policy changes."""
     out: list[Plain] = [namespace(n, dice.choice([INJECTED, INJECTED, IN_AMBIENT, {}])) for n in SPACES]
     out += [workload(a, n, ports=PORTS, host_network=dice.random() < 0.05) for n in SPACES for a in APPS]
-    out += [_service(a, n) for n in SPACES for a in APPS if dice.random() < 0.8]
+    out += [http_service(a, n) for n in SPACES for a in APPS if dice.random() < 0.8]
     if dice.random() < 0.3:
         host = f"{dice.choice(APPS)}.shop.svc.cluster.local"
         out.append(rule(dice.choice(SPACES), host, tls(dice.choice(["DISABLE", "ISTIO_MUTUAL"]))))

@@ -19,7 +19,9 @@ from mistrust.layers.mesh.least.evidence import Uses
 from mistrust.layers.mesh.least.grants import Grants, granted
 from mistrust.layers.mesh.least.ground import Ground
 from mistrust.layers.mesh.least.protecting import protect
+from mistrust.layers.mesh.least.serving import serve
 from mistrust.layers.mesh.least.stances import stances
+from mistrust.layers.mesh.linkerd.linkerd import Linkerd
 
 
 def synthesize(given: Snapshot, uses: Uses, coverage: Coverage, *, days: float = 14) -> Tightened:
@@ -33,11 +35,16 @@ def synthesize(given: Snapshot, uses: Uses, coverage: Coverage, *, days: float =
     left: set[LeftAlone] = set()
     remarks: list[str] = []
     for fabric in old.mesh.fabrics:
-        if isinstance(fabric, Istio):
-            found = _istio(ground, fabric)
-            changes += found.changes
-            left.update(found.left)
-            remarks += found.remarks
+        match fabric:
+            case Istio():
+                found = _istio(ground, fabric)
+            case Linkerd():
+                found = _linkerd(ground, fabric)
+            case _:
+                continue
+        changes += found.changes
+        left.update(found.left)
+        remarks += found.remarks
     return Tightened(tuple(changes), tuple(sorted(left)), tuple(dict.fromkeys(remarks)))
 
 
@@ -65,6 +72,22 @@ def _istio(ground: Ground, istio: Istio) -> Tightened:
     same = {ref for ref, why in left.items() if draft.left.get(ref) == why}
     said = [*(LeftAlone(ref, left[ref]) for ref in same), *(s for s in said if s.ref not in same)]
     return Tightened((*protected, *draft.changes), tuple(said), tuple(_remarks(ground, authorizing)))
+
+
+def _linkerd(ground: Ground, linkerd: Linkerd) -> Tightened:
+    unfit: dict[Ref, str] = {}
+    while True:
+        served = serve(ground, linkerd, unfit)
+        new = _after(ground.snapshot, served.changes)
+        lost = {u.destination: f"{u} would be refused: {why}" for u, why in ground.lost(new, served.written)}
+        wider = {
+            a.destination: f"more than before would be let in, such as {a}"
+            for a in (new - ground.grants).at(served.written)
+        }
+        if not lost and not wider:
+            left = tuple(LeftAlone(ref, why) for ref, why in served.left.items())
+            return Tightened(served.changes, left, served.remarks)
+        unfit |= wider | lost
 
 
 def _protected(ground: Ground, istio: Istio) -> tuple[tuple[Change, ...], Grants, dict[Ref, str]]:

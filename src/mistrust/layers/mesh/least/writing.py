@@ -50,11 +50,14 @@ def rules(needs: Needs, *, exactly: bool = False) -> tuple[tuple[AuthorizationRu
         by_name.setdefault(need.name, []).append(need)
     alike: dict[Operations, list[str]] = {}
     for name, several in by_name.items():
-        alike.setdefault(_operations(several, exactly=exactly), []).append(name)
+        for operations in _apart(_operations(several, exactly=exactly)):
+            alike.setdefault(operations, []).append(name)
     found: list[AuthorizationRule] = []
     notes: list[Note] = []
     for operations, names in sorted(alike.items(), key=lambda each: (each[1] == [""], each[1])):
-        why = [f"{words}{_times(tally)}" for n, (words, tally) in needs.items() if n.name in names]
+        ports = {p for *_, at in operations for p in at}
+        about = (each for n, each in needs.items() if n.name in names and (n.port in ports or not ports))
+        why = [f"{words}{_times(tally)}" for words, tally in about]
         path = f"spec.rules[{len(found)}]"
         notes += [Note(w, path) for w in why[:TOLD]]
         if len(why) > TOLD:
@@ -70,6 +73,12 @@ def rules(needs: Needs, *, exactly: bool = False) -> tuple[tuple[AuthorizationRu
             )
         )
     return tuple(found), tuple(notes)
+
+
+def _apart(operations: Operations) -> Iterator[Operations]:
+    """What is about HTTP in a rule of its own: where bytes are passed on the proxy drops a rule that speaks of it."""
+    http = tuple(o for o in operations if o[0] or o[1])
+    yield from (several for several in (tuple(o for o in operations if o not in http), http) if several)
 
 
 def _times(tally: Tally | None) -> str:
