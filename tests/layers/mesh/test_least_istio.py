@@ -339,6 +339,77 @@ def test_what_the_policies_deny_stays_denied() -> None:
     )
 
 
+def test_what_comes_through_a_gateway_comes_in_its_name() -> None:
+    door = dict(workload("door", "edge", annotations={"inject.istio.io/templates": "gateway"}))
+    found = tightened(
+        shop(namespace("edge"), door), {**EVERY, **often(use("edge/door", "shop/b", 80, "GET", "/shop/{*}"))}
+    )
+    written = rules(found, "shop/b")
+    assert isinstance(written, list)
+    assert written[0] == {
+        "from": [{"source": {"principals": [identity("door", "edge")]}}],
+        "to": [{"operation": {"ports": ["80"], "methods": ["GET"], "paths": ["/shop/{*}"]}}],
+    }
+    assert not [o for c in found.changes for o in c.new if o.namespace == "edge"], "it serves clients without a name"
+
+
+def test_a_port_that_the_proxy_never_sees_is_no_business_of_a_policy() -> None:
+    past = workload(
+        "past", "shop", ports=(80, 9090), annotations={"traffic.sidecar.istio.io/excludeInboundPorts": "9090"}
+    )
+    seen = often(use("shop/a", "shop/past", 80, "GET", "/"), use("old/legacy", "shop/past", 9090, security="plaintext"))
+    found = tightened(shop(past, http_service("past", "shop")), {**EVERY, **seen})
+    assert modes(found) == {"istio-system/default": ("STRICT", {})}
+    assert rules(found, "shop/past") == [
+        {
+            "from": [{"source": {"principals": [identity("a")]}}],
+            "to": [{"operation": {"ports": ["80"], "methods": ["GET"], "paths": ["/"]}}],
+        }
+    ]
+
+
+def test_what_cannot_have_come_as_it_was_seen_says_that_something_is_not_shown() -> None:
+    """No Service leads there, so the client's proxy would pass it on in plaintext."""
+    found = tightened(shop(workload("odd", "shop")), {**EVERY, **often(use("shop/a", "shop/odd", 80, "GET", "/"))})
+    assert left(found, "odd") == [
+        "its authorization stays: Deployment shop/a -> Deployment shop/odd TCP 80: GET / was seen, and should not have "
+        "come about: no mutual TLS comes about: no Service leads to this port, so the client's proxy passes it on as "
+        "it is; no PeerAuthentication says otherwise"
+    ]
+    assert "allow-nothing" not in {o.name for c in found.changes for o in c.new if o.namespace == "shop"}
+
+
+def test_mutual_tls_of_nobody_knows_whom_is_no_use_that_a_rule_can_name() -> None:
+    somebody = Use(None, of("b"), 80, "", "mtls", "GET", "/")
+    found = tightened(shop(), {**EVERY, somebody: Tally(1, 0, 0)})
+    assert left(found, "b") == [
+        "its authorization stays: nobody told as whom somebody came over mutual TLS: "
+        "somebody outside -> Deployment shop/b TCP 80: GET /"
+    ]
+    assert modes(found) == {"istio-system/default": ("STRICT", {})}
+
+
+def test_plaintext_at_a_port_opens_it_to_everybody_as_narrowly_as_was_seen() -> None:
+    uses = {**EVERY, **often(use("old/legacy", "shop/b", 80, "GET", "/metrics", security="plaintext"))}
+    written = rules(tightened(shop(), uses), "shop/b")
+    assert isinstance(written, list)
+    assert written[1] == {"to": [{"operation": {"ports": ["80"], "methods": ["GET"], "paths": ["/metrics"]}}]}
+
+
+def test_an_external_authorizer_is_asked_as_before() -> None:
+    ask = policy(
+        "ask", f"{CART}action: CUSTOM\nprovider: {{name: opa}}\nrules: [{{to: [{{operation: {{paths: [/]}}}}]}}]"
+    )
+    providers = config(extensionProviders=[{"name": "opa", "envoyExtAuthzGrpc": {"service": "opa", "port": 1}}])
+    found = tightened(shop(ask, providers, mesh=False), EVERY)
+    assert rules(found, "shop/b") is not None
+    assert "ask" not in {c.old.name for c in found.changes if c.old is not None}
+
+
+def test_without_the_settings_of_the_mesh_its_root_namespace_is_only_assumed() -> None:
+    assert set(modes(tightened(shop(mesh=False), EVERY))) == {"shop/default", "pay/default"}
+
+
 def test_outside_the_mesh_there_is_nothing_to_say() -> None:
     plain: list[Plain] = [namespace("shop", {}), workload("a"), workload("b")]
     found = synthesize(snapshot(read(*plain)), often(use("shop/a", "shop/b", 80, security="plaintext")), WEEKS)

@@ -24,7 +24,7 @@ from mistrust.layers.mesh.istio.authorization.server import is_dry_run
 from mistrust.layers.mesh.istio.istio import Istio
 from mistrust.layers.mesh.least.grants import SCHEME, Grants
 from mistrust.layers.mesh.least.ground import NO_LABELS, Ground
-from mistrust.layers.mesh.least.stances import SERVERS, Stance
+from mistrust.layers.mesh.least.stances import SERVERS, Stance, captured
 from mistrust.layers.mesh.least.writing import EVERY_PORT, Need, Needs, rules
 from mistrust.layers.mesh.member import Kind
 from mistrust.layers.mesh.use import ANYTHING, Use
@@ -90,6 +90,11 @@ class Authorizing:
         if stance.plain and self._chosen[ref]:
             port, why = next(iter(stance.plain.items()))
             return f"port {port} needs plaintext, which no identity can be asked of: {why}"
+        nameless = next((u for u, _ in self._ground.to(ref) if u.at < SPAN and not self._ground.grants.ways(u)), None)
+        if nameless is not None:
+            return f"nobody told as whom somebody came over mutual TLS: {nameless}"
+        if why := self._ground.contradicted(ref):
+            return why
         doubtful = next((u for u, _ in self._ground.to(ref) if self._doubtful(u)), None)
         if doubtful is not None:
             return f"it is not known whether its policies let in what was seen: {doubtful}"
@@ -141,9 +146,9 @@ class Authorizing:
         grants = self._ground.grants
         told: dict[tuple[str, int], list[tuple[Use, Tally]]] = {}
         for use, tally in self._ground.to(ref):
-            if use.at >= SPAN:
+            if use.at >= SPAN or not captured(self._istio, grants.pods[ref], use.port):
                 continue
-            if all(grants.decide(a).answer is Answer.DENIED for a in grants.ways(use)):
+            if self._ground.denied(use):
                 self.denied.append(use)
                 continue
             name = ""

@@ -145,19 +145,30 @@ class Grants:
         return self._answers[ref]
 
     def ways(self, use: Use) -> tuple[Access, ...]:
-        """The accesses any of which a use may have been; none for what no mesh carries, such as UDP."""
+        """The accesses any of which a use may have been; none for what no mesh carries, such as UDP.
+
+        External authorizers have let it in, or it would not have been seen.
+        """
         if use.at >= SPAN or use.destination not in self.pods:
             return ()
         told = bool(use.method or use.path)
         http = Http(use.method, use.path.replace(ANYTHING, SOME_SEGMENT)) if told else ANY_HTTP
         own = self.principal(use.source, use.destination) if use.source is not None else None
         name = use.identity.removeprefix(SCHEME) or own
+        pods = [(f, i) for i in self.pods[use.destination] for f in self._speaking(i) if isinstance(f, Istio)]
+        passed: dict[Hashable, Truth] = {
+            provider: Truth.YES for f, i in pods for provider, _ in istio.providers(f.view, i)
+        }
         found: list[Access] = []
         if name is not None and use.security in ("mtls", ""):
             source = use.source if name == own else None
-            found.append(Access(source, use.destination, Request(use.port, name, http=http), partly=True))
+            found.append(
+                Access(source, use.destination, Request(use.port, name, http=http, assumed=passed), partly=True)
+            )
         if use.security != "mtls" and not use.identity:
-            found.append(Access(use.source, use.destination, Request(use.port, None, http=http), partly=True))
+            found.append(
+                Access(use.source, use.destination, Request(use.port, None, http=http, assumed=passed), partly=True)
+            )
         return tuple(found)
 
     def _speaking(self, target: int) -> list[Fabric]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from msgspec import structs
+
 from mistrust.access.record import Coverage, Tally
 from mistrust.access.verdict import Answer
 from mistrust.kube.endpoints import Endpoint
@@ -61,6 +63,20 @@ class Ground:
         ends = [(s, t) for s in pods.get(use.source, ()) for t in pods.get(use.destination, ())]
         told = {mesh.channel(mesh.source_of[s], mesh.target_of[t], use.at) for s, t in ends}
         return bool(told) and all(c.transport.startswith("mtls") and not c.unknown for c in told)
+
+    def denied(self, use: Use) -> bool:
+        """Do the policies refuse what was seen, so that it must have been before them?"""
+        ways = self.grants.ways(use)
+        return bool(ways) and all(self.grants.decide(a).answer is Answer.DENIED for a in ways)
+
+    def contradicted(self, ref: Ref) -> str:
+        """What was seen to come to a workload and cannot have, as its mesh is shown; empty where all can."""
+        for use, _ in self.to(ref):
+            for access in self.grants.ways(use) if self.denied(use) else ():
+                elsewhere = structs.replace(access, source=None)
+                if access.source is not None and self.grants.decide(elsewhere).answer is not Answer.DENIED:
+                    return f"{use} was seen, and should not have come about: {self.grants.decide(access).because}"
+        return ""
 
     def lost(self, new: Grants, destinations: Iterable[Ref]) -> Iterator[tuple[Use, str]]:
         """Uses of some workloads that were let in and are not, or not surely, any more; with the reason."""

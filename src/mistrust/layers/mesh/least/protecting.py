@@ -43,18 +43,18 @@ def protect(ground: Ground, istio: Istio, stances: Mapping[Ref, Stance]) -> Prot
         fitting = {ref: s for ref, s in stances.items() if ref not in left}
         spaces = _whole(stances, left)
         root = view.config.root
-        every = spaces == {ref.namespace for ref in stances} and (
-            len(spaces) > 1 or bool(view.policies.scope(root, {}).mesh)
-        )
-        above = {n: every or n in spaces for n in {ref.namespace for ref in stances}}
+        common = view.policies.scope(root, {}).mesh
+        every = spaces == {ref.namespace for ref in stances} and (len(spaces) > 1 or common is not None)
+        every = every and view.config.read is not None  # otherwise the root namespace is only assumed
+        above = {n: every or (n in spaces and n != root) for n in {ref.namespace for ref in stances}}
         new = dict(_unwritable(ground, fitting, own, left, above))
         if not new:
             break
         left |= new
     changes: list[Change] = []
     if every:
-        changes += _scope(root, view.policies.scope(root, {}).mesh, "every workload of the mesh", fitting)
-    for n in sorted(spaces):
+        changes += _scope(root, common, "every workload of the mesh", fitting)
+    for n in sorted(spaces - {root}):
         held = view.policies.scope(n, {}).namespace
         mine = {ref: s for ref, s in fitting.items() if ref.namespace == n}
         if held is not None or not every:
@@ -169,7 +169,7 @@ def _plain(ground: Ground, istio: Istio, several: Iterable[Stance]) -> dict[int,
     for s in several:
         for port, why in s.plain.items():
             found = [view.accepts(i, view.members[i].kind, port) for i in ground.grants.pods[s.ref]]
-            if any(f.captured and f.mode is not Mode.STRICT for f in found):
+            if any(f.mode is not Mode.STRICT for f in found):
                 out.setdefault(port, why)
     return out
 

@@ -15,7 +15,6 @@ from msgspec import structs
 from mistrust.access.change import Change, Note, seen
 from mistrust.access.ports import SPAN, point
 from mistrust.access.record import Tally
-from mistrust.access.verdict import Answer
 from mistrust.kube.linkerd import (
     GROUP,
     LinkerdAuthorizationPolicy,
@@ -86,7 +85,7 @@ def _unfit(ground: Ground, linkerd: Linkerd, unit: Unit, ref: Ref) -> str:
     meshed = _meshed(ground, linkerd, ref)
     if meshed is not True:
         return str(meshed) if meshed else "it is in no mesh"
-    return ground.silence(ref) or (NO_LABELS if unit.selector is None else "")
+    return ground.silence(ref) or ground.contradicted(ref) or (NO_LABELS if unit.selector is None else "")
 
 
 def _targets(ground: Ground, linkerd: Linkerd, unit: Unit) -> set[int]:
@@ -99,13 +98,14 @@ def _ports(ground: Ground, unit: Unit) -> Mapping[int, Identities | str]:
     open_to: dict[int, str] = {}
     for ref in unit.workloads:
         for use, tally in ground.to(ref):
-            if use.at >= SPAN or all(ground.grants.decide(a).answer is Answer.DENIED for a in ground.grants.ways(use)):
+            if use.at >= SPAN or ground.denied(use):
                 continue
             own = ground.grants.principal(use.source, ref) if use.source is not None else None
             name = use.identity or own
             if name is None or not ground.surely_mutual(use):
                 who = use.source or "somebody outside"
-                open_to.setdefault(use.port, f"{who} connects without an identity ({seen(tally)})")
+                how = "as nobody told whom" if ground.surely_mutual(use) else "without an identity"
+                open_to.setdefault(use.port, f"{who} connects {how} ({seen(tally)})")
             else:
                 told = found.setdefault(use.port, {}).setdefault(name, {})
                 words = str(_whole(use))

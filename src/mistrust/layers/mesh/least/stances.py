@@ -24,6 +24,7 @@ from mistrust.kube.selectors import covers
 from mistrust.kube.workloads import template_of
 from mistrust.layers.mesh.istio.istio import Istio
 from mistrust.layers.mesh.istio.server import Mode
+from mistrust.layers.mesh.istio.view import kinds
 from mistrust.layers.mesh.least.ground import Ground
 from mistrust.layers.mesh.member import Kind
 
@@ -47,15 +48,22 @@ def stances(ground: Ground, istio: Istio) -> Mapping[Ref, Stance]:
     out: dict[Ref, Stance] = {}
     for ref, pods in sorted(ground.grants.pods.items()):
         members = [istio.view.members[i] for i in pods]
-        kinds = {m.kind for m in members}
-        if kinds <= {Kind.NONE} or kinds <= {Kind.GATEWAY}:
+        parts = {m.kind for m in members}
+        if parts <= {Kind.NONE} or parts <= {Kind.GATEWAY}:
             continue
-        plain = dict(sorted(_plain(ground, ref, hooks)))
+        needed = dict(sorted(_plain(ground, ref, hooks)))
+        plain = {port: why for port, why in needed.items() if captured(istio, pods, port)}
         left = next((m.because for m in members if m.kind is Kind.UNKNOWN), "")
-        if not left and not kinds <= set(SERVERS):
+        if not left and not parts <= set(SERVERS):
             left = "some of its pods are in the mesh and some are not"
         out[ref] = Stance(ref, plain, left or ground.silence(ref) or _unfit(istio, pods, plain))
     return out
+
+
+def captured(istio: Istio, pods: tuple[int, ...], port: int) -> bool:
+    """Does a proxy see what comes to this port of some of these endpoints?"""
+    view = istio.view
+    return any(view.accepts(i, kind, port).captured for i in pods for kind in kinds(view.members[i]))
 
 
 def _plain(ground: Ground, ref: Ref, hooks: Mapping[tuple[Ref, int], str]) -> Iterator[tuple[int, str]]:
