@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from random import Random
+
+import pytest
+import yaml
 from tests.layers.mesh.least_scene import WEEKS, often
 
 from mistrust.access.change import Tightened, applied
@@ -16,6 +20,7 @@ from mistrust.layers.mesh.least.access import Access
 from mistrust.layers.mesh.least.grants import granted
 from mistrust.layers.mesh.synthesize import synthesize
 from mistrust.layers.mesh.use import Use
+from mistrust.report.manifests import folder
 from mistrust.trust.prove import prove
 
 NAME = "{}.shop.serviceaccount.identity.linkerd.cluster.example.com"
@@ -148,13 +153,23 @@ spec: {podSelector: {matchLabels: {app: cart}}, port: 80, accessPolicy: all-auth
     assert [o.name for o in made(found) if isinstance(o, Server)] == ["db-5432"]
 
 
-def test_closing_the_other_ports_is_a_persons_to_do() -> None:
-    """Proxies read the default when they are injected: the annotation alone changes nothing that runs."""
-    found, _ = tightened(shop())
-    assert found.remarks == (
-        "every port in use in shop has a Server: annotate the namespace with "
-        "config.linkerd.io/default-inbound-policy: deny and restart its pods, and the other ports are closed too",
+def test_the_other_ports_of_a_namespace_are_closed_where_every_one_in_use_has_a_server() -> None:
+    """By the annotation that proxies read when they are injected; what runs keeps its default until it restarts."""
+    given = shop()
+    found, after = tightened(given)
+    (change,) = (c for c in found.changes if c.edits)
+    assert str(change) == (
+        "change Namespace shop: every port in use in shop has a Server: the others are closed, of pods to come"
     )
+    files = folder([change])
+    assert yaml.safe_load(files["fields/namespace-shop.yaml"]) == {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": "shop", "annotations": {"config.linkerd.io/default-inbound-policy": "deny"}},
+    }
+    other = Access(of("web"), of("cart"), Request(9999, NAME.format("web")))
+    assert granted(given).decide(other).answer is Answer.ALLOWED
+    assert granted(after).decide(other).answer is Answer.DENIED
 
 
 def test_somebody_whose_proxy_told_nothing_is_left_alone() -> None:
@@ -162,4 +177,26 @@ def test_somebody_whose_proxy_told_nothing_is_left_alone() -> None:
     assert [str(each) for each in found.left] == [
         "left alone Deployment shop/db: nothing was seen to connect to it, and nothing says that it would have been"
     ]
-    assert found.remarks == ()
+    assert not [c for c in found.changes if c.edits]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_every_use_is_kept_and_nothing_is_gained_whatever_was_used(seed: int) -> None:
+    dice = Random(seed)
+    given = shop(
+        deployment("api", 80, 9090, annotations=dice.choice(["", "config.linkerd.io/skip-inbound-ports: '9090'"]))
+    )
+    old = granted(given)
+    uses = {}
+    for _ in range(dice.choice([4, 12, 30])):
+        source, space = dice.choice([("web", "shop"), ("cart", "shop"), ("db", "shop"), ("legacy", "old")])
+        security = dice.choice(["mtls", "mtls", ""]) if space == "shop" else "plaintext"
+        one = use(source, dice.choice(["cart", "db", "api", "web"]), dice.choice([80, 5432, 9090]), security, space)
+        if any(old.decide(a).answer is Answer.ALLOWED for a in old.ways(one)):
+            uses |= often(one)
+    found, after = tightened(given, uses)
+    proof = prove(granted(given, uses), granted(after, uses), map(old.ways, uses))
+    assert (proof.lost, proof.gain, proof.unknown, proof.used) == ((), None, (), len(uses))
+    assert not tightened(after, uses)[0].changes
+    if found.changes:
+        assert proof.removed

@@ -29,7 +29,7 @@ def synthesize(given: Snapshot, uses: Uses, coverage: Coverage, *, days: float =
 
     Less evidence than `days`, holes not counted, shows no absence. Uses are told by workloads of this snapshot.
     """
-    old = granted(given)
+    old = granted(given, uses)
     ground = Ground(given, old, uses, coverage, days)
     changes: list[Change] = []
     left: set[LeftAlone] = set()
@@ -79,14 +79,14 @@ def _linkerd(ground: Ground, linkerd: Linkerd) -> Tightened:
     while True:
         served = serve(ground, linkerd, unfit)
         new = _after(ground.snapshot, served.changes)
-        lost = {u.destination: f"{u} would be refused: {why}" for u, why in ground.lost(new, served.written)}
+        lost = {u.destination: f"{u} would be refused: {why}" for u, why in ground.lost(new, ground.grants.pods)}
         wider = {
             a.destination: f"more than before would be let in, such as {a}"
             for a in (new - ground.grants).at(served.written)
         }
         if not lost and not wider:
             left = tuple(LeftAlone(ref, why) for ref, why in served.left.items())
-            return Tightened(served.changes, left, served.remarks)
+            return Tightened(served.changes, left)
         unfit |= wider | lost
 
 

@@ -7,7 +7,7 @@ leave the same open for the same reason, neither has more. A workload that answe
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Final, Self
 
@@ -43,13 +43,21 @@ RANK: Final = {Answer.DENIED: 0, Answer.UNKNOWN: 1, Answer.ALLOWED: 2}
 class Grants:
     """What is let in; `Allowed` of `trust.prove`."""
 
-    def __init__(self, snapshot: Snapshot, meshes: Mesh, ends: Sequence[Endpoint], less: Grants | None = None) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        meshes: Mesh,
+        ends: Sequence[Endpoint],
+        used: Mapping[Ref, frozenset[int]],
+        less: Grants | None = None,
+    ) -> None:
         self.snapshot, self.mesh, self.ends = snapshot, meshes, ends
         self.pods: dict[Ref, tuple[int, ...]] = {}
         """The endpoints of each workload."""
         for i, e in enumerate(ends):
             ref = snapshot.workloads[e.workload].ref
             self.pods[ref] = (*self.pods.get(ref, ()), i)
+        self._used = used
         self._less = less
         self._sides = (self,) if less is None else (self, less)
         self._services: dict[str, list[Service]] = {}
@@ -71,7 +79,7 @@ class Grants:
 
     def __sub__(self, other: Self) -> Grants:
         """What this lets in and the other does not, or not surely."""
-        return Grants(self.snapshot, self.mesh, self.ends, other)
+        return Grants(self.snapshot, self.mesh, self.ends, self._used, other)
 
     def witness(self) -> Access | None:
         """One access inside; None if there is none."""
@@ -80,7 +88,7 @@ class Grants:
     def count(self) -> int:
         """How many (source workload or outside, destination workload, port) have an access inside.
 
-        Ports count where the destination is known to answer: declared ones, and those that Services send to.
+        Ports count where the destination is known to answer: declared ones, those that Services send to, and used ones.
         """
         return sum(many for _, many in self._found(self.pods))
 
@@ -132,7 +140,7 @@ class Grants:
     def answers(self, ref: Ref) -> frozenset[int]:
         """The TCP ports where a workload is known to answer."""
         if ref not in self._answers:
-            found: set[int] = set()
+            found = set(self._used.get(ref, ()))
             for i in self.pods.get(ref, ()):
                 e = self.ends[i]
                 found.update(p.number for p in e.ports if p.protocol == "TCP")
@@ -305,10 +313,14 @@ class Grants:
                         yield from istio.asked(fabric.view, i, t, base)
 
 
-def granted(snapshot: Snapshot) -> Grants:
-    """What the meshes of a snapshot let in."""
+def granted(snapshot: Snapshot, uses: Iterable[Use] = ()) -> Grants:
+    """What the meshes of a snapshot let in. Where a use arrived, somebody answers."""
     ends = endpoints(snapshot)
-    return Grants(snapshot, mesh(snapshot, ends), ends)
+    used: dict[Ref, set[int]] = {}
+    for use in uses:
+        if use.at < SPAN:
+            used.setdefault(use.destination, set()).add(use.port)
+    return Grants(snapshot, mesh(snapshot, ends), ends, {ref: frozenset(ports) for ref, ports in used.items()})
 
 
 def _between(sides: Sequence[Grants], destination: Ref, known: frozenset[int]) -> frozenset[int]:

@@ -13,8 +13,11 @@ import msgspec
 from msgspec import structs
 
 from mistrust.access.change import Change, Note, seen
+from mistrust.access.edited import edited
+from mistrust.access.fact import Edit
 from mistrust.access.ports import SPAN, point
 from mistrust.access.record import Tally
+from mistrust.kube.core import Namespace
 from mistrust.kube.linkerd import (
     GROUP,
     LinkerdAuthorizationPolicy,
@@ -43,7 +46,6 @@ class Served(msgspec.Struct, frozen=True):
     changes: tuple[Change, ...]
     written: tuple[Ref, ...]
     left: Mapping[Ref, str]
-    remarks: tuple[str, ...] = ()
 
 
 def serve(ground: Ground, linkerd: Linkerd, unfit: Mapping[Ref, str]) -> Served:
@@ -73,7 +75,8 @@ def serve(ground: Ground, linkerd: Linkerd, unfit: Mapping[Ref, str]) -> Served:
                 opaque = any(point("TCP", port) in linkerd.targets[t].opaque for t in _targets(ground, linkerd, unit))
                 changes.append(_server(ground, unit, port, found, opaque=opaque))
                 written += unit.workloads
-    return Served(tuple(changes), tuple(dict.fromkeys(written)), left, tuple(_deny(ground, linkerd, shut)))
+    changes += _deny(ground, linkerd, shut)
+    return Served(tuple(changes), tuple(dict.fromkeys(written)), left)
 
 
 def _meshed(ground: Ground, linkerd: Linkerd, ref: Ref) -> object:
@@ -156,12 +159,18 @@ def _name(ground: Ground, unit: Unit, port: int) -> str:
     return next(n for n in (wanted, *(f"{wanted}-{i}" for i in range(2, len(taken) + 3))) if n not in taken)
 
 
-def _deny(ground: Ground, linkerd: Linkerd, shut: Mapping[str, bool]) -> Iterator[str]:
-    """Namespaces whose other ports may be closed: the proxies read that when they are injected."""
-    for namespace, whole in sorted(shut.items()):
+def _deny(ground: Ground, linkerd: Linkerd, shut: Mapping[str, bool]) -> Iterator[Change]:
+    """Namespaces whose other ports are closed: the annotation that proxies read when they are injected."""
+    for namespace in sorted(n for n, whole in shut.items() if whole):
+        space = linkerd.namespaces[namespace]
         members = [m for e, m in zip(linkerd.endpoints, linkerd.members, strict=True) if e.namespace == namespace]
-        if whole and any(m.meshed is True and m.default_policy != "deny" for m in members):
-            yield (
-                f"every port in use in {namespace} has a Server: annotate the namespace with {DEFAULT_POLICY}: deny "
-                "and restart its pods, and the other ports are closed too"
-            )
+        said = space.metadata.annotations.get(DEFAULT_POLICY) if isinstance(space, Namespace) else "deny"
+        if (
+            isinstance(space, Namespace)
+            and space.name
+            and said != "deny"
+            and any(m.default_policy != "deny" for m in members)
+        ):
+            edit = Edit(space.ref, space.origin, "set", ("metadata", "annotations", DEFAULT_POLICY), "deny")
+            because = f"every port in use in {namespace} has a Server: the others are closed, of pods to come"
+            yield Change(space, (edited(space, (edit,)),), because, edits=(edit,))

@@ -10,7 +10,7 @@ from mistrust.access.ports import point
 from mistrust.access.verdict import Answer, Verdict
 from mistrust.layers.mesh.channel import Authz, Channel, Transport
 from mistrust.layers.mesh.linkerd.authorization import ANYBODY, Client
-from mistrust.layers.mesh.linkerd.channel import channel
+from mistrust.layers.mesh.linkerd.channel import CONTROL, DIRECT, channel
 from mistrust.layers.mesh.linkerd.grants import identity_of
 from mistrust.layers.mesh.linkerd.linkerd import Linkerd
 
@@ -48,8 +48,11 @@ def strangers(mesh: Linkerd, target: int) -> tuple[str, ...]:
 
 
 def written(mesh: Linkerd, target: int, port: int) -> Hashable:
-    """What decides on a port, word by word."""
-    inbound = mesh.targets[mesh.target_of[target]].inbound(port)
+    """What decides on a port, word by word; nothing where no policy is asked."""
+    t = mesh.targets[mesh.target_of[target]]
+    if port in (DIRECT, CONTROL) or t.skip_subnets or isinstance(t.meshed, str):
+        return t.meshed
+    inbound = t.inbound(port)
     routes = tuple(repr((r.source.ref, getattr(r.source, "spec", None))) for r in inbound.routes)
     return inbound.name, inbound.protocol, routes, tuple(repr(a) for a in inbound.every())
 
