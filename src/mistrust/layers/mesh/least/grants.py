@@ -8,6 +8,7 @@ leave the same open for the same reason, neither has more. A workload that answe
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from itertools import product
 from typing import Final, Self
 
@@ -49,7 +50,6 @@ class Grants:
         meshes: Mesh,
         ends: Sequence[Endpoint],
         used: Mapping[Ref, frozenset[int]],
-        less: Grants | None = None,
     ) -> None:
         self.snapshot, self.mesh, self.ends = snapshot, meshes, ends
         self.pods: dict[Ref, tuple[int, ...]] = {}
@@ -58,8 +58,9 @@ class Grants:
             ref = snapshot.workloads[e.workload].ref
             self.pods[ref] = (*self.pods.get(ref, ()), i)
         self._used = used
-        self._less = less
-        self._sides = (self,) if less is None else (self, less)
+        self._less: Grants | None = None
+        self._sides: tuple[Grants, ...] = (self,)
+        self._whole: dict[Hashable, Verdict] = {}
         self._services: dict[str, list[Service]] = {}
         for s in snapshot.of(Service):
             self._services.setdefault(s.namespace, []).append(s)
@@ -79,7 +80,9 @@ class Grants:
 
     def __sub__(self, other: Self) -> Grants:
         """What this lets in and the other does not, or not surely."""
-        return Grants(self.snapshot, self.mesh, self.ends, self._used, other)
+        made = copy(self)  # it shares what was found out already
+        made._less, made._sides = other, (self, other)
+        return made
 
     def witness(self) -> Access | None:
         """One access inside; None if there is none."""
@@ -108,10 +111,20 @@ class Grants:
         targets = self.pods.get(access.destination, ())
         sources = (OUTSIDE,) if access.source is None else self.pods.get(access.source, ())
         pairs = {(self._class(s), self.mesh.target_of[t]): (s, t) for s in sources for t in targets}
-        found = [self.pair(s, t, access.request, partly=access.partly) for s, t in pairs.values()]
+        found = [self._pair(key, s, t, access) for key, (s, t) in pairs.items()]
         if not found:
             return Verdict(Answer.DENIED, f"there is no {access.destination if sources else access.source}")
         return max(found, key=lambda v: RANK[v.answer])
+
+    def _pair(self, classes: tuple[int, int], source: int, target: int, access: Access) -> Verdict:
+        """The same for two endpoints; of all that a client may send the answer is kept."""
+        r = access.request
+        if isinstance(r.http, Http) or r.sni is not None or r.assumed or access.partly:
+            return self.pair(source, target, r, partly=access.partly)
+        key = (access.source, *classes, r.port, r.principal, r.source, r.remote, r.http)
+        if key not in self._whole:
+            self._whole[key] = self.pair(source, target, r)
+        return self._whole[key]
 
     def pair(self, source: int, target: int, request: Request, *, partly: bool = False) -> Verdict:
         """The same for one endpoint (or `OUTSIDE`) and another: the server's mesh decides."""
