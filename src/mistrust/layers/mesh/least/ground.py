@@ -13,10 +13,8 @@ from mistrust.kube.endpoints import Endpoint
 from mistrust.kube.meta import Ref
 from mistrust.kube.separate import Unit, units
 from mistrust.kube.snapshot import Snapshot
-from mistrust.layers.mesh.istio.istio import Istio
 from mistrust.layers.mesh.least.evidence import Uses, rare, silence, thin
 from mistrust.layers.mesh.least.grants import Grants
-from mistrust.layers.mesh.linkerd.linkerd import Linkerd
 from mistrust.layers.mesh.use import Use
 
 Seen = tuple[Use, Tally]
@@ -27,13 +25,11 @@ class Ground:
     """One snapshot with its evidence."""
 
     def __init__(self, snapshot: Snapshot, grants: Grants, uses: Uses, coverage: Coverage, days: float) -> None:
-        self.snapshot, self.grants, self.uses, self.coverage = snapshot, grants, uses, coverage
+        self.snapshot, self.grants, self.coverage = snapshot, grants, coverage
         self.thin = thin(snapshot, coverage, days)
         self.rare = rare(snapshot, uses)
         self.units: tuple[Unit, ...] = units(snapshot, grants.ends)
         self.unit = {ref: u for u in self.units for ref in u.workloads}
-        self.istio = next((f for f in grants.mesh.fabrics if isinstance(f, Istio)), None)
-        self.linkerd = next((f for f in grants.mesh.fabrics if isinstance(f, Linkerd)), None)
         self._to: dict[Ref, list[Seen]] = {}
         for use in sorted(uses, key=order):
             self._to.setdefault(use.destination, []).append((use, uses[use]))

@@ -17,7 +17,7 @@ from mistrust.layers.mesh.istio.authorization.attachment import GATEWAY_NAME, At
 from mistrust.layers.mesh.istio.authorization.classes import Mentions, about_destination, ports
 from mistrust.layers.mesh.istio.authorization.conditions import Question
 from mistrust.layers.mesh.istio.authorization.protocols import Protocol, named, protocol
-from mistrust.layers.mesh.istio.authorization.requests import ANY_HTTP, ANYBODY, ANYWHERE, Anything, Http, Request
+from mistrust.layers.mesh.istio.authorization.requests import ANYBODY, ANYWHERE, Anything, Http, Request
 from mistrust.layers.mesh.istio.authorization.server import Authorizer, Policy, Ruling, authorizer, read_policy
 from mistrust.layers.mesh.istio.authorization.settings import providers, trust_domains
 from mistrust.layers.mesh.istio.authorization.summary import (
@@ -27,9 +27,9 @@ from mistrust.layers.mesh.istio.authorization.summary import (
     Way,
     differing,
     either,
-    everything,
+    one,
     passed,
-    spoken,
+    questions,
     summary,
 )
 from mistrust.layers.mesh.istio.authorization.tokens import BadToken, known
@@ -129,37 +129,20 @@ class Authorization:
         return self._decided[key]
 
     def ruling(self, source: int, target: int, request: Request, *, waypoint: bool = False) -> Ruling:
-        """What the policies on every way to a server say of one request of this client; one way suffices.
-
-        HTTP where bytes are passed on is bytes, and bytes where HTTP is spoken are nothing.
-        """
+        """What the policies on every way to a server say of one request of this client; one way suffices."""
         if self._unseen(target):
             return Ruling(Truth.UNKNOWN, UNSEEN, (), (UNSEEN,))
         around = source < 0 or self._members[source].kind is not Kind.AMBIENT
         ways = self.ways(target, request, waypoint=waypoint, around=around)
-        found = either([passed([self._asked(hop) for hop in way]) for way in ways])
+        found = either([passed([one(hop) for hop in way]) for way in ways])
         doubts = self._unread.doubts(self._endpoints[target].namespace)
         return replace(found, unknown=(*found.unknown, *doubts)) if doubts else found
-
-    def _asked(self, hop: Hop) -> Ruling:
-        client = hop.client
-        if client.http is ANY_HTTP:
-            return everything(hop)
-        if hop.protocol is Protocol.TCP and client.http is not None:
-            client = replace(client, http=None, remote=client.source)
-        if hop.protocol is Protocol.HTTP and client.http is None:
-            return Ruling(Truth.NO, "the port speaks HTTP alone")
-        return hop.authorizer.rule(client)
 
     def questions(self, source: int, target: int, request: Request, *, waypoint: bool = False) -> Iterator[Question]:
         """What rules that may match something of this client ask on the ways to a server."""
         around = source < 0 or self._members[source].kind is not Kind.AMBIENT
-        for way in self.ways(target, request, waypoint=waypoint, around=around):
-            for hop in way:
-                for every in spoken(hop):
-                    for policy in hop.authorizer.policies:
-                        for rule in policy.rules(every):
-                            yield from rule.alive(every)
+        ways = self.ways(target, request, waypoint=waypoint, around=around)
+        return (q for way in ways for hop in way for q in questions(hop))
 
     def policies(self, target: int) -> tuple[Policy, ...]:
         """Every policy that some proxy on a way to a server asks."""

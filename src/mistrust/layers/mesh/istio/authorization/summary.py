@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from mistrust.access.evidence import Evidence
 from mistrust.layers.mesh.channel import Authz
-from mistrust.layers.mesh.istio.authorization.conditions import URL, Condition, Text
+from mistrust.layers.mesh.istio.authorization.conditions import URL, Condition, Question, Text
 from mistrust.layers.mesh.istio.authorization.patterns import Form, Pattern
 from mistrust.layers.mesh.istio.authorization.protocols import Protocol
 from mistrust.layers.mesh.istio.authorization.requests import ANY_HTTP, ANYWHERE, Request
@@ -90,7 +90,7 @@ def passed(rulings: Sequence[Ruling]) -> Ruling:
 
 def everything(hop: Hop) -> Ruling:
     """All that a client may send. HTTP and other bytes are different requests: all pass only if all of both do."""
-    several = [hop.authorizer.rule(r) for r in spoken(hop)]
+    several = [hop.authorizer.rule(r) for r in _spoken(hop)]
     found = {r.passes for r in several}
     if len(found) == 1:
         return _merged(found.pop(), several)
@@ -107,7 +107,27 @@ def _merged(passes: Truth, several: Sequence[Ruling]) -> Ruling:
     )
 
 
-def spoken(hop: Hop) -> tuple[Request, ...]:
+def one(hop: Hop) -> Ruling:
+    """One request; HTTP where bytes are passed on is bytes, and bytes where HTTP is spoken are nothing."""
+    client = hop.client
+    if client.http is ANY_HTTP:
+        return everything(hop)
+    if hop.protocol is Protocol.TCP and client.http is not None:
+        client = replace(client, http=None, remote=client.source)
+    if hop.protocol is Protocol.HTTP and client.http is None:
+        return Ruling(Truth.NO, "the port speaks HTTP alone")
+    return hop.authorizer.rule(client)
+
+
+def questions(hop: Hop) -> Iterator[Question]:
+    """What rules ask there that may match something of the client."""
+    for request in _spoken(hop):
+        for policy in hop.authorizer.policies:
+            for rule in policy.rules(request):
+                yield from rule.alive(request)
+
+
+def _spoken(hop: Hop) -> tuple[Request, ...]:
     """What comes to a hop: HTTP, bytes, or either."""
     http = replace(hop.client, http=ANY_HTTP)
     tcp = replace(hop.client, http=None, remote=hop.client.source)
@@ -154,7 +174,7 @@ def _which(ways: Sequence[Way]) -> str:
         words
         for way in ways
         for hop in way
-        for request in spoken(hop)
+        for request in _spoken(hop)
         for policy in hop.authorizer.allow
         for rule in policy.rules(request)
         if rule.matches(request) is not Truth.NO
