@@ -6,7 +6,9 @@ become wider, is left alone, with the reason, until nothing of that kind is left
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from msgspec import structs
 
 from mistrust.access.change import Change, LeftAlone, Tightened, applied
 from mistrust.access.record import Coverage
@@ -20,7 +22,7 @@ from mistrust.layers.mesh.least.grants import Grants, granted
 from mistrust.layers.mesh.least.ground import Ground
 from mistrust.layers.mesh.least.protecting import protect
 from mistrust.layers.mesh.least.serving import serve
-from mistrust.layers.mesh.least.stances import stances
+from mistrust.layers.mesh.least.stances import Stance, stances
 from mistrust.layers.mesh.linkerd.linkerd import Linkerd
 
 
@@ -49,29 +51,43 @@ def synthesize(given: Snapshot, uses: Uses, coverage: Coverage, *, days: float =
 
 
 def _istio(ground: Ground, istio: Istio) -> Tightened:
-    protected, strict, left = _protected(ground, istio)
-    authorizing = Authorizing(ground, istio, stances(ground, istio), strict)
+    stood = stances(ground, istio)
+    protected, strict, left = _protected(ground, istio, stood)
+    authorizing = Authorizing(ground, istio, stood, strict)
     unfit: dict[Ref, str] = {}
     exactly: frozenset[Ref] = frozenset()
     while True:
         draft = authorizing.draft(unfit, exactly)
         new = _after(strict.snapshot, draft.changes)
-        lost = {use.destination: f"{use} would be refused: {why}" for use, why in ground.lost(new, draft.written)}
-        units = {ref: ground.unit[ref].workloads[0] for ref in draft.written}
-        wider = {
-            a.destination: f"more than before would be let in, such as {a}"
-            for a in (new - ground.grants).at(draft.written)
-        }
-        loose = {units[ref] for ref in wider if units[ref] not in exactly}
+        lost, wider = _lost(ground, new, stood), _wider(ground, new, draft.written)
         if not lost and not wider:
             break
+        first = {ref: ground.unit[ref].workloads[0] for ref in wider}
+        loose = frozenset(unit for unit in first.values() if unit not in exactly)
         exactly |= loose
-        unfit |= lost | {ref: why for ref, why in wider.items() if units[ref] not in loose}
-    said = [LeftAlone(ref, f"its transport stays: {why}") for ref, why in left.items()]
-    said += [LeftAlone(ref, f"its authorization stays: {why}") for ref, why in draft.left.items()]
+        unfit = _more(unfit, lost | {ref: why for ref, why in wider.items() if first[ref] not in loose}, loose, stood)
     same = {ref for ref, why in left.items() if draft.left.get(ref) == why}
-    said = [*(LeftAlone(ref, left[ref]) for ref in same), *(s for s in said if s.ref not in same)]
+    said = [LeftAlone(ref, left[ref]) for ref in same]
+    for what, whys in (("transport", left), ("authorization", draft.left)):
+        said += [LeftAlone(ref, f"its {what} stays: {why}") for ref, why in whys.items() if ref not in same]
     return Tightened((*protected, *draft.changes), tuple(said), tuple(_remarks(ground, authorizing)))
+
+
+def _protected(
+    ground: Ground, istio: Istio, stood: Mapping[Ref, Stance]
+) -> tuple[tuple[Change, ...], Grants, Mapping[Ref, str]]:
+    """The changes that require mutual TLS, what is let in with them, and who is left alone."""
+    unfit: dict[Ref, str] = {}
+    while True:
+        now = {ref: structs.replace(s, left=s.left or unfit.get(ref, "")) for ref, s in stood.items()}
+        found = protect(ground, istio, now)
+        new = _after(ground.snapshot, found.changes)
+        wrong = _lost(ground, new, stood) | _wider(
+            ground, new, (ref for ref, s in now.items() if s.plain and not s.left)
+        )
+        if not wrong:
+            return found.changes, new, found.left
+        unfit = _more(unfit, wrong, (), stood)
 
 
 def _linkerd(ground: Ground, linkerd: Linkerd) -> Tightened:
@@ -79,32 +95,25 @@ def _linkerd(ground: Ground, linkerd: Linkerd) -> Tightened:
     while True:
         served = serve(ground, linkerd, unfit)
         new = _after(ground.snapshot, served.changes)
-        lost = {u.destination: f"{u} would be refused: {why}" for u, why in ground.lost(new, ground.grants.pods)}
-        wider = {
-            a.destination: f"more than before would be let in, such as {a}"
-            for a in (new - ground.grants).at(served.written)
-        }
-        if not lost and not wider:
-            left = tuple(LeftAlone(ref, why) for ref, why in served.left.items())
-            return Tightened(served.changes, left)
-        unfit |= wider | lost
+        wrong = _lost(ground, new, ground.grants.pods) | _wider(ground, new, served.written)
+        if not wrong:
+            return Tightened(served.changes, tuple(LeftAlone(ref, why) for ref, why in served.left.items()))
+        unfit = _more(unfit, wrong, (), ground.grants.pods)
 
 
-def _protected(ground: Ground, istio: Istio) -> tuple[tuple[Change, ...], Grants, dict[Ref, str]]:
-    """The changes that require mutual TLS, what is let in with them, and who is left alone."""
-    stood = dict(stances(ground, istio))
-    while True:
-        found = protect(ground, istio, stood)
-        new = _after(ground.snapshot, found.changes)
-        lost = {
-            use.destination: f"{use} would be refused: {why}"
-            for use, why in ground.lost(new, stood)
-            if not stood[use.destination].left
-        }
-        if not lost:
-            return found.changes, new, dict(found.left)
-        for ref, why in lost.items():
-            stood[ref] = type(stood[ref])(ref, stood[ref].plain, why)
+def _lost(ground: Ground, new: Grants, refs: Iterable[Ref]) -> dict[Ref, str]:
+    return {use.destination: f"{use} would be refused: {why}" for use, why in ground.lost(new, refs)}
+
+
+def _wider(ground: Ground, new: Grants, refs: Iterable[Ref]) -> dict[Ref, str]:
+    return {a.destination: f"more than before would be let in, such as {a}" for a in (new - ground.grants).at(refs)}
+
+
+def _more(unfit: dict[Ref, str], wrong: dict[Ref, str], other: Collection[Ref], every: Iterable[Ref]) -> dict[Ref, str]:
+    """Who is left alone next. What goes wrong for those alone who are left alone already is nobody's: then all are."""
+    if other or wrong.keys() - unfit.keys():
+        return unfit | wrong
+    return dict.fromkeys(every, next(iter(wrong.values())))
 
 
 def _after(old: Snapshot, changes: Sequence[Change]) -> Grants:
