@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import msgspec
 from tests.channels.test_facts import MESH, joined, peer, pod
 
+from mistrust.access.flow import Exchange, Flow, Peer
 from mistrust.access.ports import point
 from mistrust.access.record import Tally
 from mistrust.channels.plaintext import used_in_plaintext
-from mistrust.channels.uses import flows, uses
+from mistrust.channels.uses import uses
 from mistrust.kube.meta import Ref
 from mistrust.layers.mesh.use import Use
-from mistrust.layers.network.flow import Flow, Peer
 from mistrust.layers.network.usage import Names
 
 SHOP = MESH + pod("web", "shop") + pod("cart", "shop") + pod("probe", "ops")
@@ -57,34 +56,35 @@ def test_what_is_not_served_in_plaintext_is_no_part_of_it() -> None:
     assert used(Use(WEB, PROBE, point("TCP", 9)), Use(WEB, WEB, AT, security="plaintext")) == (0, 0)
 
 
-class Exchange(msgspec.Struct, frozen=True):
-    """As a feed tells it."""
-
-    source: Peer
-    destination: Peer
-    protocol: str = "TCP"
-    port: int = 8080
-    identity: str = ""
-    security: str = ""
-    method: str = ""
-    path: str = ""
-
-
 def test_ends_become_workloads_and_the_ports_of_services_those_of_containers() -> None:
     shown, _, _ = joined(SHOP)
-    names = Names(shown)
     web, cart = Peer("shop", "web"), Peer("shop", "cart")
     by_name = Peer(name="cart.shop.svc.cluster.local")
     seen = {
-        Exchange(web, cart, security="mtls", method="GET", path="/x"): Tally(2, 0, 5),
-        Exchange(Peer("shop"), by_name, port=80, security="plaintext"): Tally(1, 1, 1),
-        Exchange(web, Peer(address="192.0.2.7"), port=443): Tally(9, 0, 9),
-        Exchange(web, cart, protocol="ICMP"): Tally(9, 0, 9),
+        Exchange(web, cart, "TCP", 8080, security="mtls", method="GET", path="/x"): Tally(2, 0, 5),
+        Exchange(Peer("shop"), by_name, "TCP", 80, security="plaintext"): Tally(1, 1, 1),
+        Exchange(web, Peer(address="192.0.2.7"), "TCP", 443): Tally(9, 0, 9),
+        Exchange(web, cart, "ICMP", 0): Tally(9, 0, 9),
     }
-    assert uses(names, seen) == {
+    assert uses(Names(shown), {}, seen) == {
         Use(WEB, CART, AT, "", "mtls", "GET", "/x"): Tally(2, 0, 5),
         Use(None, CART, AT, "", "plaintext"): Tally(1, 1, 1),
     }
-    assert flows(
-        names, {Flow(web, cart, "TCP", 8080): Tally(1, 0, 0), Flow(web, by_name, "TCP", 80): Tally(1, 3, 4)}
-    ) == {Use(WEB, CART, AT): Tally(2, 0, 4)}
+
+
+def test_a_flow_of_which_more_is_told_counts_once() -> None:
+    shown, _, _ = joined(SHOP)
+    web, cart, outside = Peer("shop", "web"), Peer("shop", "cart"), Peer(address="192.0.2.7")
+    by_name = Peer(name="cart.shop.svc.cluster.local")
+    flows = {
+        Flow(web, cart, "TCP", 8080): Tally(3, 0, 0),
+        Flow(web, by_name, "TCP", 80): Tally(1, 0, 0),
+        Flow(outside, cart, "TCP", 8080): Tally(1, 3, 4),
+        Flow(Peer("ops", "probe"), cart, "TCP", 8080): Tally(1, 5, 5),
+    }
+    told = {Exchange(web, cart, "TCP", 8080, security="mtls"): Tally(3, 0, 0)}
+    assert uses(Names(shown), flows, told) == {
+        Use(WEB, CART, AT, "", "mtls"): Tally(3, 0, 0),
+        Use(None, CART, AT): Tally(1, 3, 4),
+        Use(PROBE, CART, AT): Tally(1, 5, 5),
+    }

@@ -1,128 +1,111 @@
-"""What is written is what is read back: no field is lost, and none is made up."""
+"""Changes as files: fields alone where not every field of an object is read, as kustomize takes them."""
 
 from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
 
-from mistrust.kube.istio import (
-    AuthorizationPolicy,
-    AuthorizationPolicySpec,
-    AuthorizationRule,
-    Condition,
-    From,
-    MutualTLS,
-    Operation,
-    PeerAuthentication,
-    PeerAuthenticationSpec,
-    Provider,
-    Source,
-    TargetRef,
-    To,
-    WorkloadSelector,
-)
-from mistrust.kube.linkerd import (
-    LinkerdAuthorizationPolicy,
-    LinkerdAuthorizationSpec,
-    LinkerdRef,
-    MeshTLSAuthentication,
-    MeshTLSAuthenticationSpec,
-    NetworkAuthentication,
-    NetworkAuthenticationSpec,
-    Server,
-    ServerSpec,
-)
-from mistrust.kube.meta import Metadata, Object
-from mistrust.kube.network import IPBlock
+from mistrust.access.change import Change, Note
+from mistrust.access.edited import edited
+from mistrust.access.fact import Edit
+from mistrust.cli.shop.overlay import merged
+from mistrust.kube.decode import from_plain
+from mistrust.kube.meta import Object
 from mistrust.kube.problem import Origin
-from mistrust.kube.read import read
-from mistrust.kube.selectors import LabelSelector
-from mistrust.report.manifests import Written, folder, manifest
+from mistrust.report.manifests import folder, patch
 
-HERE = Metadata(name="web", namespace="shop", labels={"team": "a"})
-WEB = WorkloadSelector(match_labels={"app": "web"})
-FULL = AuthorizationRule(
-    sources=(From(Source(principals=("cluster.local/ns/shop/sa/a",), not_namespaces=("lab",))),),
-    operations=(To(Operation(methods=("GET",), paths=("/cart/{*}", "/*"), ports=("8080",))), To()),
-    conditions=(Condition("request.headers[x]", ("yes", "1"), ("no",)),),
-)
-OBJECTS: tuple[Object, ...] = (
-    PeerAuthentication(
-        metadata=HERE, spec=PeerAuthenticationSpec(WEB, MutualTLS("STRICT"), {"9090": MutualTLS("PERMISSIVE")})
-    ),
-    PeerAuthentication(metadata=HERE, spec=PeerAuthenticationSpec(mtls=MutualTLS("STRICT"))),
-    AuthorizationPolicy(metadata=HERE, spec=AuthorizationPolicySpec(selector=WEB, rules=(FULL, AuthorizationRule()))),
-    AuthorizationPolicy(metadata=HERE),
-    AuthorizationPolicy(
-        metadata=HERE,
-        spec=AuthorizationPolicySpec(
-            target_refs=(TargetRef(kind="Service", name="web"),),
-            action="CUSTOM",
-            provider=Provider("opa"),
-            rules=(FULL,),
-        ),
-    ),
-    Server(
-        metadata=HERE,
-        spec=ServerSpec(pod_selector=LabelSelector({"app": "web"}), port=8080, proxy_protocol="HTTP/2"),
-    ),
-    Server(metadata=HERE, spec=ServerSpec(pod_selector=LabelSelector(), port="http", access_policy="audit")),
-    LinkerdAuthorizationPolicy(
-        metadata=HERE,
-        spec=LinkerdAuthorizationSpec(
-            LinkerdRef("policy.linkerd.io", "Server", "web"),
-            (LinkerdRef("policy.linkerd.io", "MeshTLSAuthentication", "web", "shop"),),
-        ),
-    ),
-    MeshTLSAuthentication(metadata=HERE, spec=MeshTLSAuthenticationSpec(identities=("*.cluster.local", "a.b"))),
-    NetworkAuthentication(
-        metadata=HERE, spec=NetworkAuthenticationSpec((IPBlock("10.0.0.0/8", ("10.1.0.0/16",)), IPBlock("::/0")))
-    ),
+WEB = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec:
+  paused: false
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      volumes: [{name: host, hostPath: {path: /}}, {name: tmp, emptyDir: {}}]
+      terminationGracePeriodSeconds: 7
+      containers:
+      - {name: a, image: "a:1", env: [{name: SECRET, value: "1"}], command: [run]}
+      - {name: b, image: "b:1", securityContext: {capabilities: {add: [NET_RAW], drop: [NET_RAW]}, runAsUser: 7}}
+"""
+POD = ("spec", "template", "spec")
+EDITS = (
+    ("set", (*POD, "automountServiceAccountToken"), "false"),
+    ("set", (*POD, "containers", 1, "securityContext", "runAsNonRoot"), "true"),
+    ("remove", (*POD, "containers", 1, "securityContext", "capabilities", "add"), ""),
+    ("remove", (*POD, "volumes", 0), ""),
 )
 
 
-@pytest.mark.parametrize("written", OBJECTS, ids=[f"{i}-{o.KIND}" for i, o in enumerate(OBJECTS)])
-def test_what_is_written_reads_back(written: Object) -> None:
-    text = yaml.safe_dump(manifest(written)).encode()
-    (found,), problems = read(text, "written.yaml")
-    assert not problems
-    assert type(found) is type(written)
-    assert manifest(found) == manifest(written)
-    assert found.metadata == written.metadata
-    assert getattr(found, "spec") == getattr(written, "spec")  # noqa: B009 - every kind has its own
+def change() -> Change:
+    [web] = from_plain(yaml.safe_load(WEB), Origin("web.yaml"))
+    assert isinstance(web, Object)
+    edits = tuple(Edit(web.ref, web.origin, op, path, value) for op, path, value in EDITS)  # type: ignore[arg-type]
+    return Change(web, (edited(web, edits),), "its token is not used", (Note("why", "spec.x"),), edits)
 
 
-def test_an_empty_policy_is_written_as_one() -> None:
-    """It denies everything, and a file without `spec` looks like a mistake."""
-    assert manifest(AuthorizationPolicy(metadata=HERE))["spec"] == {}
+WANTED = yaml.safe_load(WEB)
+_SPEC = WANTED["spec"]["template"]["spec"]
+_SPEC["automountServiceAccountToken"] = False
+_SPEC["containers"][1]["securityContext"] = {
+    "capabilities": {"drop": ["NET_RAW"]},
+    "runAsUser": 7,
+    "runAsNonRoot": True,
+}
+del _SPEC["volumes"][0]
 
 
-def test_a_changed_policy_replaces_the_old_one_as_a_whole() -> None:
-    """Ports and labels that a merge would keep must go."""
-    old = PeerAuthentication(
-        metadata=HERE,
-        origin=Origin("a.yaml"),
-        spec=PeerAuthenticationSpec(WEB, MutualTLS("STRICT"), {"9090": MutualTLS("PERMISSIVE")}),
-    )
-    new = PeerAuthentication(metadata=HERE, spec=PeerAuthenticationSpec(mtls=MutualTLS("STRICT")))
-    files = folder([Written(old, (new,), ())])
-    (patch,) = yaml.safe_load(files["patches/peerauthentication-shop-web.yaml"])
-    assert patch == {"op": "replace", "path": "/spec", "value": {"mtls": {"mode": "STRICT"}}}
-    component = yaml.safe_load(files["kustomization.yaml"])
-    target = {"group": "security.istio.io", "version": "v1", "kind": "PeerAuthentication"}
-    assert component["patches"] == [
-        {
-            "path": "patches/peerauthentication-shop-web.yaml",
-            "target": {**target, "name": "web", "namespace": "shop"},
-        }
-    ]
+def test_a_workload_is_written_as_the_fields_that_change() -> None:
+    files = folder([change()])
+    assert list(files) == ["fields/deployment-shop-web.yaml", "kustomization.yaml"]
+    text = files["fields/deployment-shop-web.yaml"].decode()
+    assert text.startswith("# Deployment shop/web: its token is not used.\n# spec.x: why\napiVersion: apps/v1\n")
+    assert yaml.safe_load(text) == {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {
+            "template": {
+                "spec": {
+                    "automountServiceAccountToken": False,
+                    "containers": [
+                        {"name": "a"},
+                        {"name": "b", "securityContext": {"runAsNonRoot": True, "capabilities": {"add": None}}},
+                    ],
+                    "volumes": [{"$patch": "delete", "name": "host"}],
+                }
+            }
+        },
+    }
 
 
-def test_two_meshes_call_different_things_by_one_name() -> None:
-    """Istio's AuthorizationPolicy and Linkerd's may both be called shop/web: two files."""
-    new = (AuthorizationPolicy(metadata=HERE), LinkerdAuthorizationPolicy(metadata=HERE))
-    files = folder([Written(None, new, ())])
-    assert [f for f in files if f.startswith("new/")] == [
-        "new/authorizationpolicy-shop-web-2.yaml",
-        "new/authorizationpolicy-shop-web.yaml",
-    ]
+def test_the_fields_that_nobody_reads_are_kept() -> None:
+    given = change()
+    assert given.old is not None
+    assert merged(yaml.safe_load(WEB), patch(given.old, given.edits)) == WANTED
+
+
+def test_kustomize_makes_of_it_what_was_meant(tmp_path: Path) -> None:
+    if shutil.which("kubectl") is None:
+        pytest.skip("kubectl is not here")
+    (tmp_path / "web.yaml").write_text(WEB)
+    for name, data in folder([change()]).items():
+        (tmp_path / "tighter" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "tighter" / name).write_bytes(data)
+    overlay = {"resources": ["web.yaml"], "components": ["tighter"]}
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+    built = subprocess.run(["kubectl", "kustomize", str(tmp_path)], capture_output=True, text=True, check=True).stdout
+    assert yaml.safe_load(built) == WANTED
+
+
+def test_what_a_patch_cannot_say_is_refused() -> None:
+    old = change().old
+    assert old is not None
+    with pytest.raises(ValueError, match="no patch for"):
+        patch(old, [Edit(old.ref, old.origin, "set", (*POD, "containers", 0, "command", 0), "x")])

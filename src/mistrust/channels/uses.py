@@ -2,75 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol, TypeVar
+from collections.abc import Iterator, Mapping
 
+from mistrust.access.flow import Exchange, Flow
 from mistrust.access.ports import PROTOCOLS, point
 from mistrust.access.record import Tally
+from mistrust.kube.meta import Ref
 from mistrust.layers.mesh.use import Use
-from mistrust.layers.network.flow import Flow, Peer
 from mistrust.layers.network.usage import Names
 
-
-class Exchange(Protocol):
-    """A connection, or requests of one kind over it, as an observer tells it."""
-
-    @property
-    def source(self) -> Peer:
-        """Who opened it."""
-
-    @property
-    def destination(self) -> Peer:
-        """Who answered."""
-
-    @property
-    def protocol(self) -> str:
-        """TCP, UDP or SCTP."""
-
-    @property
-    def port(self) -> int:
-        """The container's, or the Service's where its address or name is the destination."""
-
-    @property
-    def identity(self) -> str:
-        """Who the client proved to be."""
-
-    @property
-    def security(self) -> str:
-        """`mtls`, `tls`, `plaintext`, or empty."""
-
-    @property
-    def method(self) -> str:
-        """Of HTTP."""
-
-    @property
-    def path(self) -> str:
-        """Of HTTP, without its query."""
+NOTHING: Mapping[Exchange, Tally] = {}
 
 
-E = TypeVar("E", bound=Exchange)
+def uses(names: Names, flows: Mapping[Flow, Tally], exchanges: Mapping[Exchange, Tally] = NOTHING) -> dict[Use, Tally]:
+    """What came to workloads; what went elsewhere, or to somebody who is not shown, is left out.
 
-
-def uses(names: Names, exchanges: Mapping[E, Tally]) -> dict[Use, Tally]:
-    """What came to workloads; what went elsewhere, or to somebody who is not shown, is left out."""
+    A flow of which an exchange tells more is that exchange; any other one proves that a connection happened, and
+    nothing of how.
+    """
     found: dict[Use, Tally] = {}
     for e, tally in exchanges.items():
-        if e.protocol not in PROTOCOLS:
-            continue
-        source = names.who(e.source) or (None,)
-        for target, port in names.targets(Flow(e.source, e.destination, e.protocol, e.port)):
-            at = point(e.protocol, port)
-            use = Use(source[0], target, at, e.identity, e.security, e.method, e.path)
-            found[use] = found[use] + tally if use in found else tally
+        for source, target, at in _ends(names, Flow(e.source, e.destination, e.protocol, e.port)):
+            _add(found, Use(source, target, at, e.identity, e.security, e.method, e.path), tally)
+    seen = {Flow(e.source, e.destination, e.protocol, e.port) for e in exchanges}
+    told = {(u.source, u.destination, u.at) for u in found if u.source is not None}
+    for flow, tally in flows.items():
+        for ends in _ends(names, flow) if flow not in seen else ():
+            if ends not in told:
+                _add(found, Use(*ends), tally)
     return found
 
 
-def flows(names: Names, seen: Mapping[Flow, Tally]) -> dict[Use, Tally]:
-    """The same of plain flows: that a connection happened, and nothing of how."""
-    found: dict[Use, Tally] = {}
-    for flow, tally in seen.items():
-        source = names.who(flow.source) or (None,)
-        for target, port in names.targets(flow) if flow.protocol in PROTOCOLS else ():
-            use = Use(source[0], target, point(flow.protocol, port))
-            found[use] = found[use] + tally if use in found else tally
-    return found
+def _ends(names: Names, flow: Flow) -> Iterator[tuple[Ref | None, Ref, int]]:
+    if flow.protocol in PROTOCOLS:
+        source = (names.who(flow.source) or (None,))[0]
+        for target, port in names.targets(flow):
+            yield source, target, point(flow.protocol, port)
+
+
+def _add(found: dict[Use, Tally], use: Use, tally: Tally) -> None:
+    found[use] = found[use] + tally if use in found else tally

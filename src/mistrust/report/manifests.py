@@ -7,6 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 import yaml
 
+from mistrust.access.change import Change
+from mistrust.access.edited import plain
+from mistrust.access.evidence import show_path
+from mistrust.access.fact import Edit
+from mistrust.kube.core import Namespace
 from mistrust.kube.istio import AuthorizationPolicy, PeerAuthentication
 from mistrust.kube.linkerd import (
     LinkerdAuthorizationPolicy,
@@ -34,6 +39,9 @@ WIDTH = 110
 API_VERSIONS: Mapping[type[Object], str] = {
     **dict.fromkeys((Role, ClusterRole, RoleBinding, ClusterRoleBinding), "rbac.authorization.k8s.io/v1"),
     NetworkPolicy: "networking.k8s.io/v1",
+    **dict.fromkeys((DaemonSet, Deployment, ReplicaSet, StatefulSet), "apps/v1"),
+    **dict.fromkeys((CronJob, Job), "batch/v1"),
+    **dict.fromkeys((Namespace, Pod, PodTemplateObject, ReplicationController), "v1"),
     **dict.fromkeys((PeerAuthentication, AuthorizationPolicy), "security.istio.io/v1"),
     Server: "policy.linkerd.io/v1beta3",
     **dict.fromkeys(
@@ -41,6 +49,8 @@ API_VERSIONS: Mapping[type[Object], str] = {
     ),
 }
 """The versions that are written: Istio's since 1.22, Linkerd's Server since 2.16."""
+NAMED = frozenset({"containers", "initContainers", "ephemeralContainers", "volumes"})
+"""Lists whose items a strategic merge tells by `name` (patchMergeKey in k8s.io/api/core/v1/types.go)."""
 COMPONENT = {"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component"}
 
 

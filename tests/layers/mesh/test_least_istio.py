@@ -176,6 +176,7 @@ def test_who_does_the_same_is_in_one_rule() -> None:
 PATHS = {
     "a path": (["/cart"], ["/cart"]),
     "an identifier": (["/cart/{*}"], ["/cart/{*}"]),
+    "a rest of any length": (["/files/{**}"], ["/files/{**}"]),
     "an identifier inside a segment": (["/cart/a{*}b/c"], ["/cart/a*"]),
     "a character that templates refuse": (["/cart/{*}/a=b"], ["/cart/*"]),
     "a star of its own": (["/glob*"], ["/glob*"]),

@@ -9,8 +9,10 @@ import msgspec
 from mistrust.access.ports import PROTOCOLS, SPAN
 from mistrust.kube.meta import Ref
 
-ANYTHING: Final = "{*}"
+ONE: Final = "{*}"
 """One segment of a path that was another each time: an identifier."""
+REST: Final = "{**}"
+"""A rest of a path, of any length."""
 
 
 class Use(msgspec.Struct, frozen=True, order=True, gc=False):
@@ -27,7 +29,7 @@ class Use(msgspec.Struct, frozen=True, order=True, gc=False):
     """`mtls`, `tls` or `plaintext`; empty: not told."""
     method: str = ""
     path: str = ""
-    """Without its query; identifiers stand as `{*}`."""
+    """Without its query; identifiers stand as `{*}`, a rest of any length as `{**}`."""
 
     @property
     def port(self) -> int:

@@ -27,7 +27,7 @@ from mistrust.layers.mesh.least.ground import NO_LABELS, Ground
 from mistrust.layers.mesh.least.stances import SERVERS, Stance, captured
 from mistrust.layers.mesh.least.writing import EVERY_PORT, Need, Needs, rules
 from mistrust.layers.mesh.member import Kind
-from mistrust.layers.mesh.use import ANYTHING, Use
+from mistrust.layers.mesh.use import ONE, REST, Use
 
 NOTHING: Final = "allow-nothing"
 RARE: Final = "no run of it was seen: it keeps what it may"
@@ -104,7 +104,7 @@ class Authorizing:
         found = [self._ground.grants.decide(a).answer for a in self._ground.grants.ways(use)]
         if not found or Answer.ALLOWED in found:
             return False
-        return Answer.UNKNOWN in found or ANYTHING in use.path
+        return Answer.UNKNOWN in found or ONE in use.path or REST in use.path
 
     def _spread(self, left: dict[Ref, str]) -> None:
         """What cannot be chosen apart, or is allowed by a policy that has to stay, stays too."""

@@ -25,7 +25,7 @@ from mistrust.layers.mesh.least.access import Access
 from mistrust.layers.mesh.least.parts import parts, parts_between
 from mistrust.layers.mesh.least.servers import OUTSIDE, Servers
 from mistrust.layers.mesh.mesh import Mesh, mesh
-from mistrust.layers.mesh.use import ANYTHING, Use
+from mistrust.layers.mesh.use import ONE, REST, Use
 
 SOME_SEGMENT: Final = "0any0"
 """Stands for an identifier in a path."""

@@ -10,9 +10,9 @@ import msgspec
 from mistrust.access.change import Note, seen
 from mistrust.access.record import Tally
 from mistrust.kube.istio import AuthorizationRule, From, Operation, Source, To
-from mistrust.layers.mesh.istio.authorization.paths import ONE, path_pattern
+from mistrust.layers.mesh.istio.authorization.paths import path_pattern
 from mistrust.layers.mesh.istio.authorization.patterns import Form
-from mistrust.layers.mesh.use import ANYTHING
+from mistrust.layers.mesh.use import ONE, REST
 
 FEW: Final = 5
 """With more paths below one first segment they become `/segment/*`."""
@@ -123,11 +123,11 @@ def _at_port(needs: Iterable[Need], *, exactly: bool) -> Iterator[tuple[tuple[st
 
 def _written(path: str) -> str:
     """A path as a policy says it: identifiers as templates, and where a template cannot say it, all that begins so."""
-    if ANYTHING in path:
+    if ONE in path or REST in path:
         found = path_pattern(path)
         if found is not None and found.form is Form.REGEX:
             return path
-        return path.split(ONE, 1)[0] + "*"
+        return path.split("{", 1)[0] + "*"
     if path.startswith("*") or path.endswith("*") or "{" in path:
         return path.strip("*").split("{", 1)[0] + "*"
     return path

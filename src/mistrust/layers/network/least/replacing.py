@@ -13,7 +13,7 @@ from mistrust.kube.selectors import LabelSelector
 from mistrust.kube.separate import Unit
 from mistrust.layers.network.facts.telling import listed
 from mistrust.layers.network.least.drafting import Draft, Scene
-from mistrust.layers.network.least.writing import Note, Written, deny_all, policy
+from mistrust.layers.network.least.writing import Reason, Written, deny_all, policy
 from mistrust.layers.network.statements.rules import refusals
 
 DENY: Final = "default-deny"
