@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+ENGINES := $(VENV)/.engines
 
 .PHONY: demo test check accept bench slow docs browser clean help
 
@@ -22,7 +23,7 @@ check: $(STAMP)  ## lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-slow: $(STAMP)   ## the slower lanes: a real API server, kubectl, a browser, real packets
+slow: $(STAMP) $(ENGINES)   ## the slower lanes: a real API server, kubectl, a browser, real packets, PostgreSQL, ClickHouse
 	$(BIN)/pytest -m slow
 
 accept: $(STAMP) ## rewrite golden files and generated docs after looking at the difference
@@ -43,6 +44,12 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
+
+$(ENGINES): requirements/engines.txt $(STAMP)
+	@ls /usr/lib/postgresql/*/bin/pg_ctl >/dev/null 2>&1 || command -v pg_ctl >/dev/null || { command -v apt-get >/dev/null && \
+	  apt-get install -y -qq --no-install-recommends postgresql >/dev/null; } || echo "no PostgreSQL: its lane is skipped"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/engines.txt \
+	  && touch $@ || echo "no engines for evidence: their lanes are skipped"
 
 clean:           ## remove what was made
 	rm -rf $(VENV) out .mypy_cache .ruff_cache .pytest_cache .hypothesis

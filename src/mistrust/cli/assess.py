@@ -60,7 +60,8 @@ def assess(snapshot: Snapshot, args: argparse.Namespace) -> Assessed:
     config = load_config(path)
     quiet = args.quiet
     with Progress("evidence", quiet=quiet) as progress:
-        seen = evidence(getattr(args, "evidence", None) or (), snapshot.version, progress.step)
+        paths = getattr(args, "evidence", None) or ()
+        seen = evidence(paths, snapshot.version, progress.step, config.evidence.engine)
     with Progress("checking", quiet=quiet) as progress:
         progress.step("permissions")
         identity = Identity(default_rbac(), api_resources())

@@ -23,10 +23,18 @@ class Check(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="keb
     """Objects that no proposed change may touch: `ClusterRole ops/*`."""
 
 
+class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """`[evidence]`: what answers from kept evidence."""
+
+    engine: str = ""
+    """A URL; the embedded engine if it is empty. `MISTRUST_EVIDENCE_ENGINE` wins."""
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """The whole file."""
 
     check: Check = Check()
+    evidence: Evidence = Evidence()
     accept: tuple[Acceptance, ...] = ()
 
 

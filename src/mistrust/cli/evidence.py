@@ -69,45 +69,23 @@ class Seen(msgspec.Struct, frozen=True):
         yield from (r.coverage for r in (self.audit, self.flows) if r is not None)
 
 
-class Daily(msgspec.Struct, frozen=True):
-    """The same day by day."""
+def evidence(paths: Sequence[str], version: Version | None, progress: Callable[[str], None], engine: str = "") -> Seen:
+    """Read every file that the paths name; folders are walked, but stores of evidence, which answer, as databases do.
 
-    audit: Days[Request] | None = None
-    flows: Days[Flow] | None = None
-    policies: tuple[AuditPolicy, ...] = ()
-
-    @property
-    def problems(self) -> tuple[Problem, ...]:
-        """What was not understood, and what takes from the evidence."""
-        return tuple(p for days in (self.audit, self.flows) if days is not None for p in days.coverage.problems)
-
-    def dark(self, snapshot: Snapshot) -> Dark:
-        """What of permissions could be used without the audit log showing it."""
-        assert self.audit is not None
-        every = (request for uses in self.audit.uses.values() for request in uses)
-        return _dark(snapshot, self.audit.coverage, every, self.policies)
-
-
-def _dark(snapshot: Snapshot, coverage: Coverage, requests: Iterable[Request], policies: Iterable[AuditPolicy]) -> Dark:
-    every = (*policies, *snapshot.of(AuditPolicy))
-    return Dark(coverage, every, idle(snapshot, {request.user for request in requests}, coverage))
-
-
-def evidence(paths: Sequence[str], version: Version | None, progress: Callable[[str], None]) -> Seen:
-    """Read every file that the paths name; folders are walked, but stores of evidence, which answer.
+    Parameters: `engine`, what the configuration says that answers for stores.
 
     An audit policy is evidence too: of what no log would show.
 
     Raises `UsageError` for a path that does not exist, for a file that is neither an audit log nor a log of flows, and
     for a store beside other evidence of the same kind, which only a store can bring together.
     """
-    stores = [path for path in paths if Path(path, CATALOGUE).is_file()]
+    stores = [path for path in paths if is_database(path) or Path(path, CATALOGUE).is_file()]
     if stores:
         from mistrust.cli.evidence_store import kept
 
         logs = [path for path in paths if path not in stores]
         return _apart(
-            *(kept(path, version) for path in stores), *((evidence(logs, version, progress),) if logs else ())
+            *(kept(path, version, engine) for path in stores), *((evidence(logs, version, progress),) if logs else ())
         )
     found = _found(paths)
     return Seen(
@@ -172,6 +150,20 @@ def _policies(path: str) -> tuple[AuditPolicy, ...]:
     if problems:
         raise InputError("not an audit policy", where=path, got=str(problems[0]))
     return tuple(o for o in objects if isinstance(o, AuditPolicy))
+
+
+def is_database(path: str) -> bool:
+    """Is it the URL of a database, not a file?"""
+    return "://" in path
+
+
+def public(path: str) -> str:
+    """A path, or a URL without its password."""
+    if not is_database(path):
+        return path
+    from mistrust.store.engine import redacted
+
+    return redacted(path)
 
 
 def _apart(*several: Seen) -> Seen:

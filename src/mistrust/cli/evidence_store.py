@@ -3,11 +3,17 @@
 `add` reads what is new in audit logs and flow logs into a folder, STORE, which `--evidence` then takes in place of the
 logs. A log that was read is not read again, under whatever name it is now; one that grew is read from where it ended.
 Logs may be removed once they are added. `show` lists what a store has.
+
+When one machine is not enough, MISTRUST_EVIDENCE_ENGINE, or `engine` under `[evidence]` in mistrust.toml, names what
+answers. `postgres://` and `clickhouse://` hold a copy of each store, which `add` keeps up to date; `--evidence` and
+`show` take such a URL too, and mean all stores that share the database. `spark://` reads the parts of STORE where they
+are. They need `pip install 'mistrust[scale]'`.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -17,23 +23,23 @@ if TYPE_CHECKING:
     from mistrust.access.record import Days, Tally
     from mistrust.cli.evidence import Daily, Seen
     from mistrust.kube.version import Version
-    from mistrust.store.rollup import Kind
+    from mistrust.store.published import Published
     from mistrust.store.store import Added, Store
 
-U = TypeVar("U")
-DAY: Final = 86_400
-
+ENGINE = "MISTRUST_EVIDENCE_ENGINE"
 EXAMPLES = """examples:
   mistrust evidence add seen/ /var/log/kubernetes/audit/ hubble/
   mistrust evidence show seen/
   mistrust check --context prod --evidence seen/
+  MISTRUST_EVIDENCE_ENGINE=postgres://seen@db/seen mistrust evidence add seen/
+  mistrust check --context prod --evidence postgres://seen@db/seen
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `mistrust evidence`."""
     parser.add_argument("action", choices=("add", "show"))
-    parser.add_argument("store", metavar="STORE", help="a folder; `add` makes it")
+    parser.add_argument("store", metavar="STORE", help="a folder; `add` makes it; show: or the URL of a database")
     parser.add_argument("paths", nargs="*", metavar="PATH", help="add: audit logs, flow logs, or folders of them")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress on standard error")
 
@@ -43,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     from mistrust.kube.errors import UsageError
 
     if args.action == "add":
-        if not args.paths:
+        if not args.paths and not _engine():
             raise UsageError("nothing to add", wanted="logs, or folders of logs")
         return _add(args.store, args.paths, quiet=args.quiet)
     if args.paths:
@@ -51,49 +57,67 @@ def run(args: argparse.Namespace) -> int:
     return _show(args.store)
 
 
-def kept(folder: str, version: Version | None) -> Seen:
+def kept(path: str, version: Version | None, engine: str = "") -> Seen:
     """Everything that a store shows."""
     from mistrust.cli.evidence import Seen
-    from mistrust.store.store import AUDIT, FLOWS, Store
+    from mistrust.store.store import AUDIT, FLOWS
 
-    store = Store(folder)
+    store = _opened(path, engine)
     seen = Seen(store.record(AUDIT, version=version), store.record(FLOWS))
     store.close()
     return seen
 
 
-def kept_days(folder: str, version: Version | None, progress: Callable[[str], None]) -> Daily:
-    """The same day by day."""
-    from mistrust.cli.evidence import Daily
-    from mistrust.store.store import AUDIT, FLOWS, Store
+def manifest(url: str) -> bytes:
+    """What counts in a database, as bytes to know it by."""
+    from mistrust.store.copies import Copies
 
-    store = Store(folder)
-    daily = Daily(_days(store, AUDIT, version, progress), _days(store, FLOWS, None, progress))
-    store.close()
-    return daily
+    copies = Copies(url)
+    found = copies.manifest()
+    copies.close()
+    return found
 
 
-def _days(store: Store, kind: Kind[U], version: Version | None, progress: Callable[[str], None]) -> Days[U] | None:
-    from mistrust.access.record import Days
-    from mistrust.store.rollup import Window
+def _engine(configured: str = "") -> str:
+    """The URL of the engine; empty for the embedded one. Raises `UnsupportedError` for one that is not known."""
+    from mistrust.cli.config import find_config, load_config
+    from mistrust.store.engine import is_database
 
-    whole = store.record(kind, version=version)
-    if whole is None:
-        return None
-    uses: dict[int, Mapping[U, Tally]] = {}
-    for day in range(whole.coverage.first // DAY, whole.coverage.last // DAY + 1):
-        progress(str(store.folder))
-        found = store.record(kind, Window(day * DAY, (day + 1) * DAY), version)
-        if found is not None and found.uses:
-            uses[day] = found.uses
-    return Days(uses, whole.coverage)
+    url = os.environ.get(ENGINE) or configured or load_config(find_config(None, [])).evidence.engine
+    if url:
+        is_database(url)
+    return url
+
+
+def _opened(path: str, configured: str = "") -> Store | Published:
+    """What answers: the store itself, or what a database holds of it, or of all stores."""
+    from mistrust.cli.evidence import is_database as is_url
+    from mistrust.kube.errors import UsageError
+    from mistrust.store.copies import Copies
+    from mistrust.store.engine import is_database
+    from mistrust.store.published import Published
+    from mistrust.store.store import Store
+
+    if is_url(path):
+        if not is_database(path):
+            raise UsageError("an engine that holds no evidence", where=path, wanted="a store, or a database")
+        return Published(Copies(path))
+    engine = _engine(configured)
+    if not engine:
+        return Store(path)
+    if is_database(engine):
+        return Published(Copies(engine), Store(path))
+    from mistrust.store.spark import Spark
+
+    return Store(path, read=Spark(engine).read)
 
 
 def _add(folder: str, paths: list[str], *, quiet: bool) -> int:
     from mistrust.cli.progress import Progress
     from mistrust.store.store import Became, Store
 
-    store = Store(folder, create=True)
+    engine = _engine()
+    store = Store(folder, create=bool(paths))
     done: list[Added] = []
     with Progress("reading", quiet=quiet) as progress:
         for path in paths:
@@ -101,17 +125,34 @@ def _add(folder: str, paths: list[str], *, quiet: bool) -> int:
                 done.append(added)
                 if added.became not in (Became.KNOWN, Became.OTHER):
                     _say(f"{added.file}: {added.became.value}: {added.kind}, {added.events:,} events")
-    store.close()
     count = Counter(added.became for added in done)
     told = [f"{count[became]} {became.value}" for became in Became if count[became]]
-    _say("; ".join(told) or "no files")
-    return 0 if any(added.became is not Became.OTHER for added in done) else 1
+    if paths:
+        _say("; ".join(told) or "no files")
+    if engine:
+        _publish(store, engine, quiet=quiet)
+    store.close()
+    return 0 if not paths or any(added.became is not Became.OTHER for added in done) else 1
 
 
-def _show(folder: str) -> int:
-    from mistrust.store.store import Store
+def _publish(store: Store, engine: str, *, quiet: bool) -> None:
+    """Have a database hold what the store holds; Spark reads the store itself."""
+    from mistrust.cli.progress import Progress
+    from mistrust.store.copies import Copies
+    from mistrust.store.engine import is_database
 
-    store = Store(folder)
+    if not is_database(engine):
+        return
+    with Progress("copying", quiet=quiet) as progress:
+        copies = Copies(engine)
+        progress.step(copies.about)
+        copied = store.publish(copies)
+        copies.close()
+    _say(f"{copies.about}: {copied} parts copied")
+
+
+def _show(path: str) -> int:
+    store = _opened(path)
     logs = store.sources()
     width = max((len(f"{log.events:,}") for log in logs), default=0)
     for log in logs:
@@ -121,11 +162,11 @@ def _show(folder: str) -> int:
     return 0
 
 
-def _whole(store: Store) -> str:
-    from mistrust.store.store import AUDIT, FLOWS
+def _whole(store: Store | Published) -> str:
+    from mistrust.store.store import AUDIT, FLOWS, Store
 
     audit, flows = store.record(AUDIT), store.record(FLOWS)
-    parts = [f"{store.size() / 1e6:,.1f} MB"]
+    parts = [f"{store.size() / 1e6:,.1f} MB" if isinstance(store, Store) else store.about]
     for name, record in (("rights", audit), ("connections", flows)):
         if record is not None:
             known = record.coverage

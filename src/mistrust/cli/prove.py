@@ -120,6 +120,7 @@ def certificate(
     found: Mapping[str, AnyProof], seen: Seen, doubts: Sequence[str], sources: Mapping[str, Sequence[str]]
 ) -> str:
     """What was compared, by hash, and what was found, as JSON."""
+    from mistrust.cli.evidence import public
     from mistrust.cli.version import version
 
     layers = {
@@ -142,7 +143,7 @@ def certificate(
     }
     document = {
         "tool": f"mistrust {version()}",
-        **{role: [{"source": p, "sha256": digest(p)} for p in paths] for role, paths in sources.items()},
+        **{role: [{"source": public(p), "sha256": digest(p)} for p in paths] for role, paths in sources.items()},
         "window": seen.words(),
         "proved": all(p.holds and not p.unknown for p in found.values()) and not doubts,
         "layers": layers,
@@ -152,11 +153,17 @@ def certificate(
 
 
 def digest(path: str) -> str:
-    """SHA-256 of a file; of a folder that of its files, each with its name, in order.
+    """SHA-256 of a file; of a folder that of its files, each with its name, in order; of a database, of its manifests.
 
     >>> digest("/dev/null")[:8]
     'e3b0c442'
     """
+    from mistrust.cli.evidence import is_database
+
+    if is_database(path):
+        from mistrust.cli.evidence_store import manifest
+
+        return sha256(manifest(path)).hexdigest()
     whole = sha256()
     root = Path(path)
     for file in [root] if not root.is_dir() else sorted(p for p in root.rglob("*") if p.is_file()):

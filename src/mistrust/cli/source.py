@@ -87,7 +87,10 @@ def source_words(args: argparse.Namespace) -> str:
     for option in ("context", "kubeconfig", "namespace", "kubernetes", "scope"):
         if value := getattr(args, option):
             words += ["-n" if option == "namespace" else f"--{option}", value]
-    for option, values in (("--evidence", args.evidence), ("--from", args.starts), ("--to", args.targets)):
+    from mistrust.cli.evidence import public
+
+    seen = tuple(map(public, args.evidence or ()))
+    for option, values in (("--evidence", seen), ("--from", args.starts), ("--to", args.targets)):
         words += [word for value in values or () for word in (option, value)]
     return shlex.join(words)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -108,6 +109,21 @@ class Catalogue:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
+
+    def identity(self) -> str:
+        """What the store is called in databases that hold copies; empty before `identify`."""
+        with self._told():
+            if not self._number("SELECT count(*) FROM sqlite_schema WHERE name = 'store'"):
+                return ""
+            row: Sequence[str] = self._db.execute("SELECT id FROM store").fetchone()
+        return row[0]
+
+    def identify(self) -> str:
+        """The same, which is made up where there is none. Only in a transaction."""
+        if not self.identity():
+            self._db.execute("CREATE TABLE store (id TEXT NOT NULL)")
+            self._db.execute("INSERT INTO store VALUES (?)", (secrets.token_hex(8),))
+        return self.identity()
 
     def looked(self, look: Look) -> int:
         """The log that exactly this file was read as; 0 for none."""

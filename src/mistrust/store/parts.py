@@ -13,10 +13,11 @@ from contextlib import contextmanager
 from functools import cache
 from glob import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from mistrust.access.record import Tally
 from mistrust.kube.errors import InputError
+from mistrust.store.backend import ArrowTable
 from mistrust.store.catalogue import Part, sync
 from mistrust.store.file import shown
 from mistrust.store.rollup import Cell, Column, Value, Values, Window
@@ -65,31 +66,32 @@ def write(folder: Path, number: int, columns: Sequence[Column], cells: Sequence[
     return sums
 
 
-def read(
-    folder: Path, parts: Sequence[Part], columns: Sequence[Column], window: Window
-) -> Iterator[tuple[Values, Tally]]:
-    """Every distinct use in a window, from all parts.
+def read(folder: Path, query: str, parts: Sequence[Part], columns: Sequence[Column], window: Window) -> Iterator[Cell]:
+    """What the hours of a window answer to a query (see `analytics`); a cell's hour is the day, where one is asked for.
 
     Raises `InputError` for a part that is damaged, and `FileNotFoundError` for one that is gone.
     """
     parts = [part for part in parts if part.rows]
     if not parts:
         return
-    for part in parts:
-        _check(folder, part)
+    check(folder, parts)
     files = [[escape(str(path(folder, part.id, table))) for part in parts] for table in (HOURS, USES)]
     names = ", ".join(f'"{column.name}"' for column in columns)
-    query = f"""
-        WITH seen AS (
-          SELECT part, use, sum(count)::BIGINT AS count, min(first) AS first, max(last) AS last
-          FROM read_parquet(?) WHERE hour >= ? AND hour < ? GROUP BY part, use)
-        SELECT {names}, sum(count)::BIGINT, min(first), max(last)
-        FROM seen JOIN read_parquet(?) USING (part, use) GROUP BY {names}"""  # noqa: S608
+    text = f"""
+        WITH hours AS (SELECT * FROM read_parquet(?) WHERE hour >= ? AND hour < ?),
+          uses AS (SELECT part, use, row({names}) AS value FROM read_parquet(?))
+        SELECT * FROM ({_compiled(query)})"""  # noqa: S608
     with _told(folder, "the parts cannot be read"):
-        found = _database().execute(query, [files[0], *window.hours, files[1]])
+        found = _database().execute(text, [files[0], *window.hours, files[1]])
         while rows := found.fetchmany(10_000):
-            for row in rows:
-                yield row[:-3], Tally(*row[-3:])
+            for *day, use, count, first, last in rows:
+                yield Cell(day[0] if day else 0, use, Tally(count, first, last))
+
+
+@cache
+def _compiled(query: str) -> str:
+    """What Ibis makes of a query for DuckDB."""
+    return Path(__file__).with_name("sql").joinpath(f"{query}.sql").read_text("utf-8")
 
 
 def cells(folder: Path, parts: Sequence[Part], columns: Sequence[Column]) -> Iterator[Cell]:
@@ -102,6 +104,14 @@ def cells(folder: Path, parts: Sequence[Part], columns: Sequence[Column]) -> Ite
         query = f"SELECT hour, count, first, last, {names} FROM read_parquet(?) JOIN read_parquet(?) USING (use)"  # noqa: S608
         for hour, count, first, last, *use in _database().execute(query, files).fetchall():
             yield Cell(hour, tuple(use), Tally(count, first, last))
+
+
+def exported(folder: Path, part: Part, table: str, fields: Sequence[str], number: int) -> ArrowTable:
+    """The rows of a table of a part for another engine, which knows the part by another number."""
+    check(folder, (part,))
+    text = f"SELECT {number}::BIGINT AS part, {', '.join(fields)} FROM read_parquet(?)"  # noqa: S608
+    rows = _database().sql(text, params=[escape(str(path(folder, part.id, table)))])
+    return cast(ArrowTable, rows.to_arrow_table())
 
 
 def sweep(folder: Path, known: Iterable[int]) -> None:
@@ -122,17 +132,19 @@ def remove(folder: Path, part: Part) -> None:
 def intact(folder: Path, part: Part) -> bool:
     """Is a part as it was written?"""
     try:
-        _check(folder, part)
+        check(folder, (part,))
     except (InputError, OSError):
         return False
     return True
 
 
-def _check(folder: Path, part: Part) -> None:
-    for table, wanted in ((USES, part.uses_sum), (HOURS, part.hours_sum)) if part.rows else ():
-        file = path(folder, part.id, table)
-        if zlib.crc32(file.read_bytes()) != wanted:
-            raise InputError("a part of the evidence is damaged", where=shown(str(file)))
+def check(folder: Path, parts: Iterable[Part]) -> None:
+    """Raises `InputError` for a part that is not as it was written, and `FileNotFoundError` for one that is gone."""
+    for part in parts:
+        for table, wanted in ((USES, part.uses_sum), (HOURS, part.hours_sum)) if part.rows else ():
+            file = path(folder, part.id, table)
+            if zlib.crc32(file.read_bytes()) != wanted:
+                raise InputError("a part of the evidence is damaged", where=shown(str(file)))
 
 
 @contextmanager

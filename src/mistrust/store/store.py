@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from typing import TypeVar
 
-import msgspec
-
-from mistrust.access.record import Record, Tally
+from mistrust.access.record import Record
 from mistrust.feeds.sources import STDIN, sources
 from mistrust.kube.errors import InputError, UsageError
 from mistrust.kube.problem import Problem
 from mistrust.kube.version import Version
-from mistrust.store import parts
-from mistrust.store.adding import AUDIT, FLOWS, Added, Adding, Became
-from mistrust.store.catalogue import NAME, Catalogue, Part
+from mistrust.store import parts, reading
+from mistrust.store.adding import AUDIT, FLOWS, KINDS, Added, Adding, Became
+from mistrust.store.catalogue import NAME, Catalogue, Log, Part
+from mistrust.store.copies import Copies
 from mistrust.store.file import shown
-from mistrust.store.rollup import Kind, Progress, Values, Window
+from mistrust.store.reading import EVERYTHING, Gone, Kept
+from mistrust.store.rollup import Cell, Column, Form, Kind, Progress, Window
 
 __all__ = ["AUDIT", "FLOWS", "Added", "Became", "Kept", "Store", "is_store"]
 U = TypeVar("U")
-EVERYTHING: Final = Window()
-_TRIES: Final = 5
-
-
-class Kept(NamedTuple):
-    """What the store has of one log."""
-
-    file: str
-    """Where it was when it was first read."""
-    kind: str
-    events: int
-    first: int
-    last: int
+Read = Callable[[Path, str, Sequence[Part], Sequence[Column], Window], Iterator[Cell]]
 
 
 class Store:
@@ -43,13 +29,14 @@ class Store:
 
     Any number of processes read while one adds; each file is added whole or, when the process dies, not at all.
 
-    Parameters: `create`, make the folder where there is none. Raises `UsageError` for a folder that is no store,
-    `InputError` for a damaged catalogue, `UnsupportedError` for a store of another version.
+    Parameters: `create`, make the folder where there is none; `read`, the engine that reads parts. Raises `UsageError`
+    for a folder that is no store, `InputError` for a damaged catalogue, `UnsupportedError` for a store of another
+    version.
     """
 
-    def __init__(self, folder: str | Path, *, create: bool = False) -> None:
+    def __init__(self, folder: str | Path, *, create: bool = False, read: Read = parts.read) -> None:
         self.folder = Path(folder)
-        name = shown(str(folder))
+        self.about = name = shown(str(folder))
         if shown(str(self.folder.absolute())) != str(self.folder.absolute()):
             raise UsageError("a store needs a path that is UTF-8", where=name)
         if create:
@@ -63,6 +50,7 @@ class Store:
         if create:
             (self.folder / parts.FOLDER).mkdir(exist_ok=True)
         self._adding = Adding(self.folder, self._catalogue)
+        self._read = read
 
     def close(self) -> None:
         """Let go of the files."""
@@ -79,62 +67,70 @@ class Store:
         for source in sources((path,)):
             yield self._adding.add(source, progress)
 
+    def publish(self, copies: Copies) -> int:
+        """Have a database hold what the store holds; how many parts were copied.
+
+        Raises `UsageError` while another process adds, `RemoteError` where the database cannot be used: then what it
+        holds counts as before.
+        """
+        with self._catalogue.writing():
+            identity = self._catalogue.identify()
+        with self._catalogue.writing():
+            found, logs = self._catalogue.parts(), self._catalogue.logs()
+            return copies.publish(identity, self.folder, KINDS, found, logs)
+
     def record(self, kind: Kind[U], window: Window = EVERYTHING, version: Version | None = None) -> Record[U] | None:
         """Everything that logs of this kind showed in a window; None where no such log was added.
 
-        The uses, their times, and the holes are those of the window; counts of events and of lines that were not
-        understood are those of the logs that reach into it.
-
         Raises `InputError` where a part is damaged, saying how to get it back.
         """
-        for _ in range(_TRIES):
-            found = self._catalogue.parts(kind.name)
-            if not found:
-                return None
-            found = [p for p in found if window.touches(p.first, p.last)]
-            try:
-                uses = list(self._uses(kind, found, window))
-            except FileNotFoundError:
-                if {p.id for p in found} <= {p.id for p in self._catalogue.parts(kind.name)}:
-                    break
-                continue  # a log was read again meanwhile: its parts are others now
-            notes = kind.merge(zlib.decompress(part.notes) for part in found)
-            record = kind.record(uses, notes, window, shown(str(self.folder)), version)
-            return _with(record, self._unfinished(kind.name))
-        raise self._damaged(found, InputError("a part of the evidence is gone", where=shown(str(self.folder))))
+        return reading.record(self, kind, window, version)
+
+    def days(
+        self, kind: Kind[U], window: Window = EVERYTHING, version: Version | None = None
+    ) -> Mapping[int, Record[U]]:
+        """The same for each day apart (UTC, numbered since 1970); without days into which no log reaches."""
+        return reading.days(self, kind, window, version)
 
     def sources(self) -> tuple[Kept, ...]:
         """The logs that were added, in order."""
-        kept = []
-        by_log: dict[int, list[Part]] = {}
-        for part in self._catalogue.parts():
-            by_log.setdefault(part.log, []).append(part)
-        for log in sorted(self._catalogue.logs(), key=lambda log: log.id):
-            of = by_log.get(log.id, [])
-            times = [(p.first, p.last) for p in of if p.first]
-            first, last = min((f for f, _ in times), default=0), max((t for _, t in times), default=0)
-            kept.append(Kept(_name(log.path), log.kind, sum(p.events for p in of), first, last))
-        return tuple(kept)
+        return reading.sources(self)
 
     def size(self) -> int:
         """Bytes on the disk."""
         return sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
 
-    def _unfinished(self, kind: str) -> Iterator[Problem]:
-        for log in self._catalogue.logs():
-            if log.left and log.kind == kind:
-                what, do = "the last line has no end, and was not read", "add it again when it has grown"
-                yield Problem(what, _name(log.path), got=f"{log.left} bytes", do=do, blinds=False)
+    def identity(self) -> str:
+        """What databases that hold copies call it; empty where none ever did."""
+        return self._catalogue.identity()
 
-    def _uses(self, kind: Kind[U], found: list[Part], window: Window) -> Iterator[tuple[Values, Tally]]:
+    def parts(self, kind: str | None = None) -> list[Part]:
+        """The parts that count now."""
+        return self._catalogue.parts(kind)
+
+    def logs(self) -> list[Log]:
+        """The logs that they were read from."""
+        return self._catalogue.logs()
+
+    def problems(self) -> tuple[Problem, ...]:
+        """Nothing is missing in a store."""
+        return ()
+
+    def answer(self, query: str, kind: Form, found: Sequence[Part], window: Window) -> Iterator[Cell]:
+        """What the hours of a window answer to a query (see `analytics`)."""
         try:
-            yield from parts.read(self.folder, found, kind.columns, window)
+            yield from self._read(self.folder, query, found, kind.columns, window)
         except InputError as error:
             raise self._damaged(found, error) from None
+        except FileNotFoundError:
+            if {p.id for p in found} <= {p.id for p in self.parts(kind.name)}:
+                gone = InputError("a part of the evidence is gone", where=self.about)
+                raise self._damaged(found, gone) from None
+            raise Gone from None  # a log was read again meanwhile: its parts are others now
 
-    def _damaged(self, found: list[Part], error: InputError) -> InputError:
+    def _damaged(self, found: Sequence[Part], error: InputError) -> InputError:
         bad = {part.log for part in found if not parts.intact(self.folder, part)}
-        names = [_name(log.path) for log in self._catalogue.logs() if log.id in bad]
+        names = [reading.name(log) for log in self.logs() if log.id in bad]
         do = f"add {', '.join(names)} again: it is read anew; or add the logs to a new store"
         return InputError(error.what, where=error.where, got=error.got, do=do)
 
@@ -142,12 +138,3 @@ class Store:
 def is_store(path: Path) -> bool:
     """Is this folder a store?"""
     return (path / NAME).is_file()
-
-
-def _with(record: Record[U], problems: Iterable[Problem]) -> Record[U]:
-    told = (*record.coverage.problems, *problems)
-    return msgspec.structs.replace(record, coverage=msgspec.structs.replace(record.coverage, problems=told))
-
-
-def _name(path: bytes) -> str:
-    return shown(os.fsdecode(path))
