@@ -1,6 +1,8 @@
 """The store of evidence: reading through it against reading logs, and a month that stands for 100 million events.
 
-python bench/store.py [--events N] [--days N]
+python bench/store.py [--events N] [--days N] [--engine URL]
+
+With an engine (an empty database of PostgreSQL or ClickHouse) also: the month copied there, and reported from there.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ from mistrust.feeds.audit.read import read_audit
 from mistrust.feeds.sources import Source
 from mistrust.store import adding
 from mistrust.store.audit import Audit
+from mistrust.store.copies import Copies
 from mistrust.store.file import Extent, Unread
+from mistrust.store.published import Published
 from mistrust.store.rollup import Batch, Cell, Progress, Values
 from mistrust.store.store import AUDIT, Store
 
@@ -111,7 +115,7 @@ def real(folder: Path, count: int) -> None:
     print(f"on the disk       {kept_size:.2f} MB: 1/{size / kept_size:,.0f} of the log")
 
 
-def month(folder: Path, days: int) -> None:
+def month(folder: Path, days: int, engine: str) -> None:
     made = Days()
     adding.KINDS = (made,)  # type: ignore[misc,assignment]
     store = Store(folder / "month", create=True)
@@ -130,16 +134,32 @@ def month(folder: Path, days: int) -> None:
         wall, cpu, record = timed(lambda: store.record(AUDIT))
         assert record is not None
         print(f"{name:<17} {wall:.2f} s ({cpu:.2f} CPU-s) for {len(record.uses):,} uses; goal 2 s")
+    wall, _, by_day = timed(lambda: store.days(AUDIT))
+    print(f"day by day        {wall:.2f} s for {sum(len(day.uses) for day in by_day.values()):,} uses of {days} days")
+    if engine:
+        copied(store, record.uses, rows, Copies(engine))
+
+
+def copied(store: Store, expected: object, rows: int, copies: Copies) -> None:
+    for name in ("copied", "copied again"):
+        wall, _, count = timed(lambda: store.publish(copies))
+        print(f"{name:<17} {wall:.2f} s: {count} parts, {rows / wall:,.0f} rows/s, to {copies.about}")
+    for name in ("report", "report again"):
+        wall, cpu, record = timed(lambda: Published(copies).record(AUDIT))
+        assert record is not None
+        assert record.uses == expected
+        print(f"{name:<17} {wall:.2f} s ({cpu:.2f} CPU-s here), and equal")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=200_000)
     parser.add_argument("--days", type=int, default=30)
+    parser.add_argument("--engine", metavar="URL", default="")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         real(Path(name), args.events)
-        month(Path(name), args.days)
+        month(Path(name), args.days, args.engine)
 
 
 if __name__ == "__main__":

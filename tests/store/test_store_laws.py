@@ -16,6 +16,7 @@ from mistrust.access.record import Tally
 from mistrust.feeds.audit.read import read_audit
 from mistrust.feeds.flows.read import read_flows
 from mistrust.store import adding
+from mistrust.store.reading import DAY
 from mistrust.store.rollup import HOUR, Window
 from mistrust.store.store import AUDIT, FLOWS, Became, Store
 
@@ -261,8 +262,28 @@ def test_a_window_holds_the_uses_of_its_hours(hours: tuple[int, int], tmp_path: 
     assert record.coverage.holes == expected.coverage.holes
 
 
+@pytest.mark.parametrize("seed", range(2))
+def test_a_day_holds_what_the_window_of_that_day_holds(seed: int, tmp_path: Path, store: Store) -> None:
+    dice = random.Random(seed)
+    audit, hubble = requests(dice, 400, every=1200), flows(dice, 400, every=1200)
+    add(store, *write(tmp_path / "logs", *split(dice, audit, 3), *split(dice, hubble, 2)))
+    first, last = START // DAY, (START + 400 * 1200) // DAY
+    for kind in (AUDIT, FLOWS):
+        for window in (Window(), Window(START + DAY, START + 3 * DAY), Window(START + 30 * DAY, START + 31 * DAY)):
+            days = {
+                day: store.record(
+                    kind, Window(max(day * DAY, window.since // HOUR * HOUR), min((day + 1) * DAY, until))
+                )
+                for day in range(first, last + 1)
+                if window.touches(day * DAY, (day + 1) * DAY - 1)
+                for until in [-(-window.until // HOUR) * HOUR]
+            }
+            assert store.days(kind, window) == days
+
+
 def test_an_empty_store_has_no_record(store: Store) -> None:
     assert store.record(AUDIT) is None
+    assert store.days(AUDIT) == {}
     assert store.sources() == ()
 
 

@@ -87,7 +87,7 @@ def days(shelf: Shelf, kind: Kind[U], window: Window, version: Version | None) -
         uses.setdefault(day, []).append((use, tally))
     reached: dict[int, list[Part]] = {}
     low, high = window.hours
-    for part in parts:
+    for part in parts if low < high else ():
         first, last = max(part.first // HOUR, low), min(part.last // HOUR, high - 1)
         for day in range(first * HOUR // DAY, last * HOUR // DAY + 1):
             reached.setdefault(day, []).append(part)
