@@ -74,6 +74,13 @@ def test_an_endless_line_is_bounded(tmp_path: Path, first: bytes, monkeypatch: p
         assert read(tmp_path, big).coverage.events == 500  # one line, and still event by event
 
 
+def test_lines_are_counted_past_an_endless_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(documents, "LARGEST", 100_000)
+    for size in (300_000, 300_000 - 300_000 % 65_536 - 1):
+        record = read(tmp_path, GOOD + b"x" * size + b"\n" + GOOD + b"torn\n")
+        assert [p.line for p in record.coverage.problems] == [2, 4]
+
+
 def test_a_bomb_is_streamed(tmp_path: Path):
     """300 MB of zeros behind 300 KB: read in bounded memory, and no audit log."""
     with pytest.raises(InputError, match="not an audit log"):

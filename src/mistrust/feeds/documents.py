@@ -53,17 +53,17 @@ def documents(chunks: Iterable[bytes]) -> Iterator[Block]:
 def _lines(chunks: Iterable[bytes], line: int) -> Iterator[Block]:
     rest, over = b"", False
     for chunk in chunks:
-        block, newline, tail = chunk.rpartition(b"\n")
-        if over and newline:
-            block, over, line = block.partition(b"\n")[2], False, line + 1
         if over:
-            continue
-        if newline:
-            text = rest + block + newline
+            _, newline, chunk = chunk.partition(b"\n")
+            if not newline:
+                continue
+            over, line = False, line + 1
+        if cut := chunk.rfind(b"\n") + 1:
+            text = b"".join((rest, memoryview(chunk)[:cut])) if rest or cut < len(chunk) else chunk
             yield Block(line, text, True)
-            line, rest = line + text.count(b"\n"), tail
+            line, rest = line + text.count(b"\n"), chunk[cut:]
         else:
-            rest += tail
+            rest += chunk
         if len(rest) > LARGEST:
             yield Block(line, None, True)
             rest, over = b"", True

@@ -7,6 +7,7 @@ packed or copied is the same log, and one that grew is read from where it ended.
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import blake2b
@@ -90,7 +91,10 @@ class Unread:
         """Bytes of a last line that has no end."""
         self.cut_short = False
         self.whole = whole
-        self._begin, self._tail = begin, b""
+        self._begin = begin
+        self._last: deque[bytes] = deque()
+        """What was taken last: at least as much as a print is of, where there is as much."""
+        self._held = 0
 
     def opened(self, name: str) -> Iterator[bytes]:
         """The bytes; afterwards `extent` says how far they went."""
@@ -98,12 +102,12 @@ class Unread:
         size = 0
         if self.end:
             keep = min(PRINT, self.end)
-            self._tail = _bytes(name, self.end - keep, keep)
+            self._remember(_bytes(name, self.end - keep, keep))
         try:
             for chunk in _from(name, self.end):
                 cut = len(chunk) if self.whole or size > LARGEST else chunk.rfind(b"\n") + 1
                 if cut:
-                    yield self._take(b"".join((*held, chunk[:cut])))
+                    yield self._take(b"".join((*held, memoryview(chunk)[:cut])))
                     held, size = [], 0
                 if cut < len(chunk):
                     held.append(chunk[cut:])
@@ -121,13 +125,19 @@ class Unread:
     def extent(self) -> Extent:
         """How far it was read. What is read as a whole may change at its end, and is known by its first half."""
         head = min(self.end // 2 if self.whole or self.cut_short else self.end, len(self._begin))
-        return Extent(head, print_of(self._begin[:head]), print_of(self._tail), self.end, self.lines)
+        return Extent(head, print_of(self._begin[:head]), print_of(b"".join(self._last)[-PRINT:]), self.end, self.lines)
 
     def _take(self, data: bytes) -> bytes:
         self.end += len(data)
         self.lines += data.count(b"\n")
-        self._tail = (self._tail + data[-PRINT:])[-PRINT:]
+        self._remember(data)
         return data
+
+    def _remember(self, data: bytes) -> None:
+        self._last.append(data)
+        self._held += len(data)
+        while self._held - len(self._last[0]) >= PRINT:
+            self._held -= len(self._last.popleft())
 
 
 def _bytes(name: str, start: int, length: int, *, packed: bool = False) -> bytes:
