@@ -45,7 +45,7 @@ def emptied(backend: Backend) -> Copies:
 
 def spark() -> None:
     """Have the test skipped where there is no Spark."""
-    pytest.importorskip("pyspark", reason=f"pyspark is not installed: {DO}")
+    pytest.importorskip("pyspark", reason="pyspark is not installed: pip install pyspark")
     if shutil.which("java") is None:
         pytest.skip("Spark needs Java: apt-get install default-jre-headless")
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")

@@ -130,7 +130,9 @@ def test_what_grew_and_what_was_read_again_counts_once(tmp_path: Path, shared: C
         add(store, log)
         store.publish(shared)
         assert answers(Published(shared, store)) == answers(store)
-    next((store.folder / "parts").glob("*.hours.parquet")).write_bytes(b"")
+    next((store.folder / "parts").glob("*.hours.parquet")).unlink()
+    with pytest.raises(InputError, match=f"add {log} again: it is read anew"):
+        store.publish(shared)
     add(store, log)
     store.publish(shared)
     assert plain(Published(shared, store).record(AUDIT)) == plain(read_audit([str(log)]))

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     from mistrust.kube.errors import UsageError
 
     if args.action == "add":
-        if not args.paths and not _engine():
+        if not args.paths and not _copies():
             raise UsageError("nothing to add", wanted="logs, or folders of logs")
         return _add(args.store, args.paths, quiet=args.quiet)
     if args.paths:
@@ -89,18 +89,26 @@ def _engine(configured: str = "") -> str:
     return url
 
 
+def _copies() -> str:
+    """The URL of the database that holds copies; empty where none does."""
+    from mistrust.store.engine import is_database
+
+    engine = _engine()
+    return engine if engine and is_database(engine) else ""
+
+
 def _opened(path: str, configured: str = "") -> Store | Published:
     """What answers: the store itself, or what a database holds of it, or of all stores."""
     from mistrust.cli.evidence import is_database as is_url
     from mistrust.kube.errors import UsageError
     from mistrust.store.copies import Copies
-    from mistrust.store.engine import is_database
+    from mistrust.store.engine import is_database, redacted
     from mistrust.store.published import Published
     from mistrust.store.store import Store
 
     if is_url(path):
         if not is_database(path):
-            raise UsageError("an engine that holds no evidence", where=path, wanted="a store, or a database")
+            raise UsageError("an engine that holds no evidence", where=redacted(path), wanted="a store, or a database")
         return Published(Copies(path))
     engine = _engine(configured)
     if not engine:
@@ -116,7 +124,7 @@ def _add(folder: str, paths: list[str], *, quiet: bool) -> int:
     from mistrust.cli.progress import Progress
     from mistrust.store.store import Became, Store
 
-    engine = _engine()
+    database = _copies()
     store = Store(folder, create=bool(paths))
     done: list[Added] = []
     with Progress("reading", quiet=quiet) as progress:
@@ -129,22 +137,18 @@ def _add(folder: str, paths: list[str], *, quiet: bool) -> int:
     told = [f"{count[became]} {became.value}" for became in Became if count[became]]
     if paths:
         _say("; ".join(told) or "no files")
-    if engine:
-        _publish(store, engine, quiet=quiet)
+    if database:
+        _publish(store, database, quiet=quiet)
     store.close()
     return 0 if not paths or any(added.became is not Became.OTHER for added in done) else 1
 
 
-def _publish(store: Store, engine: str, *, quiet: bool) -> None:
-    """Have a database hold what the store holds; Spark reads the store itself."""
+def _publish(store: Store, database: str, *, quiet: bool) -> None:
     from mistrust.cli.progress import Progress
     from mistrust.store.copies import Copies
-    from mistrust.store.engine import is_database
 
-    if not is_database(engine):
-        return
     with Progress("copying", quiet=quiet) as progress:
-        copies = Copies(engine)
+        copies = Copies(database)
         progress.step(copies.about)
         copied = store.publish(copies)
         copies.close()

@@ -79,7 +79,7 @@ class Copies:
     ) -> int:
         """Copy what is new in a store, and have exactly its parts count; how many were copied.
 
-        One process at a time may publish a store. Raises `InputError` for a part that is damaged.
+        One process at a time may publish a store, whose parts must be sound.
         """
         with told(self.url):
             self._tables.make(kinds)

@@ -71,12 +71,14 @@ class Store:
         """Have a database hold what the store holds; how many parts were copied.
 
         Raises `UsageError` while another process adds, `RemoteError` where the database cannot be used: then what it
-        holds counts as before.
+        holds counts as before. Raises `InputError` where a part is damaged, saying how to get it back.
         """
         with self._catalogue.writing():
             identity = self._catalogue.identify()
         with self._catalogue.writing():
             found, logs = self._catalogue.parts(), self._catalogue.logs()
+            if not all(parts.intact(self.folder, part) for part in found):
+                raise self._damaged(found, InputError("a part of the evidence is damaged", where=self.about))
             return copies.publish(identity, self.folder, KINDS, found, logs)
 
     def record(self, kind: Kind[U], window: Window = EVERYTHING, version: Version | None = None) -> Record[U] | None:
