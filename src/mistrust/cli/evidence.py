@@ -69,6 +69,30 @@ class Seen(msgspec.Struct, frozen=True):
         yield from (r.coverage for r in (self.audit, self.flows) if r is not None)
 
 
+class Daily(msgspec.Struct, frozen=True):
+    """The same day by day."""
+
+    audit: Days[Request] | None = None
+    flows: Days[Flow] | None = None
+    policies: tuple[AuditPolicy, ...] = ()
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What was not understood, and what takes from the evidence."""
+        return tuple(p for days in (self.audit, self.flows) if days is not None for p in days.coverage.problems)
+
+    def dark(self, snapshot: Snapshot) -> Dark:
+        """What of permissions could be used without the audit log showing it."""
+        assert self.audit is not None
+        every = (request for uses in self.audit.uses.values() for request in uses)
+        return _dark(snapshot, self.audit.coverage, every, self.policies)
+
+
+def _dark(snapshot: Snapshot, coverage: Coverage, requests: Iterable[Request], policies: Iterable[AuditPolicy]) -> Dark:
+    every = (*policies, *snapshot.of(AuditPolicy))
+    return Dark(coverage, every, idle(snapshot, {request.user for request in requests}, coverage))
+
+
 def evidence(paths: Sequence[str], version: Version | None, progress: Callable[[str], None], engine: str = "") -> Seen:
     """Read every file that the paths name; folders are walked, but stores of evidence, which answer, as databases do.
 
@@ -95,9 +119,9 @@ def evidence(paths: Sequence[str], version: Version | None, progress: Callable[[
     )
 
 
-def daily(paths: Sequence[str], version: Version | None, progress: Callable[[str], None]) -> Daily:
+def daily(paths: Sequence[str], version: Version | None, progress: Callable[[str], None], engine: str = "") -> Daily:
     """The same day by day: read once, each day by itself. Raises the same."""
-    stores = [path for path in paths if Path(path, CATALOGUE).is_file()]
+    stores = [path for path in paths if is_database(path) or Path(path, CATALOGUE).is_file()]
     named = _found([path for path in paths if path not in stores])
     found = [
         Daily(
@@ -108,7 +132,7 @@ def daily(paths: Sequence[str], version: Version | None, progress: Callable[[str
     if stores:
         from mistrust.cli.evidence_store import kept_days
 
-        found += (kept_days(path, version, progress) for path in stores)
+        found += (kept_days(path, version, engine) for path in stores)
     audits = [each.audit for each in found if each.audit is not None]
     connections = [each.flows for each in found if each.flows is not None]
     if len(audits) > 1 or len(connections) > 1:

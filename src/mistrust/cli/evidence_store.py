@@ -16,16 +16,17 @@ import argparse
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from mistrust.access.record import Days, Tally
+    from mistrust.access.record import Days
     from mistrust.cli.evidence import Daily, Seen
     from mistrust.kube.version import Version
     from mistrust.store.published import Published
+    from mistrust.store.rollup import Kind
     from mistrust.store.store import Added, Store
 
+U = TypeVar("U")
 ENGINE = "MISTRUST_EVIDENCE_ENGINE"
 EXAMPLES = """examples:
   mistrust evidence add seen/ /var/log/kubernetes/audit/ hubble/
@@ -66,6 +67,28 @@ def kept(path: str, version: Version | None, engine: str = "") -> Seen:
     seen = Seen(store.record(AUDIT, version=version), store.record(FLOWS))
     store.close()
     return seen
+
+
+def kept_days(path: str, version: Version | None, engine: str = "") -> Daily:
+    """The same day by day."""
+    from mistrust.cli.evidence import Daily
+    from mistrust.store.store import AUDIT, FLOWS
+
+    store = _opened(path, engine)
+    daily = Daily(_days(store, AUDIT, version), _days(store, FLOWS, None))
+    store.close()
+    return daily
+
+
+def _days(store: Store | Published, kind: Kind[U], version: Version | None) -> Days[U] | None:
+    from mistrust.access.record import Days
+
+    whole = store.record(kind, version=version)
+    if whole is None:
+        return None
+    return Days(
+        {day: found.uses for day, found in store.days(kind, version=version).items() if found.uses}, whole.coverage
+    )
 
 
 def manifest(url: str) -> bytes:

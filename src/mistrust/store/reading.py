@@ -139,7 +139,7 @@ def _record(
     notes = kind.merge(zlib.decompress(part.notes) for part in parts)
     found = kind.record(uses, notes, window, shelf.about, version)
     told = (*found.coverage.problems, *shelf.problems(), *_unfinished(shelf, kind.name))
-    return Record(found.uses, msgspec.structs.replace(found.coverage, problems=told))
+    return msgspec.structs.replace(found, coverage=msgspec.structs.replace(found.coverage, problems=told))
 
 
 def _unfinished(shelf: Shelf, kind: str) -> Iterator[Problem]:
