@@ -111,3 +111,15 @@ def _inside(ranges: Iterable[Range]) -> Iterator[Range]:
 
 NO_PORT: Final = Ports()
 EVERY_PORT: Final = Ports.of(((0, len(PROTOCOLS) * SPAN),))
+
+
+def told_ports(ports: Ports) -> str:
+    """The ports, the short way round: what is not among them where that is less.
+
+    >>> told_ports(EVERY_PORT - Ports.span("TCP", 80, 80))
+    'every port but TCP 80'
+    """
+    if ports == EVERY_PORT:
+        return "every port"
+    rest = EVERY_PORT - ports
+    return f"every port but {rest}" if len(rest.ranges) < len(ports.ranges) else str(ports)

@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     from mistrust.cli.source import open_source
 
     wanted = outputs(args.output)
-    _refuse_overwriting(wanted, args.source)
+    refuse_overwriting(wanted, args.source)
     source = open_source(args)
     assessed = assess(source.snapshot, args)
     write(wanted, assessed, source, args)
@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
     return assessed.assessment.exit_code
 
 
-def outputs(given: list[str] | None) -> tuple[tuple[str, str], ...]:
+def outputs(given: list[str] | None, forms: tuple[str, ...] = FORMATS) -> tuple[tuple[str, str], ...]:
     """`["text", "html=report.html"]` -> (("text", ""), ("html", "report.html")).
 
     Raises `UsageError` for an unknown format, a second output to the terminal, or one file given twice.
@@ -105,8 +105,8 @@ def outputs(given: list[str] | None) -> tuple[tuple[str, str], ...]:
     wanted: list[tuple[str, str]] = []
     for text in given or ["text"]:
         form, equals, file = text.partition("=")
-        if form not in FORMATS:
-            raise UsageError("no such output format", got=form, wanted=", ".join(FORMATS))
+        if form not in forms:
+            raise UsageError("no such output format", got=form, wanted=", ".join(forms))
         if equals and not file:
             raise UsageError("no file name", got=text, wanted=f"{form}=FILE")
         wanted.append((form, file))
@@ -118,7 +118,7 @@ def outputs(given: list[str] | None) -> tuple[tuple[str, str], ...]:
     return tuple(wanted)
 
 
-def _refuse_overwriting(wanted: tuple[tuple[str, str], ...], sources: list[str]) -> None:
+def refuse_overwriting(wanted: tuple[tuple[str, str], ...], sources: list[str]) -> None:
     """Raises `UsageError` for a report that would replace what it reports on."""
     from mistrust.kube.errors import UsageError
 
@@ -130,15 +130,11 @@ def _refuse_overwriting(wanted: tuple[tuple[str, str], ...], sources: list[str])
 
 
 def write(wanted: tuple[tuple[str, str], ...], assessed: Assessed, source: Source, args: argparse.Namespace) -> None:
-    """Render every output; files are written whole or not at all.
-
-    Raises `UsageError` for a file that cannot be written.
-    """
+    """Render every output; files are written whole or not at all."""
     from importlib import import_module
 
     from mistrust.cli.source import locator
     from mistrust.cli.terminal import terminal_screen
-    from mistrust.kube.errors import UsageError
     from mistrust.report.assessment import every_evidence
     from mistrust.report.screen import Screen
 
@@ -154,15 +150,25 @@ def write(wanted: tuple[tuple[str, str], ...], assessed: Assessed, source: Sourc
         else:
             renderer = import_module(f"mistrust.report.{RENDERERS.get(form, form)}")
             data = renderer.render(assessed.assessment, locate, assessed.catalog)
-        if not file:
-            sys.stdout.flush()
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
-            continue
-        try:
-            _replace(Path(file), data)
-        except OSError as error:
-            raise UsageError("cannot be written", where=file, got=error.strerror or str(error)) from None
+        put(data, file)
+
+
+def put(data: bytes, file: str) -> None:
+    """Write to a file, or to standard output where none is named.
+
+    Raises `UsageError` for a file that cannot be written.
+    """
+    from mistrust.kube.errors import UsageError
+
+    if not file:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return
+    try:
+        _replace(Path(file), data)
+    except OSError as error:
+        raise UsageError("cannot be written", where=file, got=error.strerror or str(error)) from None
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -1,121 +1,148 @@
-"""What changed between two versions: the connections that came, went or changed, each with a witness; and permissions.
+"""What a change grants and takes, in every layer: permissions, connections, exposure, plaintext, node powers, paths.
 
-OLD and NEW are folders, files, dumps or saved snapshots.
+OLD and NEW are each a folder, a file, a dump, a saved snapshot, a git revision (git:REV or git:REV:PATH, PATH from the
+root of the repository) or a cluster (live, or context:NAME). Manifests against a cluster are applied over it first, and
+what only the cluster has is no change.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mistrust.cluster.files import Source
-    from mistrust.layers.network.profile import Profile
-    from mistrust.report.connections.diff import Change
+    from mistrust.effect.effect import Kind
+    from mistrust.effect.state import Given
+    from mistrust.report.effect.comparison import Comparison
 
 EXAMPLES = """examples:
-  mistrust diff main/manifests/ manifests/
+  mistrust diff git:main:deploy/ deploy/
+  mistrust diff git:main git:HEAD -o md=comment.md -o sarif=diff.sarif --deny new-path,new-exposure
+  mistrust diff live deploy/                     what applying deploy/ would change
   mistrust diff last-week.mist today.mist -o json
-  mistrust diff old/ new/ --profile np-guard -o csv
+  mistrust diff old/ new/ --connections --profile np-guard -o csv
 
-exit codes: 0 nothing changed   1 something changed   2 usage   3 something was not read that may hide a change
+--deny takes new-path, new-exposure, new-escalation, new-power, new-plaintext, new-permission, new-connection, or any.
+
+exit codes, with --deny: 0 nothing that is denied   1 something is   3 something was not read that may hide it
+            without it:  0 nothing changed          1 something did  3 something was not read that may hide a change
+  2 usage
 """
-FORMS = ("text", "txt", "csv", "md", "dot", "json")
+FORMS = ("text", "md", "json", "sarif")
+RENDERERS = {"md": "markdown"}
+"""Where a form is not the name of its module."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `mistrust diff`."""
     from mistrust.cli.reach import PROFILES
+    from mistrust.cli.source import add_source_arguments
 
-    parser.add_argument("old", metavar="OLD", help="folder, file, dump or saved snapshot")
+    parser.add_argument("old", metavar="OLD", help="folder, file, dump, saved snapshot, git:REV[:PATH], live")
     parser.add_argument("new", metavar="NEW", help="the same, later")
-    parser.add_argument("-o", "--output", choices=FORMS, default="text", help="text, or np-guard's forms; json")
+    add_source_arguments(parser, positional=False)
     parser.add_argument("--profile", choices=PROFILES, help="how policies are read (that of the plugin that runs)")
-    parser.add_argument("--limit", type=int, default=20, metavar="N", help="changes to print as text (20)")
-    parser.add_argument("-n", "--namespace", metavar="NS", default="default", help="namespace of objects without one")
-    parser.add_argument("-q", "--quiet", action="store_true", help="no progress on standard error")
+    out = parser.add_argument_group("output")
+    out.add_argument(
+        "-o",
+        "--output",
+        action="append",
+        metavar="FORM[=FILE]",
+        help=f"{', '.join(FORMS)}; several in one run, at most one without a file",
+    )
+    out.add_argument("--limit", type=int, default=0, metavar="N", help="changes of each layer to print as text")
+    out.add_argument(
+        "--color", choices=("auto", "always", "never"), default="auto", help="colour (NO_COLOR is honoured)"
+    )
+    out.add_argument(
+        "--connections",
+        action="store_true",
+        help="connections alone, pair by pair: -o text, json, and np-guard's txt, csv, md, dot",
+    )
+    gate = parser.add_argument_group("gate")
+    gate.add_argument("--deny", action="append", metavar="KIND", help="what fails the change; several with commas")
+    gate.add_argument("--allow-unknown", action="store_true", help="what was not read does not fail it")
+    paths = parser.add_argument_group("attack paths")
+    paths.add_argument("--from", dest="starts", action="append", metavar="START", help="as for mistrust check")
+    paths.add_argument("--to", dest="targets", action="append", metavar="TARGET", help="as for mistrust check")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print what changed; exit code 1 if something did, 3 if something was not read, else 0.
+    """Compare, write every output, and answer the exit code.
 
-    Raises `Error` for a source that cannot be read.
+    Raises `Error` for a source that cannot be read, or options that mean nothing.
     """
-    from mistrust.cli.reach_all import hidden, reading
-    from mistrust.report.clean import clean
-    from mistrust.report.connections.diff import Kind, compare
-    from mistrust.report.connections.diff_formats import render
-    from mistrust.report.connections.of import connections_of
+    if args.connections:
+        from mistrust.cli.diff_connections import run_connections
 
-    old, new = (_read(path, args) for path in (args.old, args.new))
-    profile, remarks = reading(args.profile, new.snapshot)
-    changes = compare(*(connections_of(s.snapshot, profile, fold=False) for s in (old, new)))
-    told = [c for c in changes if c.kind is not Kind.UNCHANGED]
-    permissions = list(_permissions(old, new)) if args.output == "text" else []
-    if args.output == "text":
-        from mistrust.cli.can import print_lines
+        return run_connections(args)
+    from mistrust.cli.check import outputs, refuse_overwriting
+    from mistrust.cli.versions import both
+    from mistrust.effect.gate import kinds
 
-        print_lines([*_headline(told), *_listed(told, old, new, profile, args.limit), *permissions])
-    else:
-        text = render(changes, args.output)
-        sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
-    missing = [f"{name}: {line}" for name, s in (("old", old), ("new", new)) for line in hidden(s.snapshot)]
-    for line in (*remarks, *missing):
-        sys.stderr.write(f"mistrust: {clean(line)}\n")
-    return 1 if told or permissions else 3 if missing else 0
+    wanted = outputs(args.output, FORMS)
+    refuse_overwriting(wanted, [args.old, args.new])
+    deny = kinds(args.deny or ())
+    given = _given(args)
+    old, new, remarks = both(args)
+    comparison = _compared(old, new, given, deny, remarks, args)
+    _write(wanted, comparison, args)
+    return comparison.ruling.exit_code
 
 
-def _read(path: str, args: argparse.Namespace) -> Source:
+def _given(args: argparse.Namespace) -> Given:
+    from mistrust.catalog.load import api_resources, default_rbac, steps
+    from mistrust.cli.footholds import starts, targets
+    from mistrust.effect.state import Given
+    from mistrust.layers.network.profile import PROFILES
+
+    outside, inside = starts(args.starts or ())
+    profiles = [p for p in PROFILES if p.name == args.profile]
+    return Given(default_rbac(), api_resources(), steps(), outside, inside, targets(args.targets or ()), profiles)
+
+
+def _compared(
+    old: Source, new: Source, given: Given, deny: tuple[Kind, ...], remarks: list[str], args: argparse.Namespace
+) -> Comparison:
     from mistrust.cli.progress import Progress
-    from mistrust.cluster.files import read_files
+    from mistrust.cli.source import locator
+    from mistrust.cli.version import version
+    from mistrust.effect.compare import effect
+    from mistrust.effect.gate import rule
+    from mistrust.report.effect.comparison import Comparison, Version, evidence_of
 
-    with Progress("reading", quiet=args.quiet) as progress:
-        return read_files([path], namespace=args.namespace, progress=progress.step)
-
-
-def _headline(told: Sequence[Change]) -> Iterator[str]:
-    from mistrust.report.connections.diff import Kind
-
-    counts = {kind: sum(c.kind is kind for c in told) for kind in Kind}
-    if told:
-        yield (
-            f"connections: {counts[Kind.ADDED]} added, {counts[Kind.REMOVED]} removed, "
-            f"{counts[Kind.CHANGED]} with other ports"
-        )
-    else:
-        yield "connections: no change"
-
-
-def _listed(told: Sequence[Change], old: Source, new: Source, profile: Profile, limit: int) -> Iterator[str]:
-    from mistrust.report.connections.diff import Kind
-    from mistrust.report.connections.witness import Witnesses
-
-    witnesses = Witnesses(old.snapshot, new.snapshot, profile)
-    signs = {Kind.ADDED: "+", Kind.REMOVED: "-", Kind.CHANGED: "~"}
-    for kind in signs:
-        for change in [c for c in told if c.kind is kind][:limit]:
-            ports = str(change.new or change.old) if kind is not Kind.CHANGED else f"{change.new} (was {change.old})"
-            yield f"{signs[kind]} {change.source.text} => {change.target.text} : {ports}"
-            yield from (f"    {line}" for line in witnesses.of(change))
-    left = sum(max(0, sum(c.kind is kind for c in told) - limit) for kind in signs)
-    if left:
-        yield f"and {left} more: --limit, or -o txt for all of them"
+    with Progress("comparing", quiet=args.quiet) as progress:
+        progress.step("every layer of both versions")
+        found = effect(old.snapshot, new.snapshot, given)
+    places = locator(old), locator(new)
+    for places_of, told in zip(places, evidence_of(found), strict=True):
+        places_of.prepare(told)
+    return Comparison(
+        Version(args.old, places[0]),
+        Version(args.new, places[1]),
+        found,
+        deny,
+        rule(found, deny, allow_unknown=args.allow_unknown),
+        tuple(remarks),
+        version(),
+    )
 
 
-def _permissions(old: Source, new: Source) -> Iterator[str]:
-    """How many permissions came and went, each with one of them."""
-    from mistrust.catalog.load import api_resources, default_rbac
-    from mistrust.layers.identity.layer import Identity
+def _write(wanted: Iterable[tuple[str, str]], comparison: Comparison, args: argparse.Namespace) -> None:
+    from importlib import import_module
 
-    identity = Identity(default_rbac(), api_resources())
-    before, after = identity.granted(old.snapshot), identity.granted(new.snapshot)
-    for word, more in (("added", after - before), ("removed", before - after)):
-        witness = more.witness()
-        if witness is not None:
-            where = f" in {witness.namespace}" if witness.namespace else ""
-            what = witness.path or "/".join(p for p in (witness.group, witness.resource) if p)
-            verdict = more.decide(witness)
-            yield f"permissions {word}: {more.count()}, such as {witness.principal} {witness.verb} {what}{where}"
-            yield f"    {verdict.because}"
+    from mistrust.cli.check import put
+    from mistrust.cli.terminal import terminal_screen
+    from mistrust.report.effect import text
+    from mistrust.report.screen import Screen
+
+    for form, file in wanted:
+        if form == "text":
+            look = Screen() if file else terminal_screen(args.color)
+            data = text.render(comparison, look, args.limit).encode("utf-8", "backslashreplace")
+        else:
+            data = import_module(f"mistrust.report.effect.{RENDERERS.get(form, form)}").render(comparison)
+        put(data, file)

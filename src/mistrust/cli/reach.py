@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mistrust.access.ports import Ports
     from mistrust.channels.ask import Finding
     from mistrust.channels.scene import Scene
     from mistrust.cli.can import Place
@@ -115,6 +114,7 @@ def _one(args: argparse.Namespace, source: Source, scene: Scene, a: End, b: End)
 
 
 def _lines(f: Finding, decided: Sequence[Place], meshed: Sequence[Place]) -> Iterator[str]:
+    from mistrust.access.ports import told_ports
     from mistrust.access.verdict import Answer
 
     word = {Answer.ALLOWED: "yes", Answer.DENIED: "no", Answer.UNKNOWN: "unknown"}[f.answer]
@@ -128,16 +128,6 @@ def _lines(f: Finding, decided: Sequence[Place], meshed: Sequence[Place]) -> Ite
         yield f"     mesh: {c.transport.value}, identity {c.authn.value}, authorization {c.authz.value}: {c.because}"
         yield from (f"     {place}" for place in meshed)
         yield from (f"     unknown: {reason}" for reason in c.unknown)
-
-
-def told_ports(ports: Ports) -> str:
-    """The ports, the short way round: what is not among them where that is less."""
-    from mistrust.access.ports import EVERY_PORT
-
-    if ports == EVERY_PORT:
-        return "every port"
-    rest = EVERY_PORT - ports
-    return f"every port but {rest}" if len(rest.ranges) < len(ports.ranges) else str(ports)
 
 
 def _plain(f: Finding, decided: Sequence[Place], meshed: Sequence[Place]) -> dict[str, object]:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from mistrust.access.ports import EVERY_PORT
+from mistrust.access.ports import EVERY_PORT, told_ports
 from mistrust.cli.can import print_json, print_lines
-from mistrust.cli.reach import focus_of, told_ports
+from mistrust.cli.reach import focus_of
 from mistrust.cli.source import open_source
 from mistrust.kube.meta import Other
 from mistrust.layers.network.deciding.party import text

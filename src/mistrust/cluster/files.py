@@ -64,57 +64,47 @@ def read_files(
             raise UsageError("no such source", got=repr(path), wanted="a folder, a file or -, each once")
     if len(paths) == 1 and (saved := _saved(paths[0])) is not None:
         return Source(saved)
-    known: Shapes | None = None
+    known = Reader(namespace)
     for path in paths:
         found = 0
         for name, data in _texts(path, problems):
             progress(name)
             if path == STDIN or not Path(name).is_file():
                 texts[name] = data
-            if known is None and not begins_json(data):  # the YAML reader costs more to load than a dump to read
-                from mistrust.kube.shapes import Shapes
-
-                known = Shapes()
-            got, wrong = read(data, name, namespace, known)
+            got, wrong = known.read(data, name, explicit=name == path)
             found += len(got) + len(wrong)
             objects += got
-            problems += _remarks(wrong, explicit=name == path)
+            problems += wrong
         if not found:
-            problems.append(
-                Problem("no Kubernetes objects", path, do="give a folder, a file, a dump or a saved snapshot")
-            )
-    problems += _misplaced(objects, namespace)
+            problems.append(nothing(path))
+    problems += misplaced(objects, namespace)
     name = ", ".join(_title(p) for p in paths)
     return Source(snapshot(objects, problems, scope=scope, version=version, name=name), texts)
 
 
-def read_texts(texts: Mapping[str, bytes], like: Snapshot, namespace: str = DEFAULT_NAMESPACE) -> Snapshot:
-    """The snapshot of files that hold these texts, read as those of another snapshot were."""
-    objects: list[Object] = []
-    problems: list[Problem] = []
-    for name, data in texts.items():
-        got, wrong = read(data, name, namespace)
-        objects += got
-        problems += wrong
-    return snapshot(objects, problems, gaps=like.gaps, scope=like.scope, version=like.version, name=like.name)
+class Reader:
+    """Reads texts with one memory for the shapes of their YAML."""
+
+    def __init__(self, namespace: str) -> None:
+        self._namespace = namespace
+        self._known: Shapes | None = None
+
+    def read(self, data: bytes, name: str, *, explicit: bool) -> tuple[list[Object], list[Problem]]:
+        """The objects of one text and what was not understood; `explicit` says whether it was asked for by name."""
+        if self._known is None and not begins_json(data):  # the YAML reader costs more to load than a dump to read
+            from mistrust.kube.shapes import Shapes
+
+            self._known = Shapes()
+        got, wrong = read(data, name, self._namespace, self._known)
+        return got, list(_remarks(wrong, explicit=explicit))
 
 
-def manifests(paths: Sequence[str]) -> Mapping[str, bytes]:
-    """The text of every file that `paths` name, by the name in the origins of its objects.
-
-    Raises `InputError` as `read_files`; `UsageError` for standard input, a pipe and a saved snapshot, which are no
-    files of manifests.
-    """
-    for path in paths:
-        special = Path(path).exists() and not (Path(path).is_file() or Path(path).is_dir())
-        if path == STDIN or special or _is_saved(path):
-            raise UsageError("not a folder or a file of manifests", where=path, do=INSTEAD)
-    if not paths:
-        raise UsageError("a live cluster has no manifests", do=INSTEAD)
-    return {name: data for path in paths for name, data in _texts(path, [])}
+def nothing(path: str) -> Problem:
+    """What is said of a source without objects."""
+    return Problem("no Kubernetes objects", path, do="give a folder, a file, a dump or a saved snapshot")
 
 
-def _misplaced(objects: Sequence[Object], namespace: str) -> Iterator[Problem]:
+def misplaced(objects: Sequence[Object], namespace: str) -> Iterator[Problem]:
     """Files that leave the namespace to `kubectl apply -n`, told apart by bindings that name it.
 
     Their service accounts would be somebody else's, and every path through them would be missed.
@@ -146,6 +136,16 @@ def _texts(path: str, problems: list[Problem]) -> Iterator[tuple[str, bytes]]:
             problems.append(Problem(error.what, name, got=error.got))
 
 
+def holds_objects(name: str) -> bool:
+    """May a file of this name in a folder hold objects?"""
+    return Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
+
+
+def enters(folder: str) -> bool:
+    """Is a folder of this name looked into?"""
+    return not folder.startswith(".") and folder != "node_modules"
+
+
 def _walk(folder: str, problems: list[Problem]) -> Iterator[str]:
     """Files that may hold objects, sorted; hidden folders are skipped, links are followed once."""
     seen: set[tuple[int, int]] = set()
@@ -159,11 +159,8 @@ def _walk(folder: str, problems: list[Problem]) -> Iterator[str]:
             folders[:] = []
             continue
         seen.add((stat.st_dev, stat.st_ino))
-        folders[:] = sorted(f for f in folders if not f.startswith(".") and f != "node_modules")
-        for file in sorted(files):
-            path = Path(here, file)
-            if path.suffix.lower() in SUFFIXES and not file.startswith("."):
-                yield str(path)
+        folders[:] = sorted(f for f in folders if enters(f))
+        yield from (str(Path(here, file)) for file in sorted(files) if holds_objects(file))
 
 
 def _bytes(path: str, *, walked: bool = False) -> bytes:

@@ -173,12 +173,12 @@ def workloads(objects: Iterable[Object]) -> tuple[Workload, ...]:
                 continue
             described = makers[top.ref][2].spec
             if template.spec != described:
-                shape = _shape(template.spec)
-                if shape != _shape(described):
+                own = shape(template.spec)
+                if own != shape(described):
                     alike = strays.setdefault(id(top), [])
-                    known = next((at for seen, at in alike if seen == shape), None)
+                    known = next((at for seen, at in alike if seen == own), None)
                     if known is None:
-                        alike.append((shape, id(source)))
+                        alike.append((own, id(source)))
                         tops.append(made)
                     place = id(source) if known is None else known
         else:
@@ -192,7 +192,7 @@ TOKEN_MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105
 """Where ServiceAccount admission mounts the token."""
 
 
-def _shape(spec: PodSpec) -> PodSpec:
+def shape(spec: PodSpec) -> PodSpec:
     """A pod spec without what the API server and the scheduler fill in by themselves."""
     injected = {v.name for v in spec.volumes if v.name.startswith("kube-api-access-")}
 

@@ -81,14 +81,14 @@ def attack(
         pairs = [(g.toward, own) for g in goals if (own := [s.node for g2, s in found if g2 is g])]
         smallest = fixes(region(found[0][0].toward.ways, pairs), labels, seconds)
     return Paths(
-        paths=_shortest(land, found, limit),
+        paths=shortest(land, found, limit),
         pairs=len(found),
         starts=len({start.node for _, start in found}),
         targets=tuple(dict.fromkeys(str(t) for t in targets)),
         fixes=smallest,
         unknown=(*unseen(snapshot, index), *_unknown_groups((*starts, *inside)), *_carried(land, goals)),
         searched=sum(not s.inside for s in begin),
-        inside=_shortest(land, inner, limit) if outer else (),
+        inside=shortest(land, inner, limit) if outer else (),
         taken=len({start.node for _, start in inner}),
         takeable=sum(s.inside for s in begin),
         supposed=bool(inner) and not outer,
@@ -238,7 +238,7 @@ def principal(name: str) -> Principal:
     raise UsageError("not an identity", got=name, wanted="ServiceAccount NAMESPACE/NAME, User NAME or Group NAME")
 
 
-def _shortest(land: Terrain, found: Sequence[tuple[Goal, Start]], limit: int) -> tuple[Path, ...]:
+def shortest(land: Terrain, found: Sequence[tuple[Goal, Start]], limit: int) -> tuple[Path, ...]:
     """One path a pair, by hops, then cost, then name; two copies of one workload have one path."""
     keys = land.graph.keys
     named = [(g, s, foothold(land, keys[s.node])) for g, s in found]

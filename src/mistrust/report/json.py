@@ -84,7 +84,7 @@ def document(assessment: Assessment, locate: Locate) -> Document:
 
 def _map(atlas: Atlas) -> MapOut:
     return MapOut(
-        workloads=tuple(SpotOut(_object(s.ref), s.app, LimitedOut(*s.protected)) for s in atlas.spots),
+        workloads=tuple(SpotOut(object_out(s.ref), s.app, LimitedOut(*s.protected)) for s in atlas.spots),
         links=tuple(
             LinkOut(
                 source=None if k.source == INTERNET else k.source,
@@ -111,9 +111,9 @@ def _finding(f: Finding, locate: Locate) -> FindingOut:
         title=f.title,
         subject=f.subject,
         detail=f.detail,
-        object=_object(f.ref),
+        object=object_out(f.ref),
         paths=f.paths,
-        evidence=tuple(_place(e, locate) for e in f.evidence),
+        evidence=tuple(place_out(e, locate) for e in f.evidence),
         edits=tuple(_edit(e, locate) for e in f.edits),
     )
 
@@ -129,7 +129,7 @@ def _paths(paths: Paths, locate: Locate) -> PathsOut:
         optimal=fixes.optimal,
         unknown=paths.unknown,
         changes=tuple(_change(c, locate) for c in fixes.changes),
-        paths=tuple(_path(p, fixes.changes, locate) for p in paths.paths),
+        paths=tuple(path_out(p, fixes.changes, locate) for p in paths.paths),
     )
 
 
@@ -139,15 +139,16 @@ def _change(c: Change, locate: Locate) -> ChangeOut:
         kind=c.kind,
         title=c.title,
         note=c.note,
-        object=_object(c.ref),
+        object=object_out(c.ref),
         cost=c.cost,
         cuts=c.cuts,
-        evidence=tuple(_place(e, locate) for e in c.evidence),
+        evidence=tuple(place_out(e, locate) for e in c.evidence),
         edits=tuple(_edit(e, locate) for e in c.edits),
     )
 
 
-def _path(p: Path, changes: tuple[Change, ...], locate: Locate) -> PathOut:
+def path_out(p: Path, changes: tuple[Change, ...], locate: Locate) -> PathOut:
+    """A path, and the changes that cut it."""
     return PathOut(
         id=path_id(p),
         start=_foothold(p.start),
@@ -166,7 +167,7 @@ def _hop(h: Hop, locate: Locate) -> HopOut:
         also=tuple(map(_foothold, h.also)),
         how=h.how,
         assumes=h.assumes,
-        grants=tuple(_place(g, locate) for g in h.grants),
+        grants=tuple(place_out(g, locate) for g in h.grants),
     )
 
 
@@ -174,15 +175,17 @@ def _foothold(f: Foothold) -> FootholdOut:
     return FootholdOut(f.kind, f.name)
 
 
-def _object(ref: Ref) -> ObjectOut:
+def object_out(ref: Ref) -> ObjectOut:
+    """The name of an object."""
     return ObjectOut(ref.group, ref.kind, ref.namespace, ref.name)
 
 
-def _place(e: Evidence, locate: Locate) -> PlaceOut:
+def place_out(e: Evidence, locate: Locate) -> PlaceOut:
+    """A field, and where it is written."""
     file, line = locate(e)
-    return PlaceOut(_object(e.ref), show_path(e.path), e.value, file, line)
+    return PlaceOut(object_out(e.ref), show_path(e.path), e.value, file, line)
 
 
 def _edit(e: Edit, locate: Locate) -> EditOut:
     file, line = locate(Evidence(e.ref, e.origin, e.path))
-    return EditOut(e.op, _object(e.ref), show_path(e.path), e.value, file, line)
+    return EditOut(e.op, object_out(e.ref), show_path(e.path), e.value, file, line)

@@ -58,7 +58,7 @@ def _numbers(assessment: Assessment) -> list[str]:
     if not assessment.rows:
         return []
     heads = ("", *ROW_HEADS, "")
-    return _table(
+    return table(
         heads, ":" + "r" * 4 + ":", [(prose(r.name), *map(prose, cells(r)), prose(r.note)) for r in assessment.rows]
     )
 
@@ -71,7 +71,7 @@ def _paths(assessment: Assessment, locate: Locate) -> list[str]:
     if changes:
         lines += [
             "",
-            *_table(
+            *table(
                 ("", "change", "cuts", "id"),
                 "r:r:",
                 [
@@ -92,11 +92,11 @@ def _paths(assessment: Assessment, locate: Locate) -> list[str]:
             for line in (f"@@ {clean(f'{p.ref}  {place(*locate(p.place))}').rstrip()} @@", *p.lines)
         ]
         if patch:
-            lines += ["", *_folded("The changes as a patch", _fenced("diff", patch))]
+            lines += ["", *folded("The changes as a patch", _fenced("diff", patch))]
     if paths.paths:
         shown = [(code(path_id(p)), " → ".join(code(str(f), 80) for f in route(p))) for p in paths.paths[:PATHS]]
         more = f" (the first {PATHS} of {len(paths.paths):,})" if len(paths.paths) > PATHS else ""
-        lines += ["", *_folded(f"The paths, hop by hop{more}", _table(("id", "path"), "::", shown))]
+        lines += ["", *folded(f"The paths, hop by hop{more}", table(("id", "path"), "::", shown))]
     return lines
 
 
@@ -117,8 +117,8 @@ def _namespaces(assessment: Assessment) -> list[str]:
         for b in ordered[:BUNDLES]
     ]
     more = f", the first {BUNDLES}" if len(bundles) > BUNDLES else ""
-    table = _table(("from", "to", "pairs of workloads", "travels"), "::r:", rows)
-    return _folded(f"Who may talk to whom ({count(len(bundles), 'pair')} of namespaces{more})", table)
+    told = table(("from", "to", "pairs of workloads", "travels"), "::r:", rows)
+    return folded(f"Who may talk to whom ({count(len(bundles), 'pair')} of namespaces{more})", told)
 
 
 def _findings(assessment: Assessment, locate: Locate) -> list[str]:
@@ -138,7 +138,7 @@ def _findings(assessment: Assessment, locate: Locate) -> list[str]:
             (f"{SIGN[worst.severity]} {worst.severity}", code(g.rule), prose(worst.title), f"{len(g.findings):,}", what)
         )
     if rows:
-        lines += ["", *_table(("severity", "rule", "", "count", "worst"), ":::r:", rows)]
+        lines += ["", *table(("severity", "rule", "", "count", "worst"), ":::r:", rows)]
     if len(groups) > RULES:
         rest = groups[RULES:]
         lines += ["", f"and {count(sum(len(g.findings) for g in rest), 'finding')} of {count(len(rest), 'more rule')}"]
@@ -162,21 +162,22 @@ def _coverage(assessment: Assessment) -> list[str]:
     if not lines:
         return []
     title = f"⚠️ {count(len(blind), 'place')} not understood" if blind else "What the answer does not rest on"
-    return _folded(title, lines)
+    return folded(title, lines)
 
 
 def _end(assessment: Assessment) -> str:
     return f"{code(next_commands(assessment)[0], 1000)} · exit {assessment.exit_code}"
 
 
-def _table(heads: Sequence[str], align: str, rows: Iterable[Sequence[str]]) -> list[str]:
+def table(heads: Sequence[str], align: str, rows: Iterable[Sequence[str]]) -> list[str]:
     """`align` has a letter a column: `r` for numbers. A pipe is escaped even inside code (GFM, 4.10)."""
     rule = "|".join("--:" if a == "r" else "---" for a in align)
     safe = ([cell.replace("|", "\\|") for cell in row] for row in rows)
     return [f"| {' | '.join(heads)} |", f"|{rule}|", *(f"| {' | '.join(row)} |" for row in safe)]
 
 
-def _folded(title: str, lines: Sequence[str]) -> list[str]:
+def folded(title: str, lines: Sequence[str]) -> list[str]:
+    """Lines behind a title that a reader opens."""
     return [f"<details><summary>{title}</summary>", "", *lines, "", "</details>"]
 
 

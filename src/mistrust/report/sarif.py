@@ -76,16 +76,16 @@ def render(assessment: Assessment, locate: Locate, catalog: Catalog) -> bytes:
     kept = results[:RESULTS]
     for i, result in enumerate(kept):
         result["rank"] = round(100 * (1 - i / len(kept)), 2)
-    notes = [_notification(str(p), "warning" if p.blinds else "note") for p in assessment.problems]
-    notes += [_notification(f"not seen: {g.kind}: {g.why}", "warning") for g in assessment.gaps]
+    notes = [notification(str(p), "warning" if p.blinds else "note") for p in assessment.problems]
+    notes += [notification(f"not seen: {g.kind}: {g.why}", "warning") for g in assessment.gaps]
     if len(results) > len(kept):
-        notes.append(_notification(f"{count(len(results) - len(kept), 'result')} of lower rank left out", "warning"))
+        notes.append(notification(f"{count(len(results) - len(kept), 'result')} of lower rank left out", "warning"))
     run: Json = {
         "tool": {
             "driver": {
                 "name": "mistrust",
                 **({"version": clean(assessment.tool)} if assessment.tool else {}),
-                "rules": [_rule(name, catalog.get(name) or _unlisted(used[name])) for name in names],
+                "rules": [rule(name, catalog.get(name) or _unlisted(used[name])) for name in names],
             }
         },
         "columnKind": "unicodeCodePoints",
@@ -122,7 +122,8 @@ def _unlisted(finding: Finding) -> Entry:
     return Entry(finding.title, "", finding.severity)
 
 
-def _rule(rule_id: str, entry: Entry) -> Json:
+def rule(rule_id: str, entry: Entry) -> Json:
+    """What a rule is, for whoever reads its results."""
     severity = entry.severity or Severity.LOW
     prose = clean_lines(entry.prose) or f"{clean(entry.title)}."
     references = "".join(f"\n- <{clean(r)}>" for r in entry.references)
@@ -151,9 +152,9 @@ def _finding(finding: Finding, rule: int, locate: Locate) -> Json:
         "properties": {"security-severity": SCORE[finding.severity], "attackPaths": finding.paths},
     }
     evidence = finding.evidence[:LOCATIONS] or (Evidence(finding.ref, Origin()),)
-    result["locations"] = [_location(evidence[0], locate)]
+    result["locations"] = [location(evidence[0], locate)]
     if len(evidence) > 1:
-        result["relatedLocations"] = [{"id": i, **_location(e, locate)} for i, e in enumerate(evidence[1:], 1)]
+        result["relatedLocations"] = [{"id": i, **location(e, locate)} for i, e in enumerate(evidence[1:], 1)]
     return result
 
 
@@ -167,29 +168,31 @@ def _path(path: Path, rule: int, locate: Locate) -> Json:
         "partialFingerprints": {"mistrustId/v1": path_id(path)},
         "properties": {"security-severity": SCORE[Severity.CRITICAL], "hops": len(path.hops)},
     }
-    flow = list(_flow(path.hops, locate))[:FLOW_LOCATIONS]
+    steps = list(flow(path.hops, locate))[:FLOW_LOCATIONS]
     grounds = [g for h in path.hops for g in h.grants]
     start: Json = {"logicalLocations": [{"fullyQualifiedName": clean(str(path.start)) or "start"}]}
-    result["locations"] = [_location(grounds[0], locate) if grounds else start]
-    if flow:
-        result["codeFlows"] = [{"threadFlows": [{"locations": flow}]}]
+    result["locations"] = [location(grounds[0], locate) if grounds else start]
+    if steps:
+        result["codeFlows"] = [{"threadFlows": [{"locations": steps}]}]
     return result
 
 
-def _flow(hops: Sequence[Hop], locate: Locate) -> Iterable[Json]:
+def flow(hops: Sequence[Hop], locate: Locate) -> Iterable[Json]:
+    """A path as the locations of a code flow: each hop at every field that makes it possible."""
     for order, hop in enumerate(hops, 1):
         text = f"{clean(str(hop.source))} {clean(hop.how)} and holds {clean(str(hop.target))}."
         for grant in hop.grants or (None,):
-            location = _location(grant, locate) if grant else {}
+            found = location(grant, locate) if grant else {}
             yield {
-                "location": {**location, "message": {"text": text}},
+                "location": {**found, "message": {"text": text}},
                 "executionOrder": order,
                 "nestingLevel": 0,
                 "importance": "essential",
             }
 
 
-def _location(evidence: Evidence, locate: Locate) -> Json:
+def location(evidence: Evidence, locate: Locate) -> Json:
+    """A field of an object, and its line where it has one."""
     file, line = locate(evidence)
     name = clean("/".join(part for part in (str(evidence.ref), show_path(evidence.path)) if part)) or "object"
     out: Json = {"logicalLocations": [{"fullyQualifiedName": name, "kind": "object"}]}
@@ -199,5 +202,6 @@ def _location(evidence: Evidence, locate: Locate) -> Json:
     return {**out, "message": {"text": text}} if text else out
 
 
-def _notification(text: str, level: str) -> Json:
+def notification(text: str, level: str) -> Json:
+    """Something about the run, not a result."""
     return {"level": level, "message": {"text": clean(text)}}

@@ -1,0 +1,1 @@
+"""The effect of a change: values in, bytes out."""
