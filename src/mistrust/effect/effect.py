@@ -58,7 +58,7 @@ class Permission(msgspec.Struct, frozen=True):
     namespace: str
     """Where it holds; empty for everywhere."""
     rules: tuple[PolicyRule, ...]
-    """The part of the role's rules that makes the difference."""
+    """The part of the role's rules that makes the difference; a wildcard is one part, held in part or not."""
     binding: Ref
     role: Ref
     evidence: tuple[Evidence, ...]
