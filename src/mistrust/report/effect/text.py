@@ -82,7 +82,7 @@ def _body(comparison: Comparison, told: Sequence[Section], screen: Screen, per: 
 
 def _why(line: Line, locate: Locate) -> str:
     alarm = "" if line.way else line.alarm
-    return "  ".join(part for part in (alarm, line.why, place(*where(line.evidence, locate))) if part)
+    return "  ".join(part for part in (place(*where(line.evidence, locate)), alarm, line.why) if part)
 
 
 def _end(comparison: Comparison, screen: Screen) -> list[str]:
