@@ -9,7 +9,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("explain", "the reason behind a finding, a path, a change, a check or an attack step"),
     ("can", "may this subject do this? who may? may this workload reach that one?"),
     ("paths", "attack paths from chosen starts to chosen targets"),
-    ("diff", "connections and permissions that came or went between two versions"),
+    ("diff", "what a change grants and takes in every layer; for pull requests, with a gate"),
     ("tighten", "write the policy that is just enough for what was used, with proof"),
     ("prove", "a change keeps everything that is used, and grants nothing new"),
     ("usage", "how often and when each grant, connection or policy rule was used, and what never was"),

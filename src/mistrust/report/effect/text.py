@@ -76,7 +76,7 @@ def _body(comparison: Comparison, told: Sequence[Section], screen: Screen, per: 
                 yield screen.paint(screen.fit(text, screen.width), "green" if came is s.good else "red")
                 if reasons and (why := _why(line, version.locate)):
                     yield " " * (LABEL + 4) + screen.paint(screen.fit(why, screen.width - LABEL - 4), "dim")
-            if len(lines) > per:
+            if len(lines) > per > 1:  # the table has the numbers
                 yield f"  {' ' * LABEL}  and {len(lines) - per:,} more"
 
 

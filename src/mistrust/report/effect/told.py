@@ -192,6 +192,7 @@ def _permission(p: Permission) -> Line:
         why=f"{p.binding} → {p.role}",
         alarm=f"escalates: {escalations}" if escalations else "",
         evidence=p.evidence,
+        key=(*p.principals, p.binding, p.role),
     )
 
 
@@ -220,7 +221,7 @@ def _hearing(hearing: Hearing, kind: Kind, verb: str) -> Line:
     who = listed([*(["any address outside"] if hearing.outside else ()), *map(_short, hearing.sources)], NAMES)
     at = listed(f"{PROTOCOLS[p // SPAN]} {p % SPAN}" for p in hearing.points) or "any port"
     what = f"{verb} at {at} for {who}"
-    return _line(kind, str(hearing.workload), what, why=hearing.because, evidence=hearing.evidence)
+    return _line(kind, str(hearing.workload), what, why=hearing.because, evidence=hearing.evidence, key=hearing.sources)
 
 
 def _link(link: Link) -> Line:
@@ -234,6 +235,7 @@ def _link(link: Link) -> Line:
         told_ports(link.ports),
         why=why,
         evidence=link.evidence,
+        key=(*link.sources.workloads, "to", *link.destinations.workloads),
     )
 
 
@@ -253,8 +255,8 @@ def _short(ref: Ref) -> str:
 def by_start(lines: Iterable[Line]) -> tuple[Line, ...]:
     """Paths from one start as one line, with the way to the nearest target; other lines as they are."""
     found: dict[tuple[str, str], list[Line]] = {}
-    for line in lines:
-        found.setdefault((line.subject, line.alarm) if line.way else (line.id, ""), []).append(line)
+    for i, line in enumerate(lines):
+        found.setdefault((line.subject, line.alarm) if line.way else (str(i), ""), []).append(line)
     return tuple(_together(several) for several in found.values())
 
 
@@ -274,6 +276,8 @@ def _line(
     why: str = "",
     alarm: str = "",
     evidence: Iterable[Evidence] = (),
+    key: Iterable[object] = (),
 ) -> Line:
-    name = f"DIFF-{stable_hash(kind, subject, what)}"
+    """`key` is what tells it apart from others that read alike."""
+    name = f"DIFF-{stable_hash(kind, subject, what, *map(str, key))}"
     return Line(kind, subject, what, why, alarm, tuple(evidence), id=name)
