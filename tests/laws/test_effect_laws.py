@@ -16,7 +16,7 @@ from mistrust.channels.drawing import strands
 from mistrust.effect.compare import between, effect
 from mistrust.effect.effect import Delta, Effect, Hearing, Kind, Link
 from mistrust.effect.permissions import came
-from mistrust.effect.state import State, state
+from mistrust.effect.state import RBAC, State, state
 from mistrust.kube.meta import Ref
 from mistrust.kube.rbac import GROUP as RBAC_GROUP
 from mistrust.kube.rbac import PolicyRule
@@ -27,7 +27,6 @@ from mistrust.layers.identity.layer import Identity
 from mistrust.layers.identity.rules import holds_for, permits
 from mistrust.layers.identity.subjects import Principal
 from mistrust.paths.attack import ANY_POD, attack
-from mistrust.paths.network import network
 
 law = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -79,6 +78,17 @@ def test_what_an_object_gives_goes_with_it(data: st.DataObject) -> None:
     without, whole = worked(of(*rest)), worked(of(*rest, one))
     added, removed = sides(between(without, whole)), sides(between(whole, without))
     assert added == {name: (lost, gained) for name, (gained, lost) in removed.items()}
+
+
+@given(versions(), versions())
+@law
+def test_what_is_shared_changes_no_answer(old: Snapshot, new: Snapshot) -> None:
+    rbac = [o for o in new.objects if isinstance(o, RBAC)]
+    same = of(*(o for o in old.objects if not isinstance(o, RBAC)), *rbac)
+    before = worked(old)
+    shared = state(same, given_catalog(), before)
+    assert shared.ground is before.ground
+    assert between(before, shared) == between(before, worked(same))
 
 
 @given(versions(), st.randoms(use_true_random=False))
@@ -158,7 +168,7 @@ def one_of(rule: PolicyRule, namespace: str, had: Grants, principal: Principal) 
 @given(versions(), versions())
 @law
 def test_connections_are_every_pair_whose_ports_differ(old: Snapshot, new: Snapshot) -> None:
-    a, b = worked(old).connections, worked(new).connections
+    a, b = worked(old).ground.connections, worked(new).ground.connections
     told: dict[tuple[Ref, Ref], set[tuple[int, int]]] = {}
     for link in between(worked(old), worked(new)).connections.gained:
         for source, target in product(link.sources.workloads, link.destinations.workloads):
@@ -178,7 +188,7 @@ def test_connections_are_every_pair_whose_ports_differ(old: Snapshot, new: Snaps
 def test_plaintext_is_every_source_and_port_that_is_served_so_now_and_was_not(old: Snapshot, new: Snapshot) -> None:
     a, b = worked(old), worked(new)
     points = {
-        ref: sorted({*a.connections.answers.get(ref, ()), *b.connections.answers.get(ref, ())}) or [0]
+        ref: sorted({*a.ground.connections.answers.get(ref, ()), *b.ground.connections.answers.get(ref, ())}) or [0]
         for ref in {w.ref for s in (old, new) for w in s.workloads}
     }
     found = between(a, b)
@@ -198,7 +208,7 @@ def spelt(hearings: tuple[Hearing, ...]) -> set[tuple[Ref, int, Ref | None]]:
 
 def served(version: State, points: dict[Ref, list[int]]) -> set[tuple[Ref, int, Ref | None]]:
     """Workload, port and source (None: outside), one at a time."""
-    whole = version.whole
+    whole = version.ground.whole
     out: set[tuple[Ref, int, Ref | None]] = set()
     for i, workload in enumerate(whole.workloads):
         for strand in strands(whole.crowds, i):
@@ -226,9 +236,7 @@ def test_paths_are_the_pairs_that_the_attack_finds_in_one_version_only(old: Snap
 
 def attacked(snapshot: Snapshot, version: State) -> dict[tuple[str, str], bool]:
     """Start and target of every path, and whether the start has to be taken first."""
-    footing = msgspec.structs.replace(
-        network(snapshot, version.connections.origins[0].reach), plaintext=version.whole.spoken()
-    )
+    footing = version.ground.footing
     index, steps = version.permissions.rbac, given_catalog().steps
     out = {}
     for starts, inside in ((STARTS, False), ((ANY_POD,), True)):

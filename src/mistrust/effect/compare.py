@@ -23,7 +23,8 @@ def effect(old: Snapshot, new: Snapshot, given: Given) -> Effect:
     differing = differences(old.objects, new.objects)
     if differing == Objects() and (old.scope, old.version) == (new.scope, new.version):
         return Effect(doubts=unsure)
-    found = between(state(old, given), state(new, given))
+    before = state(old, given)
+    found = between(before, state(new, given, before))
     return msgspec.structs.replace(found, objects=differing, doubts=(*unsure, *found.doubts))
 
 
@@ -33,25 +34,26 @@ def between(old: State, new: State) -> Effect:
     less, taken = permissions.came(new.permissions, old.permissions)
     opened, opened_pairs, inside = attacks.came(old.ways, new.ways)
     closed, closed_pairs, inner = attacks.came(new.ways, old.ways)
+    a, b = old.ground, new.ground
     spoken = heard(
-        (old.whole, old.connections.answers),
-        (new.whole, new.connections.answers),
+        (a.whole, a.connections.answers),
+        (b.whole, b.connections.answers),
         ruled=differences(rules(old.snapshot), rules(new.snapshot)) != Objects(),
     )
     return Effect(
         permissions=Delta(more, less),
         granted=granted,
         taken=taken,
-        exposure=Delta(exposure.came(old.doors, new.doors), exposure.came(new.doors, old.doors)),
-        connections=connections(old.connections, new.connections),
+        exposure=Delta(exposure.came(a.doors, b.doors), exposure.came(b.doors, a.doors)),
+        connections=connections(a.connections, b.connections),
         authorized=spoken.authorized,
         plaintext=spoken.plaintext,
         mutual=spoken.mutual,
-        meshed=meshed(old.whole) or meshed(new.whole),
-        powers=Delta(powers.came(old.powers, new.powers), powers.came(new.powers, old.powers)),
+        meshed=meshed(a.whole) or meshed(b.whole),
+        powers=Delta(powers.came(a.powers, b.powers), powers.came(b.powers, a.powers)),
         paths=Delta(opened, closed),
         opened=opened_pairs,
         closed=closed_pairs,
         inside=inside | inner,
-        doubts=(*settled(old.connections, new.connections), *spoken.doubts),
+        doubts=(*settled(a.connections, b.connections), *spoken.doubts),
     )

@@ -19,7 +19,7 @@ from mistrust.layers.network.diff import regions
 from mistrust.layers.network.doubt import doubtful
 from mistrust.layers.network.exposure.outside import joined
 from mistrust.layers.network.grants import Connections, Origin
-from mistrust.layers.network.relation import Crowd, both, combine, minus
+from mistrust.layers.network.relation import Crowd, Relation, both, combine, minus
 
 EXPLAINED = 40
 """Regions of which one connection is explained; to explain is to decide again, twice."""
@@ -119,7 +119,7 @@ def _parties(origin: Origin, end: Ref | str) -> Iterator[Party]:
 
 def settled(old: Connections, new: Connections) -> Iterator[Doubt]:
     """Connections that nobody could be sure of before, and that are surely allowed now: they may be new."""
-    doubts = doubtful(old).relation
+    doubts = doubtful(old).relation if old is not new else Relation((), ())
     if any(doubts.rows):
         sure = combine(combine(doubts, doubtful(new).relation, minus), new.relation, both)
         ports = reduce(or_, (ports for row in sure.rows for ports, _ in row), NO_PORT)

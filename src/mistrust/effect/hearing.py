@@ -56,6 +56,8 @@ def heard(old: tuple[Whole, Answers], new: tuple[Whole, Answers], *, ruled: bool
 
     `ruled` says whether what decides about single requests differs.
     """
+    if old[0] is new[0]:
+        return Heard(Delta(), Delta(), Delta(), ())
     refs = sorted({w.ref for whole, _ in (old, new) for w in whole.workloads})
     versions = [_Version(whole, refs) for whole, _ in (old, new)]
     found: dict[str, tuple[list[Hearing], list[Hearing]]] = {
