@@ -21,7 +21,8 @@ def deployment(*, privileged: bool = False) -> Plain:
 def owned(kind: str, name: str, owner: str, api: str, **fields: object) -> Plain:
     made = named(kind, name, "shop", api, **fields)
     by = owner.split("/")
-    reference = {"apiVersion": "apps/v1", "kind": by[0], "name": by[1], "controller": True}
+    group = {"CronJob": "batch/v1", "Job": "batch/v1"}.get(by[0], "apps/v1")
+    reference = {"apiVersion": group, "kind": by[0], "name": by[1], "controller": True}
     made["metadata"] |= {"ownerReferences": [reference], "labels": {"app": "web"}, "uid": name}  # type: ignore[operator]
     return made
 
@@ -69,6 +70,20 @@ def test_pods_of_a_template_that_changes_go() -> None:
     assert names(found) == {"Deployment shop/web", "ConfigMap shop/kept"}
     (workload,) = found.workloads
     assert workload.spec.containers[0].security_context.privileged
+
+
+def cron(image: str) -> Plain:
+    job = {"spec": {"template": {"spec": {"containers": [{"name": "c", "image": image}]}}}}
+    return named("CronJob", "nightly", "shop", "batch/v1", spec={"jobTemplate": job})
+
+
+def test_so_do_jobs_of_a_schedule_that_changes() -> None:
+    spec = {"containers": [{"name": "c", "image": "old"}]}
+    job = owned("Job", "nightly-1", "CronJob/nightly", "batch/v1", spec={"template": {"spec": spec}})
+    pod = owned("Pod", "nightly-1-a", "Job/nightly-1", "v1", spec=spec)
+    running = cluster(cron("old"), job, pod)
+    assert names(laid_over(running, manifests(cron("old")))) == names(running)
+    assert names(laid_over(running, manifests(cron("new")))) == {"CronJob shop/nightly"}
 
 
 def test_what_only_a_server_knows_stays() -> None:

@@ -19,7 +19,7 @@ def effect(old: Snapshot, new: Snapshot, given: Given) -> Effect:
 
     Two snapshots that hold the same are not analysed; what was not understood of them is said all the same.
     """
-    unsure = (*doubts(old, "old"), *doubts(new, "new"))
+    unsure = tuple(doubts(old, new))
     differing = differences(old.objects, new.objects)
     if differing == Objects() and (old.scope, old.version) == (new.scope, new.version):
         return Effect(doubts=unsure)

@@ -1,9 +1,8 @@
-"""What was not read or not seen in a version, and which changes may hide behind it."""
+"""What was not read or not seen in two versions, and which changes may hide behind it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
 
 from mistrust.effect.connections import NETWORK
 from mistrust.effect.effect import Doubt, Kind
@@ -24,9 +23,15 @@ BY_KIND = {
 """Kinds of which it is known what a missing one may hide; another may hide anything."""
 
 
-def doubts(snapshot: Snapshot, version: Literal["old", "new"]) -> Iterator[Doubt]:
-    """Everything of one version, each thing once."""
-    yield from dict.fromkeys(Doubt(version, words, hides) for words, hides in _every(snapshot))
+def doubts(old: Snapshot, new: Snapshot) -> Iterator[Doubt]:
+    """Everything, each thing once; what was not read in both versions is of none of them."""
+    before, after = dict(_every(old)), dict(_every(new))
+    for words, hides in before.items():
+        if words in after:
+            yield Doubt("", f"in both versions, {words}", hides | after[words])
+        else:
+            yield Doubt("old", words, hides)
+    yield from (Doubt("new", words, hides) for words, hides in after.items() if words not in before)
 
 
 def _every(snapshot: Snapshot) -> Iterator[tuple[str, frozenset[Kind]]]:

@@ -8,8 +8,9 @@ from msgspec import structs
 
 from mistrust.kube.core import Service
 from mistrust.kube.meta import Object, Ref
+from mistrust.kube.pods import Pod
 from mistrust.kube.snapshot import Scope, Snapshot, snapshot
-from mistrust.kube.workloads import Controller, shape, template_of
+from mistrust.kube.workloads import shape, template_of
 
 
 def laid_over(cluster: Snapshot, manifests: Snapshot) -> Snapshot:
@@ -56,9 +57,9 @@ def _applied(o: Object, before: Object | None) -> Object:
 
 
 def _remade(before: Object, after: Iterable[Object]) -> bool:
-    """Does a controller describe other pods than before?"""
+    """Does what makes pods describe others than before?"""
     described = template_of(before)
-    if described is None or not isinstance(before, Controller):
+    if described is None or isinstance(before, Pod):
         return False
     own = (described[1].metadata.labels, described[1].metadata.annotations, shape(described[1].spec))
     templates = (found[1] for o in after if (found := template_of(o)) is not None)

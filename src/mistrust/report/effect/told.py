@@ -45,6 +45,8 @@ SEVERITY: Mapping[Kind, Severity] = {
     Kind.CONNECTION: Severity.LOW,
 }
 
+NO_MESH = "no mesh: every connection is plaintext"
+
 T = TypeVar("T")
 
 
@@ -120,7 +122,7 @@ def sections(effect: Effect) -> tuple[Section, ...]:
         Section("node powers", "power", *_counted(effect.powers, _held)),
         _heard("plaintext served", "plaintext", effect.plaintext, Kind.PLAINTEXT, "plaintext")
         if effect.meshed
-        else Section("plaintext served", "plaintext", *_pairs(effect.plaintext), (), (), note=_NO_MESH),
+        else Section("plaintext served", "plaintext", *_pairs(effect.plaintext), (), (), note=NO_MESH),
         _heard("mutual TLS enforced", "mutual TLS", effect.mutual, Kind.PLAINTEXT, "mutual TLS"),
         Section(
             "connections",
@@ -132,9 +134,6 @@ def sections(effect: Effect) -> tuple[Section, ...]:
         ),
         _heard("let in by the mesh", "let in", effect.authorized, Kind.CONNECTION, "lets in"),
     )
-
-
-_NO_MESH = "no mesh: every connection is plaintext"
 
 
 def _both(delta: Delta[T], say: Callable[[T], Line]) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
