@@ -14,6 +14,8 @@ from mistrust.report.words import place, where
 
 LINES = 40
 DOUBTS = 3
+PLACE = 40
+"""Columns of a file name that still leave room for a reason."""
 LABEL = len("mutual TLS")
 FITS = ((5, True), (4, True), (3, True), (2, True), (3, False), (2, False), (1, True), (1, False))
 """Lines of each layer, and whether with their reasons: the first that fits is taken."""
@@ -81,8 +83,11 @@ def _body(comparison: Comparison, told: Sequence[Section], screen: Screen, per: 
 
 
 def _why(line: Line, locate: Locate) -> str:
-    alarm = "" if line.way else line.alarm
-    return "  ".join(part for part in (place(*where(line.evidence, locate)), alarm, line.why) if part)
+    """Place and reason; a place that would leave no room comes last."""
+    at = place(*where(line.evidence, locate))
+    reason = "  ".join(part for part in ("" if line.way else line.alarm, line.why) if part)
+    order = (at, reason) if columns(at) <= PLACE else (reason, at)
+    return "  ".join(part for part in order if part)
 
 
 def _end(comparison: Comparison, screen: Screen) -> list[str]:
