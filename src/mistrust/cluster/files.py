@@ -82,6 +82,32 @@ def read_files(
     return Source(snapshot(objects, problems, scope=scope, version=version, name=name), texts)
 
 
+def read_texts(texts: Mapping[str, bytes], like: Snapshot, namespace: str = DEFAULT_NAMESPACE) -> Snapshot:
+    """The snapshot of files that hold these texts, read as those of another snapshot were."""
+    objects: list[Object] = []
+    problems: list[Problem] = []
+    for name, data in texts.items():
+        got, wrong = read(data, name, namespace)
+        objects += got
+        problems += wrong
+    return snapshot(objects, problems, gaps=like.gaps, scope=like.scope, version=like.version, name=like.name)
+
+
+def manifests(paths: Sequence[str]) -> Mapping[str, bytes]:
+    """The text of every file that `paths` name, by the name in the origins of its objects.
+
+    Raises `InputError` as `read_files`; `UsageError` for standard input, a pipe and a saved snapshot, which are no
+    files of manifests.
+    """
+    for path in paths:
+        special = Path(path).exists() and not (Path(path).is_file() or Path(path).is_dir())
+        if path == STDIN or special or _is_saved(path):
+            raise UsageError("not a folder or a file of manifests", where=path, do=INSTEAD)
+    if not paths:
+        raise UsageError("a live cluster has no manifests", do=INSTEAD)
+    return {name: data for path in paths for name, data in _texts(path, [])}
+
+
 class Reader:
     """Reads texts with one memory for the shapes of their YAML."""
 
