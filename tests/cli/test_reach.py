@@ -342,12 +342,12 @@ def test_all_in_a_form_of_np_guard(shop: str, capsys: pytest.CaptureFixture[str]
 
 def test_what_is_not_read_is_said_and_the_code_is_3(shop: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path(shop).with_name("more.yaml").write_text(
-        "apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: x, namespace: shop}\n---\n"
+        "apiVersion: projectcalico.org/v3\nkind: NetworkPolicy\nmetadata: {name: x, namespace: shop}\n---\n"
         "apiVersion: kubevirt.io/v1\nkind: VirtualMachine\nmetadata: {name: vm, namespace: shop}\n"
     )
     code, _, err = say(capsys, "--all", "--profile", "upstream", str(Path(shop).parent))
     assert code == 3
-    assert "CiliumNetworkPolicy shop/x (cilium.io) is not read" in err
+    assert "NetworkPolicy shop/x (projectcalico.org) is not read" in err
     assert "1 VirtualMachine (KubeVirt): not among the connections" in err
     assert say(capsys, "shop/web", "shop/guest:80", str(Path(shop).parent))[0] == 3
 

@@ -63,7 +63,7 @@ class Scene:
         """What rules are about whose order is not defined: those of cluster-wide policies of one priority."""
         ranks: dict[tuple[Tier, int, bool], list[Statement]] = {}
         for s in policies(self.snapshot).statements():
-            if s.tier is not Tier.NETWORK and not s.malformed:
+            if s.tier in (Tier.ADMIN, Tier.BASELINE) and not s.malformed:
                 ranks.setdefault((s.tier, s.order[0], s.egress), []).append(s)
         tied = (s for same in ranks.values() if len(same) > 1 for s in same)
         return tuple(dict.fromkeys(rule.service for s in tied for rule in s.rules))

@@ -133,6 +133,7 @@ READ_DATA: tuple[tuple[str, str], ...] = (
     ("cilium-config", "enable-wireguard"),
     ("cilium-config", "enable-ipsec"),
     ("cilium-config", "policy-cidr-match-mode"),
+    ("cilium-config", "enable-policy"),
 )
 """The only data of ConfigMaps that enters the model, by name and key: settings and public certificates."""
 REVISIONS = "istio-"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from mistrust.kube import (
     admission,
     audit_policy,
+    cilium,
     core,
     ingress,
     istio,
@@ -48,6 +49,8 @@ READ: tuple[type[Object], ...] = (
     network.AdminNetworkPolicy,
     network.BaselineAdminNetworkPolicy,
     network.ClusterNetworkPolicy,
+    cilium.CiliumNetworkPolicy,
+    cilium.CiliumClusterwideNetworkPolicy,
     ingress.Ingress,
     ingress.HTTPRoute,
     ingress.GRPCRoute,
@@ -98,7 +101,7 @@ CLUSTER_SCOPED: frozenset[str] = frozenset(t.KIND for t in READ if not t.NAMESPA
     "ClusterIssuer", "ClusterPolicy", "PodSecurityPolicy", "GatewayClass", "CertificateSigningRequest",
     "ClusterTrustBundle", "ValidatingAdmissionPolicyBinding", "MutatingAdmissionPolicy",
     "MutatingAdmissionPolicyBinding", "FlowSchema", "PriorityLevelConfiguration", "ConstraintTemplate",
-    "CiliumClusterwideNetworkPolicy", "GlobalNetworkPolicy",
+    "GlobalNetworkPolicy",
 }  # fmt: skip
 """Kinds that never have a namespace; of other kinds that are not read, a missing namespace is left missing."""
 

@@ -66,7 +66,7 @@ def network(snapshot: Snapshot, rows: Reach, plaintext: frozenset[int] | None = 
         doors=doors(snapshot, ends, rows),
         listening=listening(ends, Behind(snapshot, ends)),
         policies=own,
-        ground=ground(snapshot, own, ends) if own.network or own.cluster else None,
+        ground=ground(snapshot, own, ends) if own.every else None,
         plaintext=plaintext,
     )
 

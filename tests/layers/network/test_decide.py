@@ -166,7 +166,7 @@ def test_labels_of_a_namespace_that_was_not_seen() -> None:
 
 REFUSED = policy("shop/p", "{ingress: [{from: [{ipBlock: {cidr: moon}}]}]}")
 HIDDEN: list[tuple[str, Plain | Gap | Problem, Answer, Answer]] = [
-    ("of Cilium, in the namespace", other("cilium.io/v2", "CiliumNetworkPolicy", "c", "shop"), U, Y),
+    ("of Calico, in the namespace", other("projectcalico.org/v3", "NetworkPolicy", "c", "shop"), U, Y),
     ("of Calico, everywhere", other("crd.projectcalico.org/v1", "GlobalNetworkPolicy", "c"), U, U),
     ("of Antrea: the group is not ours", other("crd.antrea.io/v1beta1", "ClusterNetworkPolicy", "c"), U, U),
     ("something else of that name", other("example.com/v1", "ClusterNetworkPolicy", "c"), Y, Y),
@@ -193,7 +193,7 @@ def test_what_is_not_seen(title: str, hidden: Plain | Gap | Problem, to_db: Answ
 
 
 def test_a_no_that_nothing_hidden_can_change_stays_a_no() -> None:
-    asked = scene(policy("pay/p", "{}"), other("cilium.io/v2", "CiliumNetworkPolicy", "c", "shop"))
+    asked = scene(policy("pay/p", "{}"), other("projectcalico.org/v3", "NetworkPolicy", "c", "shop"))
 
     assert asked.ask("shop/db", "pay/api").answer is N
 

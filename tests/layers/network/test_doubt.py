@@ -24,16 +24,16 @@ PODS = (
 )
 BLOCK = policy("a/p", "{ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8}}]}]}")
 IN_A = ["Pod b/y -> Pod a/x", "Pod a/x -> Pod b/y", "the Internet -> Pod a/x"]
-HERE, ALL = ("CiliumNetworkPolicy", "c", "a"), ("CiliumClusterwideNetworkPolicy", "c")
+HERE, ALL = ("NetworkPolicy", "c", "a"), ("GlobalNetworkPolicy", "c")
 CASES: list[tuple[str, list[Plain], list[str]]] = [
     ("nothing", [], []),
     ("plugins differ", [BLOCK], ["Pod b/y -> Pod a/x"]),
-    ("a policy that is not read", [other("cilium.io/v2", *HERE)], IN_A),
-    ("one for the whole cluster", [other("cilium.io/v2", *ALL)], [*IN_A, "the Internet -> Pod b/y"]),
+    ("a policy that is not read", [other("projectcalico.org/v3", *HERE)], IN_A),
+    ("one for the whole cluster", [other("projectcalico.org/v3", *ALL)], [*IN_A, "the Internet -> Pod b/y"]),
     ("a refused policy", [policy("a/p", "{ingress: [{from: [{}]}]}")], IN_A),
     (
         "what is denied is not in doubt",
-        [policy("b/p", "{}"), other("cilium.io/v2", *HERE)],
+        [policy("b/p", "{}"), other("projectcalico.org/v3", *HERE)],
         ["the Internet -> Pod a/x", "Pod b/y -> Pod a/x"],
     ),
 ]

@@ -111,15 +111,15 @@ def test_what_was_not_seen_is_said(gap: Gap, words: str) -> None:
 def test_kinds_of_others_are_said_once_and_for_their_namespace() -> None:
     found = unseen(
         cluster(
-            other("cilium.io/v2", "CiliumNetworkPolicy", "c", "shop"),
-            other("cilium.io/v2", "CiliumClusterwideNetworkPolicy", "w"),
+            other("projectcalico.org/v3", "NetworkPolicy", "c", "shop"),
+            other("projectcalico.org/v3", "GlobalNetworkPolicy", "w"),
             other("k8s.ovn.org/v1", "UserDefinedNetwork", "u", "shop"),
             other("example.com/v1", "NetworkPolicy", "e", "shop"),
         )
     )
 
     assert [(u.namespace, u.words) for u in found] == [
-        ("shop", "CiliumNetworkPolicy shop/c (cilium.io) is not read"),
-        ("", "CiliumClusterwideNetworkPolicy w (cilium.io) is not read"),
+        ("shop", "NetworkPolicy shop/c (projectcalico.org) is not read"),
+        ("", "GlobalNetworkPolicy w (projectcalico.org) is not read"),
         ("shop", "UserDefinedNetwork shop/u (k8s.ovn.org) is not read"),
     ]

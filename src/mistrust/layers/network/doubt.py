@@ -15,10 +15,10 @@ from mistrust.layers.network.addresses import FAMILIES
 from mistrust.layers.network.engine.cluster import Ties
 from mistrust.layers.network.engine.reach import Reach, reach
 from mistrust.layers.network.facts.ambiguity import orders
-from mistrust.layers.network.grants import Connections, Origin
+from mistrust.layers.network.grants import Connections, Origin, as_read
 from mistrust.layers.network.profile import Profile
 from mistrust.layers.network.relation import Crowd, Relation, both, combine, either, minus, relation
-from mistrust.layers.network.statements.policies import policies
+from mistrust.layers.network.statements.policies import Policies, policies
 from mistrust.layers.network.statements.rules import Peer
 
 
@@ -36,22 +36,22 @@ def doubtful(given: Connections) -> Connections:
         owners = [origin.snapshot.workloads[e.workload].ref for e in origin.reach.endpoints]
         allowed: Relation | None = None
         given_policies = policies(origin.snapshot)
-        for profile, ties in product(_different(origin.ground.profiles), orders(given_policies)):
+        for profile, ties in product(_different(origin.ground.profiles, given_policies), orders(given_policies)):
             solved = _under(origin, profile, ties)
             some, firm = relation(solved, owners, Reach.row_apart), relation(solved, owners, Reach.sure)
             found = combine(found, some, either)
             allowed = firm if allowed is None else combine(allowed, firm, both)
         assert allowed is not None
         found = combine(found, allowed, minus)
-    dark = {u.namespace for u in origin.ground.unseen if not u.anything}
+    dark = {u.namespace for u in origin.ground.unseen if not u.anything and not u.nodes}
     if dark:
         touched = _touched(given.relation.places, dark)
         found = combine(found, combine(given.relation, touched, both), either)
     return structs.replace(given, relation=found)
 
 
-def _different(profiles: Iterable[Profile]) -> list[Profile]:
-    return list({structs.replace(p, name=""): p for p in profiles}.values())
+def _different(profiles: Iterable[Profile], rules: Policies) -> list[Profile]:
+    return list({as_read(p, rules): p for p in profiles}.values())
 
 
 def _under(origin: Origin, profile: Profile, ties: Ties) -> Reach:
@@ -67,13 +67,14 @@ def _open_questions(origin: Origin) -> bool:
     given = policies(origin.snapshot)
     said = list(given.statements())
     peers: Iterable[Peer] = (p for s in said for rule in s.rules for p in rule.peers)
-    modes = _different(origin.ground.profiles)
+    modes = _different(origin.ground.profiles, given)
     hidden = {e.namespace for e in origin.reach.endpoints} - origin.ground.seen
     return bool(
         hidden
         or len(orders(given)) > 1
         or any(s.malformed for s in said)
         or any(p.chosen is None and not p.everybody for p in peers)
+        or any(rule.unsure for s in said for rule in s.rules)
         or (len(modes) > 1 and {(p.enforces, p.cluster_wide) for p in modes} != {(True, True)})
     )
 

@@ -202,18 +202,23 @@ def widest(given: Sequence[Profile], rules: Policies) -> tuple[Profile, ...]:
         return (silent[0],)
     apart: dict[Profile, Profile] = {}
     for p in given:
-        apart.setdefault(structs.replace(p, name=""), p)
+        apart.setdefault(as_read(p, rules), p)
     kept = list(apart.values())
     peers = (peer for wide in rules.cluster for rule in wide.spec.egress for peer in rule.destinations)
     if all(peer.networks is None for peer in peers):
-        kept = [p for p in kept if not any(_allows_more(q, p) for q in kept)]
+        kept = [p for p in kept if not any(_allows_more(as_read(q, rules), as_read(p, rules)) for q in kept)]
     return tuple(kept)
+
+
+def as_read(given: Profile, rules: Policies) -> Profile:
+    """A reading without what tells it from none here: its name, and that Cilium's kinds count where there are none."""
+    return structs.replace(given, name="", cilium=given.cilium and bool(rules.cilium or rules.always))
 
 
 def _allows_more(a: Profile, b: Profile) -> bool:
     """Is `a` the same reading but for blocks that match more?"""
-    return a is not b and a == structs.replace(
-        b, name=a.name, blocks_match_pods=True, blocks_match_nodes=a.blocks_match_nodes or b.blocks_match_nodes
+    return a != b and a == structs.replace(
+        b, blocks_match_pods=True, blocks_match_nodes=a.blocks_match_nodes or b.blocks_match_nodes
     )
 
 

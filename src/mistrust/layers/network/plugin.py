@@ -13,11 +13,13 @@ from typing import Final
 import msgspec
 
 from mistrust.access.evidence import Evidence, at
-from mistrust.kube.core import ConfigMap, Node
+from mistrust.kube.cilium import CiliumClusterwideNetworkPolicy, CiliumNetworkPolicy
+from mistrust.kube.core import Node
 from mistrust.kube.pods import Container
 from mistrust.kube.snapshot import Snapshot
 from mistrust.kube.workloads import Workload
 from mistrust.layers.network.profile import CALICO, CILIUM, OVN, UPSTREAM, Profile
+from mistrust.layers.network.statements.policies import ENFORCEMENT, cilium_setting
 
 ANTREA: Final = Profile("antrea")
 AZURE: Final = Profile("azure-npm", cluster_wide=False)
@@ -74,11 +76,10 @@ def plugins(snapshot: Snapshot) -> tuple[Plugin, ...]:
     Two at a time are common: one that gives addresses and one that enforces.
     """
     found: dict[str, Plugin] = {}
-    settings = (c.data.get(CIDR_MODE, "") for c in snapshot.of(ConfigMap) if c.name == "cilium-config")
-    mode = next(settings, "")
+    reading = _configured(snapshot)
     for workload in snapshot.workloads:
         if workload.spec.host_network:
-            for plugin in _agents(workload, mode):
+            for plugin in _agents(workload, reading):
                 found.setdefault(plugin.name, plugin)
     if not any(p.enforces for p in found.values()):
         for node in snapshot.of(Node):
@@ -92,27 +93,33 @@ def plugins(snapshot: Snapshot) -> tuple[Plugin, ...]:
 def profiles(snapshot: Snapshot) -> tuple[Profile, ...]:
     """How the policies of this cluster may be read: one profile where that is known."""
     seen = plugins(snapshot)
-    if not seen:
-        return PLAUSIBLE
+    if not seen:  # nobody writes Cilium's kinds for another plugin
+        own = (*snapshot.of(CiliumNetworkPolicy), *snapshot.of(CiliumClusterwideNetworkPolicy))
+        return (_configured(snapshot),) if own else PLAUSIBLE
     enforcing = [p for p in seen if p.enforces] or seen
     return tuple(dict.fromkeys(profile for p in enforcing for profile in p.profiles))
 
 
-def _agents(workload: Workload, mode: str) -> Iterator[Plugin]:
+def _agents(workload: Workload, cilium: Profile) -> Iterator[Plugin]:
     containers = [(f"{workload.path}.{where}", c) for where, c in workload.spec.every_container()]
     names = {c.name for _, c in containers}
     for path, container in containers:
         profile = AGENTS.get(container.name)
         if profile is not None:
             evidence = at(workload.source, path, value=container.image)
-            readings = (_of_mode(mode),) if profile is CILIUM else _readings(profile, container, names)
+            readings = (cilium,) if profile is CILIUM else _readings(profile, container, names)
             yield Plugin(profile.name, readings, evidence)
 
 
-def _of_mode(mode: str) -> Profile:
-    """Cilium matches pods and nodes by address only where its configuration lists them."""
-    listed = mode.split(",")
-    return msgspec.structs.replace(CILIUM, blocks_match_pods="pods" in listed, blocks_match_nodes="nodes" in listed)
+def _configured(snapshot: Snapshot) -> Profile:
+    """Cilium as its configuration has it: it matches pods and nodes by address only where they are listed."""
+    listed = cilium_setting(snapshot, CIDR_MODE).split(",")
+    return msgspec.structs.replace(
+        CILIUM,
+        enforces=cilium_setting(snapshot, ENFORCEMENT) != "never",
+        blocks_match_pods="pods" in listed,
+        blocks_match_nodes="nodes" in listed,
+    )
 
 
 def _readings(profile: Profile, container: Container, names: set[str]) -> tuple[Profile, ...]:

@@ -19,12 +19,14 @@ class Profile(msgspec.Struct, frozen=True):
     """Do selectors choose pods that share the node's network? Otherwise they are node traffic: never isolated."""
     cluster_wide: bool = True
     """Are AdminNetworkPolicy and its kin enforced?"""
+    cilium: bool = False
+    """Are CiliumNetworkPolicy and its kin enforced?"""
 
 
 UPSTREAM = Profile("upstream")
 """What Kubernetes' own end-to-end tests and the conformance tests of the network policy API expect."""
 CALICO = Profile("calico")
-CILIUM = Profile("cilium", blocks_match_pods=False, blocks_match_nodes=False)
+CILIUM = Profile("cilium", blocks_match_pods=False, blocks_match_nodes=False, cilium=True)
 """Pods and nodes carry identities; `policy-cidr-match-mode` may change that."""
 OVN = Profile("ovn")
 NP_GUARD = Profile("np-guard", blocks_match_pods=False, host_network_selectable=True)

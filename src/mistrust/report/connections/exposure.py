@@ -19,6 +19,7 @@ from mistrust.layers.network.statements.policies import Policies
 from mistrust.layers.network.statements.rules import (
     Action,
     Chosen,
+    Entity,
     Rule,
     Selector,
     Service,
@@ -117,6 +118,8 @@ def _decided(about: Sequence[Statement], who: Key, pod: Endpoint | None) -> Open
     """What the policies of one direction leave open to somebody; `pod` is the destination where it is known."""
     rules = {t: [r for s in about if s.tier is t for r in s.rules if _speaks(r.peers, who)] for t in Tier}
     admin, left, barred = _ruled(rules[Tier.ADMIN], EVERY_PORT, frozenset(), pod)
+    own, left, barred = _ruled(rules[Tier.PLUGIN], left, barred, pod)
+    admin = _union((admin, own))
     if any(s.tier is Tier.NETWORK for s in about):
         return _union((admin, *(_within(_service(r.service, pod), left, barred) for r in rules[Tier.NETWORK])))
     baseline, left, _ = _ruled(rules[Tier.BASELINE], left, barred, pod)
@@ -150,7 +153,8 @@ def _union(parts: Iterable[Opened]) -> Opened:
 
 
 def _speaks(peers: Iterable[RulePeer], who: Key) -> bool:
-    return any(p.everybody or (p.chosen is not None and _covers(key_of(p.chosen), who)) for p in peers)
+    pods = (p.everybody or p.entity is Entity.CLUSTER for p in peers)
+    return any(pods) or any(p.chosen is not None and _covers(key_of(p.chosen), who) for p in peers)
 
 
 def _covers(rule: Key, who: Key) -> bool:

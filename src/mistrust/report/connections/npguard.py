@@ -29,7 +29,8 @@ Rule = TypeVar("Rule", IngressPolicyRule, EgressPolicyRule)
 
 def as_np_guard_reads(given: Policies) -> Policies:
     """The same policies without what np-guard leaves out."""
-    return Policies(tuple(map(_network, given.network)), tuple(map(_cluster_wide, given.cluster)))
+    network, cluster = tuple(map(_network, given.network)), tuple(map(_cluster_wide, given.cluster))
+    return structs.replace(given, network=network, cluster=cluster)
 
 
 def _network(policy: NetworkPolicy) -> NetworkPolicy:

@@ -37,7 +37,7 @@ def connections_of(
     """
     people = population(snapshot, owners=profile is NP_GUARD)
     opened = doors(snapshot, people)
-    given = policies(snapshot)
+    given = policies(snapshot).under(profile)
     if profile is NP_GUARD:
         given = as_np_guard_reads(given)
     found = reach_of(snapshot, people, given, profile)

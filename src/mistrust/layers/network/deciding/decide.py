@@ -12,11 +12,14 @@ import msgspec
 
 from mistrust.access.ports import PROTOCOLS, SPAN
 from mistrust.access.verdict import Answer, Verdict
+from mistrust.kube.cilium import CiliumPolicy
 from mistrust.kube.core import Namespace, Node
 from mistrust.kube.endpoints import Endpoint, endpoints, namespace_labels
 from mistrust.kube.errors import UsageError
 from mistrust.kube.network import NetworkPolicy
 from mistrust.kube.snapshot import Snapshot
+from mistrust.layers.network.addresses import place
+from mistrust.layers.network.deciding.cilium import Cilium
 from mistrust.layers.network.deciding.leg import Leg, Ruling
 from mistrust.layers.network.deciding.matching import Matching
 from mistrust.layers.network.deciding.party import Address, Direction, Flow, Party
@@ -24,7 +27,7 @@ from mistrust.layers.network.deciding.unseen import Unseen, unseen
 from mistrust.layers.network.plugin import PLAUSIBLE, profiles
 from mistrust.layers.network.profile import Profile
 from mistrust.layers.network.statements.policies import ClusterWide, Policies, policies
-from mistrust.layers.network.statements.rules import statements
+from mistrust.layers.network.statements.rules import Policy, statements
 
 DIRECTIONS: tuple[Direction, Direction] = ("egress", "ingress")
 
@@ -39,6 +42,11 @@ class Ground(msgspec.Struct, frozen=True):
     network: Mapping[str, Sequence[NetworkPolicy]]
     """By namespace."""
     cluster: Sequence[ClusterWide]
+    cilium: Sequence[CiliumPolicy] = ()
+    always: bool = False
+    """Does Cilium isolate pods that no policy is about?"""
+    servers: frozenset[Address] = frozenset()
+    """Where the API server answers, as far as some policy asks."""
     nodes: Mapping[str, Node] = {}
     holders: Mapping[Address, Party] = {}
     """Whose address it is."""
@@ -67,8 +75,8 @@ def ground(snapshot: Snapshot, given: Policies | None = None, ends: Sequence[End
     """What a snapshot knows; other policies than its own may be given, and its endpoints if they are at hand."""
     rules = given or policies(snapshot)
     refused = {
-        id(p): Unseen(f"{p.ref} is one that the API server refuses ({why})", p.namespace)
-        for p in (*rules.network, *rules.cluster)
+        id(p): Unseen(f"{p.ref} {_refused(p)} ({why})", p.namespace)
+        for p in rules.every
         for statement in statements(p)
         for why in statement.malformed[:1]
     }
@@ -82,6 +90,9 @@ def ground(snapshot: Snapshot, given: Policies | None = None, ends: Sequence[End
         seen=frozenset(n.name for n in snapshot.of(Namespace)),
         network=network,
         cluster=[p for p in rules.cluster if id(p) not in refused],
+        cilium=[p for p in rules.cilium if id(p) not in refused],
+        always=rules.always,
+        servers=frozenset(ip_address(a) for a in rules.servers if place(a) is not None),
         nodes=nodes,
         unseen=(*unseen(snapshot), *refused.values()),
         profiles=profiles(snapshot),
@@ -138,8 +149,11 @@ def _of_flow(ground: Ground, flow: Flow, profile: Profile) -> Verdict:
         pod = subject.pod(profile)
         match = Matching(flow, direction, profile, ground.namespaces, ground.seen)
         network = ground.network.get(pod.namespace, ()) if pod is not None else ()
-        rulings = Leg(network, ground.cluster, match, profile, flow, direction).rulings()
-        hidden = [u.words for u in ground.unseen if pod is not None and profile.enforces and u.touches(pod.namespace)]
+        own = (
+            Cilium(ground.cilium, match, ground.servers, bool(ground.nodes), ground.always) if profile.cilium else None
+        )
+        rulings = Leg(network, ground.cluster, match, profile, flow, direction, own).rulings()
+        hidden = [u.words for u in ground.unseen if profile.enforces and _touches(u, pod, subject, profile)]
         actions = {r.action for r in rulings} - {"Pass"}
         if not hidden and actions == {"Deny"}:
             evidence = tuple(e for r in rulings for e in r.evidence)
@@ -154,6 +168,16 @@ def _of_flow(ground: Ground, flow: Flow, profile: Profile) -> Verdict:
         failed = tuple(dict.fromkeys(doubts))
         return Verdict(Answer.UNKNOWN, f"{because}, but {failed[0]}", evidence, failed)
     return Verdict(Answer.ALLOWED, because, evidence)
+
+
+def _refused(policy: Policy) -> str:
+    return "is not understood" if isinstance(policy, CiliumPolicy) else "is one that the API server refuses"
+
+
+def _touches(unseen: Unseen, pod: Endpoint | None, subject: Party, profile: Profile) -> bool:
+    if unseen.nodes:
+        return profile.cilium and pod is None and (subject.node is not None or subject.endpoint is not None)
+    return pod is not None and unseen.touches(pod.namespace)
 
 
 def _addresses(node: Node) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from mistrust.kube.network import (
     NetworkPolicy,
 )
 from mistrust.kube.selectors import matches
+from mistrust.layers.network.deciding.cilium import Cilium, Said, Spoken
 from mistrust.layers.network.deciding.matching import Matching, strange
 from mistrust.layers.network.deciding.party import Direction, Flow, Party
 from mistrust.layers.network.profile import Profile
@@ -69,6 +70,8 @@ class Leg(msgspec.Struct, frozen=True):
     profile: Profile
     flow: Flow
     direction: Direction
+    cilium: Cilium | None = None
+    """None where the plugin is another one."""
 
     def rulings(self) -> tuple[Ruling, ...]:
         """Every ruling on the way that may count, the last word last: one Accept or Deny where nothing is in doubt."""
@@ -79,47 +82,71 @@ class Leg(msgspec.Struct, frozen=True):
         if pod is None:
             return (Ruling("Accept", _unlimited(subject)),)
         if other.pod(self.profile) is None and other.host and other.host == subject.host:
-            return (Ruling("Accept", f"traffic between {subject} and its own node is always allowed"),)
+            return self._own_node(pod)
         found, open_ = self._tier("Admin", pod)
         if not open_:
             return tuple(found)
+        own = self._of_cilium(pod)
+        denied = [Ruling("Deny", f"{s.where} denies it", (s.evidence,), _doubt(s)) for s in own.denied]
+        found += denied
+        if any(not r.doubt for r in denied):
+            return tuple(found)
         isolating = self._isolating(pod)
-        if isolating:
-            return (*found, *self._network(isolating, pod))
+        network = list(self._network(isolating, pod, own))
+        found += network
+        if any(not r.doubt for r in network) or isolating or any(s.holds is True for s in own.isolating):
+            return tuple(found)
         baseline, open_ = self._tier("Baseline", pod)
         default = (Ruling("Accept", f"no policy limits {self.direction} of {subject}"),) if open_ else ()
         return (*found, *baseline, *default)
+
+    def _of_cilium(self, pod: Endpoint) -> Spoken:
+        return self.cilium.spoken(pod) if self.cilium is not None else Spoken()
+
+    def _own_node(self, pod: Endpoint) -> tuple[Ruling, ...]:
+        subject, _, _ = self.flow.sides(self.direction)
+        because = f"traffic between {subject} and its own node is always allowed"
+        denied = [s for s in self._of_cilium(pod).denied if s.holds is not False]
+        if not denied:
+            return (Ruling("Accept", because),)
+        doubt = f"{denied[0].where} denies it, and may mean the pod's own node"
+        return tuple(Ruling(action, because, (denied[0].evidence,), doubt) for action in ("Accept", "Deny"))
 
     def _isolating(self, pod: Endpoint) -> list[NetworkPolicy]:
         wanted = self.direction.capitalize()
         return [p for p in self.network if wanted in p.spec.directions and matches(p.spec.pod_selector, pod.labels)]
 
-    def _network(self, isolating: Sequence[NetworkPolicy], pod: Endpoint) -> Iterator[Ruling]:
+    def _network(self, isolating: Sequence[NetworkPolicy], pod: Endpoint, own: Spoken) -> Iterator[Ruling]:
         """Rules only add: one that matches is enough, and without one the isolation stands."""
         match = self.matching
-        allowing: list[tuple[NetworkPolicy, int]] = []
-        doubts: list[Ruling] = []
+        allowing = [(s.where, s.evidence) for s in own.allowed if s.holds is True]
+        doubts = [
+            Ruling("Accept", f"{s.where} allows it", (s.evidence,), _doubt(s))
+            for s in own.allowed
+            if s.holds is not True
+        ]
         for policy in isolating:
             rules: Sequence[IngressPolicyRule | EgressPolicyRule] = getattr(policy.spec, self.direction)
             for i, rule in enumerate(rules):
                 peers = rule.sources if isinstance(rule, IngressPolicyRule) else rule.destinations
                 found = all_of((match.ports(rule.ports), match.peers(peers, pod.namespace)))
+                where, evidence = f"{policy.ref} (spec.{self.direction}[{i}])", at(policy, f"spec.{self.direction}", i)
                 if found is True:
-                    allowing.append((policy, i))
+                    allowing.append((where, evidence))
                 elif found:
-                    where = f"{policy.ref} (spec.{self.direction}[{i}]) allows it"
-                    doubts.append(Ruling("Accept", where, (at(policy, f"spec.{self.direction}", i),), str(found)))
+                    doubts.append(Ruling("Accept", f"{where} allows it", (evidence,), str(found)))
         if allowing:
-            policy, i = allowing[0]
-            evidence = tuple(at(p, f"spec.{self.direction}", n) for p, n in allowing)
-            yield Ruling("Accept", f"{policy.ref} (spec.{self.direction}[{i}]) allows it", evidence)
+            yield Ruling("Accept", f"{allowing[0][0]} allows it", tuple(e for _, e in allowing))
             return
         yield from doubts
-        names = ", ".join(str(p.ref) for p in isolating[:3]) + (" and others" if len(isolating) > 3 else "")
-        verb = "isolates" if len(isolating) == 1 else "isolate"
-        because = f"{names} {verb} it, and no rule allows this"
-        evidence = tuple(at(p, "spec.podSelector") for p in isolating)
-        yield Ruling("Deny", because, evidence, doubts[0].doubt if doubts else "")
+        shut = [(str(p.ref), at(p, "spec.podSelector"), "") for p in isolating]
+        shut += [(s.where, s.evidence, _doubt(s)) for s in own.isolating]
+        if not shut:
+            return
+        names = ", ".join(name for name, _, _ in shut[:3]) + (" and others" if len(shut) > 3 else "")
+        because = f"{names} {'isolates' if len(shut) == 1 else 'isolate'} it, and no rule allows this"
+        vague = "" if any(not doubt for _, _, doubt in shut) else shut[0][2]
+        yield Ruling("Deny", because, tuple(e for _, e, _ in shut), doubts[0].doubt if doubts else vague)
 
     def _tier(self, tier: str, pod: Endpoint) -> tuple[list[Ruling], bool]:
         """What a tier may say, and whether it may leave the question open."""
@@ -169,6 +196,10 @@ class Leg(msgspec.Struct, frozen=True):
             yield Ruling(action, f"{where} {words}", evidence, "" if found is True else str(found))
             if found is True:
                 return
+
+
+def _doubt(said: Said) -> str:
+    return "" if said.holds is True else str(said.holds)
 
 
 def _unlimited(subject: Party) -> str:

@@ -107,7 +107,7 @@ class Matching(msgspec.Struct, frozen=True):
             case None:
                 return True
             case str(name):
-                return self._named(name)
+                return self.named(name)
             case int(number):
                 return number <= self.flow.port <= (wanted.end_port or number)
 
@@ -121,7 +121,7 @@ class Matching(msgspec.Struct, frozen=True):
             return one.protocol == self.flow.protocol and one.port == self.flow.port
         if span is not None:
             return span.protocol == self.flow.protocol and span.start <= self.flow.port <= span.end
-        return wanted.named_port is not None and self._named(wanted.named_port)
+        return wanted.named_port is not None and self.named(wanted.named_port)
 
     def protocols(self, protocols: Sequence[ProtocolMatch] | None) -> bool:
         """The same of v1alpha2."""
@@ -129,7 +129,7 @@ class Matching(msgspec.Struct, frozen=True):
 
     def _protocol(self, wanted: ProtocolMatch) -> bool:
         if wanted.destination_named_port is not None:
-            return self._named(wanted.destination_named_port)
+            return self.named(wanted.destination_named_port)
         ports = {"TCP": wanted.tcp, "UDP": wanted.udp, "SCTP": wanted.sctp}[self.flow.protocol]
         if ports is None:
             return False
@@ -140,7 +140,7 @@ class Matching(msgspec.Struct, frozen=True):
             return span.start <= self.flow.port <= span.end
         return one == self.flow.port
 
-    def _named(self, name: str) -> bool:
+    def named(self, name: str) -> bool:
         """Names are those of the destination's containers."""
         pod = self.flow.destination.pod(self.profile)
         return pod is not None and any(

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from mistrust.kube.cilium import CiliumClusterwideNetworkPolicy, CiliumNetworkPolicy, CiliumPolicy
 from mistrust.kube.core import Namespace
 from mistrust.kube.meta import Other
 from mistrust.kube.network import (
@@ -16,12 +17,11 @@ from mistrust.kube.network import (
     NetworkPolicy,
 )
 from mistrust.kube.snapshot import Snapshot
+from mistrust.layers.network.statements.cilium import unjudged
 
 CALICO_GROUPS: Final = ("crd.projectcalico.org", "projectcalico.org")
 
 FOREIGN: Mapping[tuple[str, str], bool] = {
-    ("cilium.io", "CiliumNetworkPolicy"): True,
-    ("cilium.io", "CiliumClusterwideNetworkPolicy"): False,
     **{(group, "NetworkPolicy"): True for group in CALICO_GROUPS},
     **{(group, "GlobalNetworkPolicy"): False for group in CALICO_GROUPS},
     ("crd.antrea.io", "NetworkPolicy"): True,
@@ -37,6 +37,7 @@ FOREIGN: Mapping[tuple[str, str], bool] = {
 """(group, kind) of what decides about connections and is not read; true where it counts in its namespace only."""
 
 OURS: Final = (NetworkPolicy, AdminNetworkPolicy, BaselineAdminNetworkPolicy, ClusterNetworkPolicy)
+CILIUM: Final = (CiliumNetworkPolicy, CiliumClusterwideNetworkPolicy)
 
 
 class Unseen(msgspec.Struct, frozen=True, gc=False):
@@ -47,10 +48,12 @@ class Unseen(msgspec.Struct, frozen=True, gc=False):
     """Empty where it may be about any pod."""
     anything: bool = False
     """Is it not even known to be a policy?"""
+    nodes: bool = False
+    """Is it about nodes, and never about pods?"""
 
     def touches(self, namespace: str) -> bool:
         """May it say something of the pods of this namespace?"""
-        return self.namespace in ("", namespace)
+        return not self.nodes and self.namespace in ("", namespace)
 
 
 def unseen(snapshot: Snapshot) -> tuple[Unseen, ...]:
@@ -64,7 +67,10 @@ def _every(snapshot: Snapshot) -> Iterator[Unseen]:
         if namespaced is not None:
             words = f"{other.ref} ({other.ref.group}) is not read"
             yield Unseen(words, other.namespace if namespaced else "")
-    for kind in (*OURS, Namespace):
+    own: tuple[CiliumPolicy, ...] = (*snapshot.of(CiliumNetworkPolicy), *snapshot.of(CiliumClusterwideNetworkPolicy))
+    for policy in own:
+        yield from (Unseen(words, nodes=True) for words in unjudged(policy))
+    for kind in (*OURS, *CILIUM, Namespace):
         for gap in snapshot.blind(kind):
             where = f" in {gap.namespace}" if gap.namespace else ""
             yield Unseen(f"{gap.kind} objects{where} were not seen ({gap.why})", gap.namespace)

@@ -124,6 +124,8 @@ class Applying:
         """Where the pods of an egress statement may go, each once."""
         found: dict[tuple[tuple[bool, Bits | int], Service], None] = {}
         for rule in s.rules:
+            if rule.unsure and self.sure:
+                continue
             mask = self.selection.masks(rule.peers)
             if mask:
                 found[(True, mask), rule.service] = None
@@ -172,7 +174,11 @@ class Applying:
         return must if self.sure else may
 
     def sides(self, rule: Rule) -> list[Pair]:
-        """Everybody that a rule is about, peer by peer; addresses count together."""
+        """Everybody that a rule is about, peer by peer; addresses count together. Surely nobody where it is unsure."""
+        found = self._sides(rule)
+        return [Pair(self.none, pair.may) for pair in found] if rule.unsure else found
+
+    def _sides(self, rule: Rule) -> list[Pair]:
         if sum(p.addresses is not None for p in rule.peers) < 2:
             return [self.selection.peer(p) for p in rule.peers]
         others = [self.selection.peer(p) for p in rule.peers if p.addresses is None]

@@ -18,7 +18,7 @@ from mistrust.kube.endpoints import Endpoint
 from mistrust.layers.network.addresses import V6, place
 from mistrust.layers.network.engine.lines import Line
 from mistrust.layers.network.profile import Profile
-from mistrust.layers.network.statements.rules import Chosen, Selector, Statement
+from mistrust.layers.network.statements.rules import ACCOUNT, Chosen, Entity, Selector, Statement
 
 OTHER = "\0"
 """In place of a value that no selector mentions; no label has it."""
@@ -52,6 +52,8 @@ class Mentions(msgspec.Struct):
     """Namespaces that are some policy's own."""
     ports: set[str]
     """Names of ports."""
+    server: bool = False
+    """Whether somebody is the API server?"""
 
 
 def mentions(statements: Iterable[Statement]) -> Mentions:
@@ -64,6 +66,7 @@ def mentions(statements: Iterable[Statement]) -> Mentions:
             for peer in rule.peers:
                 if peer.chosen is not None:
                     chosen[peer.chosen] = None
+                found.server = found.server or peer.entity is Entity.SERVER
             if rule.service.names:
                 found.ports.update(name for _, name in rule.service.names)
     for c in chosen:
@@ -98,6 +101,8 @@ class Key(msgspec.Struct, frozen=True, gc=False):
     blocks: tuple[int, ...] | None = ()
     """Blocks of its addresses, in order; None where they are not known; empty where they mean nothing."""
     apart: int = 0
+    server: bool = False
+    """Is its node's network that of the API server, and does somebody ask?"""
 
 
 SPARE = Key("", (), True, (), (), False)
@@ -115,6 +120,7 @@ class Keys:
         profile: Profile,
         addresses: Line,
         *,
+        servers: Collection[int] = (),
         whole: bool = False,
     ) -> None:
         self.asked, self.namespaces, self.seen, self.profile, self.addresses = (
@@ -124,7 +130,7 @@ class Keys:
             profile,
             addresses,
         )
-        self.whole = whole
+        self.whole, self.servers = whole, servers
         self._spaces: dict[str, tuple[str, Labels, bool]] = {}
         self._networks: dict[str, int] = {}
 
@@ -137,18 +143,31 @@ class Keys:
         home, spaces, seen = self._space(e.namespace)
         host = e.host_network and not self.profile.host_network_selectable
         if self.whole:
-            labels = tuple(sorted([p for p in e.labels.items() if p[0] not in VOLATILE or p[0] in self.asked.pods]))
+            kept = [p for p in e.labels.items() if p[0] not in VOLATILE or p[0] in self.asked.pods]
+            labels = tuple(sorted([*kept, (ACCOUNT, e.account)]))
         else:
-            labels = _reduced(e.labels, self.asked.pods)
-        return Key(home, spaces, seen, labels, self._named(e), host, blocks, apart)
+            given = {**e.labels, ACCOUNT: e.account} if ACCOUNT in self.asked.pods else e.labels
+            labels = _reduced(given, self.asked.pods)
+        server = bool(host and self.servers) and any(place(a) in self.servers for a in e.addresses)
+        return Key(home, spaces, seen, labels, self._named(e), host, blocks, apart, server)
 
     def over(self, addresses: Line) -> Keys:
         """The same keys over a line of addresses that is cut finer."""
-        return Keys(self.asked, self.namespaces, self.seen, self.profile, addresses, whole=self.whole)
+        return Keys(
+            self.asked,
+            self.namespaces,
+            self.seen,
+            self.profile,
+            addresses,
+            servers=self.servers,
+            whole=self.whole,
+        )
 
     def foresaw(self, asked: Mentions) -> bool:
         """Do keys tell everything apart that these ask about?"""
         known = self.asked
+        if asked.server and not known.server:
+            return False
         if self.whole:
             return not any(k in VOLATILE and k not in known.pods for k in asked.pods)
         return (
@@ -233,5 +252,10 @@ def group(endpoints: Sequence[Endpoint], keys: Keys, apart: Sequence[int]) -> tu
 
 def _alike(a: Endpoint, b: Endpoint) -> bool:
     return (
-        a.labels == b.labels and a.namespace == b.namespace and a.ports == b.ports and a.host_network == b.host_network
+        a.labels == b.labels
+        and a.namespace == b.namespace
+        and a.ports == b.ports
+        and a.host_network == b.host_network
+        and a.account == b.account
+        and (not a.host_network or a.addresses == b.addresses)
     )

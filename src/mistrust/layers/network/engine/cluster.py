@@ -12,7 +12,7 @@ from mistrust.access.ports import EVERY_PORT, PROTOCOLS, SPAN, Ports, point
 from mistrust.kube.core import Node
 from mistrust.kube.endpoints import Endpoint, Port
 from mistrust.kube.selectors import matches
-from mistrust.layers.network.addresses import FAMILIES, blocks, cidr
+from mistrust.layers.network.addresses import FAMILIES, IPV4, blocks, cidr, place
 from mistrust.layers.network.engine.bits import Space
 from mistrust.layers.network.engine.classes import SPARE, Key, Keys, group, mentions
 from mistrust.layers.network.engine.legs import Legs
@@ -21,7 +21,7 @@ from mistrust.layers.network.engine.selectors import Selection, machines, plain
 from mistrust.layers.network.engine.solve import Row
 from mistrust.layers.network.profile import UPSTREAM, Profile
 from mistrust.layers.network.statements.policies import Policies
-from mistrust.layers.network.statements.rules import Statement, Tier
+from mistrust.layers.network.statements.rules import Entity, Statement, Tier
 
 Ties = Literal["forward", "backward"]
 """Order of cluster-wide policies with one priority, by kind and name; the API leaves it undefined."""
@@ -45,9 +45,13 @@ class Question(msgspec.Struct, frozen=True):
 
     def statements(self) -> list[Statement]:
         """What the policies say, in the order in which they are asked."""
-        if not self.profile.enforces:
-            return []
-        return self.in_turn(self.policies.statements(cluster_wide=self.profile.cluster_wide))
+        return self.in_turn(self.policies.under(self.profile).statements())
+
+    @property
+    def servers(self) -> Ranges | None:
+        """The addresses of the API server; None where none was seen."""
+        found = {at for text in self.policies.servers if (at := place(text)) is not None}
+        return tuple((at, at + 1) for at in sorted(found)) or None
 
     def in_turn(self, said: Iterable[Statement]) -> list[Statement]:
         """Statements in the order in which they are asked; of NetworkPolicies in the order given."""
@@ -70,7 +74,16 @@ class Cluster:
         self.addresses = Line.of(FAMILIES, _address_sets(said, question))
         self.blocks = blocks(self.addresses)
         live = question.spare > 0
-        self.keys_of = Keys(asked, question.namespaces, question.seen, question.profile, self.addresses, whole=live)
+        servers = question.servers
+        self.keys_of = Keys(
+            asked,
+            question.namespaces,
+            question.seen,
+            question.profile,
+            self.addresses,
+            servers=frozenset(at for at, _ in servers or ()) if asked.server else frozenset(),
+            whole=live,
+        )
         self.class_of, self.keys = group(question.endpoints, self.keys_of, question.apart)
         self.used = len(self.keys)
         """Classes so far; the ids from here to the blocks are spare."""
@@ -89,6 +102,7 @@ class Cluster:
             question.nodes,
             used=self.used,
             blocks_match_nodes=question.profile.blocks_match_nodes,
+            servers=servers,
         )
         self.may = Legs(said, selection, ports, self.keys, sure=False)
         self._sure: Legs | None = None
@@ -159,6 +173,10 @@ def _address_sets(said: Iterable[Statement], question: Question) -> list[Ranges]
     peers = {p for s in said for rule in s.rules for p in rule.peers if p.chosen is None}
     sets = {p.addresses.ranges for p in peers if p.addresses is not None}
     sets.update((span,) for text in question.addresses if (span := cidr(text)) is not None)
+    if question.servers and any(p.entity is Entity.SERVER for p in peers):
+        sets.add(question.servers)
+    if any(p.entity in (Entity.WORLD_IPV4, Entity.WORLD_IPV6) for p in peers):
+        sets.add((IPV4,))
     if question.nodes:
         sets.add(machines(question.nodes))
         for p in peers:

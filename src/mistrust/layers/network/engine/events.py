@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from mistrust.kube.cilium import CiliumClusterwideNetworkPolicy, CiliumNetworkPolicy
 from mistrust.kube.endpoints import Endpoint
 from mistrust.kube.network import NetworkPolicy
 from mistrust.layers.network.engine.applying import Bundle, Numbers, Ruling
@@ -86,7 +87,10 @@ def without_policy(cluster: Cluster, question: Question, policy: Policy) -> Clus
 
 def _said(question: Question, policy: Policy) -> list[Statement]:
     profile = question.profile
-    heard = profile.enforces and (profile.cluster_wide or isinstance(policy, NetworkPolicy))
+    if isinstance(policy, CiliumNetworkPolicy | CiliumClusterwideNetworkPolicy):
+        heard = profile.enforces and profile.cilium
+    else:
+        heard = profile.enforces and (profile.cluster_wide or isinstance(policy, NetworkPolicy))
     return list(statements(policy)) if heard else []
 
 

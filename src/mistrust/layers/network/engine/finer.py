@@ -26,7 +26,7 @@ def cut(cluster: Cluster, said: Sequence[Statement]) -> Legs | None:
             ports, found = ports.cut(rule.service.ports.ranges)
             port_splits += found
             for peer in rule.peers:
-                if peer.machines is not None:
+                if peer.machines is not None or peer.entity is not None:
                     return None
                 if peer.addresses is not None:
                     addresses, found = addresses.cut(peer.addresses.ranges)

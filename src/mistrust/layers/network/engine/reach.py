@@ -16,15 +16,14 @@ import msgspec
 from mistrust.access.ports import EVERY_PORT, NO_PORT, Ports
 from mistrust.kube.core import Node
 from mistrust.kube.endpoints import Endpoint
-from mistrust.kube.network import NetworkPolicy
 from mistrust.layers.network.addresses import Block, place
 from mistrust.layers.network.engine.bits import Classes, has
 from mistrust.layers.network.engine.cluster import Cluster, Question, Ties
 from mistrust.layers.network.engine.events import with_pod, with_policy, without_pod, without_policy
 from mistrust.layers.network.engine.solve import Row
 from mistrust.layers.network.profile import UPSTREAM, Profile
-from mistrust.layers.network.statements.policies import ClusterWide, Policies
-from mistrust.layers.network.statements.rules import Chosen
+from mistrust.layers.network.statements.policies import Policies
+from mistrust.layers.network.statements.rules import Chosen, Policy
 
 
 class Part(msgspec.Struct, frozen=True, gc=False):
@@ -216,25 +215,15 @@ class Reach:
         less = msgspec.structs.replace(q, endpoints=endpoints, apart=apart)
         return Reach(without_pod(self._cluster, less, index), self._parts)
 
-    def with_policy(self, policy: NetworkPolicy | ClusterWide) -> Reach:
+    def with_policy(self, policy: Policy) -> Reach:
         """The same cluster with one more policy, which comes last."""
-        given = self._question.policies
-        if isinstance(policy, NetworkPolicy):
-            more = Policies((*given.network, policy), given.cluster)
-        else:
-            more = Policies(given.network, (*given.cluster, policy))
+        more = self._question.policies.with_policy(policy)
         question = msgspec.structs.replace(self._question, policies=more)
         return Reach(with_policy(self._cluster, question, policy), self._parts)
 
-    def without_policy(self, policy: NetworkPolicy | ClusterWide) -> Reach:
+    def without_policy(self, policy: Policy) -> Reach:
         """The same cluster without one policy. Raises `ValueError` where it is not among the policies."""
-        given = self._question.policies
-        if isinstance(policy, NetworkPolicy):
-            at = given.network.index(policy)
-            less = Policies((*given.network[:at], *given.network[at + 1 :]), given.cluster)
-        else:
-            at = given.cluster.index(policy)
-            less = Policies(given.network, (*given.cluster[:at], *given.cluster[at + 1 :]))
+        less = self._question.policies.without_policy(policy)
         question = msgspec.structs.replace(self._question, policies=less)
         return Reach(without_policy(self._cluster, question, policy), self._parts)
 

@@ -10,13 +10,14 @@ import msgspec
 from mistrust.kube.core import Node
 from mistrust.kube.endpoints import NAMESPACE_NAME
 from mistrust.kube.selectors import LabelSelector, Requirement, matches
-from mistrust.layers.network.addresses import IPV4, place
+from mistrust.layers.network.addresses import IPV4, IPV6, place
 from mistrust.layers.network.engine.bits import Bits, Space, has
 from mistrust.layers.network.engine.classes import Key, Labels
 from mistrust.layers.network.engine.lines import Line, Ranges
-from mistrust.layers.network.statements.rules import Addresses, Chosen, Peer, Selector
+from mistrust.layers.network.statements.rules import Addresses, Chosen, Entity, Peer, Selector
 
 EVERY_IPV4: Ranges = (IPV4,)
+FAMILY = {Entity.WORLD_IPV4: IPV4, Entity.WORLD_IPV6: IPV6}
 
 
 class Pair(msgspec.Struct, frozen=True, gc=False):
@@ -93,7 +94,9 @@ class Selection:
         *,
         used: int,
         blocks_match_nodes: bool = True,
+        servers: Ranges | None = None,
     ) -> None:
+        self._servers = servers
         self.space, self.base, self._nodes = space, base, nodes
         self._blocks_match_nodes = blocks_match_nodes
         on_nodes = self._on_line(addresses)
@@ -114,6 +117,7 @@ class Selection:
                 homes.setdefault(k.home, []).append(c)
             if k.blocks != ():
                 held.setdefault(k.blocks, []).append(c)
+        self._at_server = space.of(c for c, k in enumerate(keys) if k.server)
         self._homes = {name: space.of(ids) for name, ids in homes.items()}
         self._held = {home: space.of(ids) for home, ids in held.items()}
         self._chosen: dict[Chosen, Pair] = {}
@@ -163,7 +167,30 @@ class Selection:
             return self.at(self.mask(peer.addresses))
         if peer.machines is not None:
             return self._on(peer.machines.labels)
+        if peer.entity is not None:
+            return self._entity(peer.entity)
         return Pair(self.space.none, self.blocks if peer.names else self.everyone)
+
+    def _entity(self, entity: Entity) -> Pair:
+        """Somebody of Cilium's; where no node was seen, an address may be one's."""
+        nodes = self.free ^ self.hosts
+        match entity:
+            case Entity.WORLD | Entity.WORLD_IPV4 | Entity.WORLD_IPV6:
+                family = FAMILY.get(entity)
+                outside = self.blocks if family is None else self._on_blocks((family,))
+                outside = outside ^ (outside & nodes)
+                return Pair(outside, outside)
+            case Entity.SERVER:
+                if self._servers is None:
+                    return Pair(self.space.none, self.blocks | self.hosts)
+                found = self._on_blocks(self._servers) | self._at_server
+                return Pair(found, found)
+            case Entity.NODES | Entity.CLUSTER:
+                found = self.free | self.pods if entity is Entity.CLUSTER else self.free
+                return Pair(found, found if self._nodes else found | self.blocks)
+
+    def _on_blocks(self, ranges: Ranges) -> Bits:
+        return self.space.shifted(self.addresses.mask(ranges), self.base)
 
     def with_class(self, number: int, key: Key) -> tuple[Selection, dict[Chosen, Pair]]:
         """The same with one more class, and the selectors that may choose it."""

@@ -126,11 +126,18 @@ def _tiers(
         for part, (undecided, reached, passed) in _walk(
             matches, Tier.ADMIN, {ports: (everyone, none, none)}, follow
         ).items():
-            asked = undecided | passed
-            decided = asked & isolated.may
-            hit = decided & sources if follow is Action.ALLOW else _without(decided, sources)
-            now = {part: (_without(asked, isolated.must), reached | hit, none)}
-            yield from _walk(matches, Tier.BASELINE, now, follow).items()
+            yield from _below(matches, part, (undecided | passed, reached, none), sources, isolated, follow)
+
+
+def _below(
+    matches: Sequence[Match], ports: int, state: State, sources: Bits, isolated: Pair, follow: Action
+) -> Iterable[tuple[int, State]]:
+    """What is said below the Admin tier."""
+    for part, (asked, reached, none) in _walk(matches, Tier.PLUGIN, {ports: state}, follow).items():
+        decided = asked & isolated.may
+        hit = decided & sources if follow is Action.ALLOW else _without(decided, sources)
+        now = {part: (_without(asked, isolated.must), reached | hit, none)}
+        yield from _walk(matches, Tier.BASELINE, now, follow).items()
 
 
 def _walk(matches: Sequence[Match], tier: Tier, parts: dict[int, State], follow: Action) -> dict[int, State]:

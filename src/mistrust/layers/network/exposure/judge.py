@@ -48,7 +48,8 @@ class Judge:
         self._spans: dict[tuple[int, int, bool], tuple[Span, ...]] = {}
         self._nodes = [a.address for n in snapshot.of(Node) for a in n.status.addresses if place(a.address) is not None]
         self._internet = without(INTERNET, spans_of(f"{a}/{128 if ':' in a else 32}" for a in self._nodes))
-        self._wide = bool(policies(snapshot).cluster)
+        given = policies(snapshot)
+        self._wide = bool(given.cluster or given.cilium)
         self._policies: dict[str, list[NetworkPolicy]] = {}
         for policy in snapshot.of(NetworkPolicy):
             self._policies.setdefault(policy.namespace, []).append(policy)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 import msgspec
+from msgspec import structs
 
 from mistrust.access.ports import PROTOCOLS, SPAN
 from mistrust.kube.core import Node
@@ -90,7 +91,7 @@ def _alone(given: Policies, first: ClusterWide, second: ClusterWide) -> Policies
         for p in given.cluster
         if p is first or p is second or not any((s.tier, s.order[0]) in ranks for s in statements(p))
     ]
-    return Policies(given.network, tuple(kept))
+    return structs.replace(given, cluster=tuple(kept))
 
 
 Shown = tuple[str, str, int, bool]

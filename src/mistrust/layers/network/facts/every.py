@@ -30,7 +30,7 @@ def facts(snapshot: Snapshot, found: Reach, profiles: Sequence[Profile]) -> Iter
     """
     given = policies(snapshot)
     spaces = namespace_labels(snapshot)
-    count = len(given.network) + len(given.cluster)
+    count = len(given.network) + len(given.cluster) + (len(given.cilium) if found.profile.cilium else 0)
     yield from _enforcement(plugins(snapshot), count)
     if found.profile.enforces or not count:
         yield from segment_facts(snapshot, found, given)

@@ -50,7 +50,8 @@ class Segment(msgspec.Struct, frozen=True):
 
 def lets_everything(rule: Rule) -> bool:
     """Does a rule let every pod through, on every port?"""
-    return rule.action is Action.ALLOW and rule.service == EVERYTHING and any(map(_everybody, rule.peers))
+    sure = rule.action is Action.ALLOW and not rule.unsure
+    return sure and rule.service == EVERYTHING and any(map(_everybody, rule.peers))
 
 
 def _everybody(peer: Peer) -> bool:
@@ -65,7 +66,7 @@ def limited(reach: Reach, given: Policies) -> tuple[list[bool], list[bool]]:
     A NetworkPolicy does, unless its rules and those of others let every pod through on every port; a cluster-wide
     policy with a Deny does.
     """
-    said = list(given.statements(cluster_wide=reach.profile.cluster_wide)) if reach.profile.enforces else []
+    said = list(given.under(reach.profile).statements())
     isolated, opened, denied = ([[False] * reach.classes for _ in range(2)] for _ in range(3))
     for s in said:
         if not s.malformed:

@@ -8,14 +8,14 @@ from mistrust.access.record import Coverage
 from mistrust.kube.core import Namespace
 from mistrust.kube.endpoints import Endpoint
 from mistrust.kube.meta import Ref
-from mistrust.kube.network import AdminNetworkPolicy, BaselineAdminNetworkPolicy, ClusterNetworkPolicy, NetworkPolicy
 from mistrust.kube.pods import Pod
 from mistrust.kube.snapshot import Snapshot
 from mistrust.kube.workloads import CronJob, Job
+from mistrust.layers.network.deciding.unseen import CILIUM, OURS
 from mistrust.layers.network.facts.telling import listed
 from mistrust.layers.network.usage import Usage
 
-POLICIES = (NetworkPolicy, AdminNetworkPolicy, BaselineAdminNetworkPolicy, ClusterNetworkPolicy)
+POLICIES = (*OURS, *CILIUM)
 ENOUGH = 14.0
 """Days of evidence below which nothing is called unused: weekly jobs run twice in it."""
 JOBS = (Job.KIND, CronJob.KIND)

@@ -12,6 +12,7 @@ from functools import lru_cache
 import msgspec
 
 from mistrust.access.ports import NO_PORT, PROTOCOLS, Ports
+from mistrust.kube.cilium import CiliumClusterwideNetworkPolicy, CiliumNetworkPolicy, CiliumPolicy
 from mistrust.kube.names import is_label_key, is_label_value, is_port_name
 from mistrust.kube.network import (
     AdminNetworkPolicy,
@@ -25,8 +26,10 @@ from mistrust.kube.network import (
 )
 from mistrust.kube.selectors import LabelSelector
 from mistrust.layers.network.addresses import spans
+from mistrust.layers.network.statements.cilium import cilium
 from mistrust.layers.network.statements.clusterwide import v1alpha1, v1alpha2
 from mistrust.layers.network.statements.statement import (
+    ACCOUNT,
     EVERY,
     EVERYBODY,
     EVERYTHING,
@@ -34,6 +37,7 @@ from mistrust.layers.network.statements.statement import (
     Action,
     Addresses,
     Chosen,
+    Entity,
     Machines,
     Peer,
     Rule,
@@ -45,6 +49,7 @@ from mistrust.layers.network.statements.statement import (
 from mistrust.layers.network.statements.terms import selector, span, together
 
 __all__ = [
+    "ACCOUNT",
     "EVERY",
     "EVERYBODY",
     "EVERYTHING",
@@ -52,6 +57,7 @@ __all__ = [
     "Action",
     "Addresses",
     "Chosen",
+    "Entity",
     "Machines",
     "Peer",
     "Policy",
@@ -65,7 +71,7 @@ __all__ = [
     "statements",
 ]
 
-Policy = NetworkPolicy | AdminNetworkPolicy | BaselineAdminNetworkPolicy | ClusterNetworkPolicy
+Policy = NetworkPolicy | AdminNetworkPolicy | BaselineAdminNetworkPolicy | ClusterNetworkPolicy | CiliumPolicy
 
 
 def statements(policy: Policy) -> Iterator[Statement]:
@@ -88,6 +94,8 @@ def _read(policy: Policy) -> tuple[list[Statement], tuple[str, ...]]:
             said = list(v1alpha1(policy, wrong))
         case ClusterNetworkPolicy():
             said = list(v1alpha2(policy, wrong))
+        case CiliumNetworkPolicy() | CiliumClusterwideNetworkPolicy():
+            said = list(cilium(policy, wrong))
     return said, tuple(dict.fromkeys(wrong))
 
 

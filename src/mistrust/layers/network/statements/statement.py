@@ -14,8 +14,10 @@ class Tier(IntEnum):
     """The order in which policies are asked."""
 
     ADMIN = 0
-    NETWORK = 1
-    BASELINE = 2
+    PLUGIN = 1
+    """What a plugin's own kind denies, which no NetworkPolicy can allow, and what it allows without isolating."""
+    NETWORK = 2
+    BASELINE = 3
 
 
 class Action(StrEnum):
@@ -35,6 +37,8 @@ class Selector(msgspec.Struct, frozen=True, gc=False):
 
 
 EVERY = Selector()
+ACCOUNT = "\0account"
+"""In place of a key: the pod's ServiceAccount. No label has it."""
 
 
 class Chosen(msgspec.Struct, frozen=True, gc=False):
@@ -52,6 +56,17 @@ class Addresses(msgspec.Struct, frozen=True, gc=False):
     ranges: Ranges
 
 
+class Entity(StrEnum):
+    """Somebody that Cilium knows by another name than a label or an address."""
+
+    WORLD = "world"
+    WORLD_IPV4 = "world-ipv4"
+    WORLD_IPV6 = "world-ipv6"
+    CLUSTER = "cluster"
+    NODES = "remote-node"
+    SERVER = "kube-apiserver"
+
+
 class Machines(msgspec.Struct, frozen=True, gc=False):
     """Nodes by label."""
 
@@ -64,6 +79,7 @@ class Peer(msgspec.Struct, frozen=True, gc=False):
     chosen: Chosen | None = None
     addresses: Addresses | None = None
     machines: Machines | None = None
+    entity: Entity | None = None
     names: bool = False
     """Domain names: some external addresses, unknown which."""
     everybody: bool = False
@@ -91,6 +107,8 @@ class Rule(msgspec.Struct, frozen=True, gc=False):
     peers: tuple[Peer, ...]
     service: Service = EVERYTHING
     action: Action = Action.ALLOW
+    unsure: bool = False
+    """Is it unknown whether it counts? It may hang on more than who connects where, or on what is not shown."""
 
 
 class Statement(msgspec.Struct, frozen=True, gc=False):
