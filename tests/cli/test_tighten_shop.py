@@ -99,3 +99,19 @@ def test_kustomize_makes_of_the_old_policies_exactly_the_new_ones(tightened: Pat
 
 def _place(plain: dict[str, Any]) -> tuple[str, str, str]:
     return plain["kind"], plain["metadata"].get("namespace", ""), plain["metadata"]["name"]
+
+
+def test_as_policies_of_cilium(tightened: Path, tmp_path: Path) -> None:
+    """The evidence is that of the other form; everything that the files say is proved."""
+    evidence, target = tightened.parent / "evidence", tmp_path / "tighter"
+    asked = ["tighten", str(SHOP), "--evidence", str(evidence), "--network-policy", "cilium", "-q", "-o", str(target)]
+    assert run(asked) == 0
+    assert json.loads((target / "proof.json").read_text())["proved"] is True
+    spec = yaml.safe_load((target / "new/ciliumnetworkpolicy-shop-cart.yaml").read_text())["spec"]
+    assert spec["ingress"] == [
+        {
+            "fromEndpoints": [{"matchLabels": {"app": "web"}}],
+            "toPorts": [{"ports": [{"port": "7070", "protocol": "TCP"}]}],
+        }
+    ]
+    assert not list(target.glob("new/networkpolicy-*.yaml"))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mistrust.cli.evidence import Seen
     from mistrust.kube.meta import Object, Ref
     from mistrust.kube.snapshot import Snapshot
+    from mistrust.layers.network.least.forms import Name
 
 EXAMPLES = """examples:
   mistrust tighten manifests/ --evidence audit/
@@ -34,6 +35,9 @@ exit codes: 0 proved   1 the proof fails: nothing is written   2 usage
   3 evidence too thin, something was not read, or a change could not be written into its file
 """
 
+FORMS: tuple[Name, ...] = ("kubernetes", "cilium")
+"""For --network-policy."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `mistrust tighten`."""
@@ -45,6 +49,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form.add_argument("-o", "--output", metavar="DIR", help="write the files there; the folder must be new or empty")
     form.add_argument("--fix", action="store_true", help="edit the manifests in place, where the proof holds")
     form.add_argument("--diff", action="store_true", help="print those edits as a patch, and write nothing")
+    parser.add_argument(
+        "--network-policy",
+        choices=FORMS,
+        default=FORMS[0],
+        metavar="KIND",
+        help=f"the kind in which the network's policies are written: {', '.join(FORMS)} (kubernetes)",
+    )
     parser.add_argument(
         "--days", type=float, default=14, metavar="N", help="least length of the evidence, without holes (14)"
     )
@@ -71,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         seen = evidence(args.evidence, old.version, progress.step)
     with Progress("tightening", quiet=args.quiet) as progress:
         steps: list[Tightened] = []
-        for name, step in tightened(old, seen, args.days):
+        for name, step in tightened(old, seen, args.days, args.network_policy):
             progress.step(name)
             steps.append(step)
         changes = [change for step in steps for change in step.changes]
@@ -100,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
     return 1 if not holds else 3 if doubts else 0
 
 
-def tightened(old: Snapshot, seen: Seen, days: float) -> Iterator[tuple[str, Tightened]]:
+def tightened(old: Snapshot, seen: Seen, days: float, form: Name = "kubernetes") -> Iterator[tuple[str, Tightened]]:
     """What each layer proposes, as far as there is evidence for it.
 
     Raises `InputError` for evidence too thin to call anything unused.
@@ -109,7 +120,7 @@ def tightened(old: Snapshot, seen: Seen, days: float) -> Iterator[tuple[str, Tig
         _enough(seen.audit.coverage, days)
         yield "permissions", _permissions(old, seen)
     if seen.flows is not None:
-        yield "connections", _connections(old, seen, days)
+        yield "connections", _connections(old, seen, days, form)
     if seen.audit is not None:
         yield "pods", _pods(old, seen, days)
 
@@ -136,14 +147,14 @@ def _permissions(old: Snapshot, seen: Seen) -> Tightened:
     )
 
 
-def _connections(old: Snapshot, seen: Seen, days: float) -> Tightened:
+def _connections(old: Snapshot, seen: Seen, days: float, form: Name) -> Tightened:
     from mistrust.layers.network.layer import Network
     from mistrust.layers.network.synthesize import synthesize
     from mistrust.layers.network.usage import used
 
     assert seen.flows is not None
     usage = used(Network().granted(old), seen.flows, old)
-    return synthesize(old, usage, days=days, callers=_callers(old, seen))
+    return synthesize(old, usage, days=days, callers=_callers(old, seen), form=form)
 
 
 def _pods(old: Snapshot, seen: Seen, days: float) -> Tightened:

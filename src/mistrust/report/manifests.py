@@ -11,6 +11,7 @@ from mistrust.access.change import Change
 from mistrust.access.edited import plain
 from mistrust.access.evidence import show_path
 from mistrust.access.fact import Edit
+from mistrust.kube.cilium import CiliumNetworkPolicy
 from mistrust.kube.core import Namespace
 from mistrust.kube.istio import AuthorizationPolicy, PeerAuthentication
 from mistrust.kube.linkerd import (
@@ -20,7 +21,7 @@ from mistrust.kube.linkerd import (
     Server,
 )
 from mistrust.kube.meta import Object
-from mistrust.kube.network import NetworkPolicy
+from mistrust.kube.network import ClusterNetworkPolicy, NetworkPolicy
 from mistrust.kube.pods import Pod
 from mistrust.kube.rbac import ClusterRole, ClusterRoleBinding, Role, RoleBinding
 from mistrust.kube.workloads import (
@@ -42,15 +43,14 @@ API_VERSIONS: Mapping[type[Object], str] = {
     **dict.fromkeys((DaemonSet, Deployment, ReplicaSet, StatefulSet), "apps/v1"),
     **dict.fromkeys((CronJob, Job), "batch/v1"),
     **dict.fromkeys((Namespace, Pod, PodTemplateObject, ReplicationController), "v1"),
-    **dict.fromkeys((PeerAuthentication, AuthorizationPolicy), "security.istio.io/v1"),
-    Server: "policy.linkerd.io/v1beta3",
-    **dict.fromkeys(
-        (LinkerdAuthorizationPolicy, MeshTLSAuthentication, NetworkAuthentication), "policy.linkerd.io/v1alpha1"
-    ),
+    CiliumNetworkPolicy: "cilium.io/v2",
+    ClusterNetworkPolicy: "policy.networking.k8s.io/v1alpha2",
 }
 """The versions that are written: Istio's since 1.22, Linkerd's Server since 2.16."""
 NAMED = frozenset({"containers", "initContainers", "ephemeralContainers", "volumes"})
 """Lists whose items a strategic merge tells by `name` (patchMergeKey in k8s.io/api/core/v1/types.go)."""
+WHOLE = (NetworkPolicy, CiliumNetworkPolicy, ClusterNetworkPolicy)
+"""Of these the `spec` is replaced as one."""
 COMPONENT = {"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component"}
 
 
@@ -71,7 +71,7 @@ def folder(changes: Iterable[Change]) -> Mapping[str, bytes]:
                 name = place.replace(".yaml", f"-{n}.yaml")
                 n += 1
             files[name] = content
-            if hasattr(o, "spec") and place.startswith("changed/"):
+            if isinstance(o, WHOLE) and place.startswith("changed/"):
                 replaced[name] = o
     new = sorted(f for f in files if f.startswith("new/"))
     patches: list[dict[str, object]] = []

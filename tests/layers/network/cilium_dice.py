@@ -52,8 +52,14 @@ def _pod(random: Random, space: str, i: int) -> Plain:
     return made
 
 
-def policy(random: Random, i: int) -> Plain:
-    """One of either kind."""
+def policy(random: Random, i: int, *, plain: bool = False) -> Plain:
+    """One of either kind; a `plain` one is of a namespace, and allows what some pods need."""
+    if plain:
+        spec: Plain = {"endpointSelector": _selector(random, subject=True)}
+        for way, side in (("ingress", "from"), ("egress", "to")):
+            spec[way] = [one(random, side, deny=True) for _ in range(random.randint(0, 2))]
+        metadata = {"name": f"q{i}", "namespace": random.choice("ab")}
+        return {"apiVersion": "cilium.io/v2", "kind": "CiliumNetworkPolicy", "metadata": metadata, "spec": spec}
     wide = random.random() < 0.35
     kind = "CiliumClusterwideNetworkPolicy" if wide else "CiliumNetworkPolicy"
     metadata = {"name": f"p{i}"} | ({} if wide else {"namespace": random.choice("abc")})

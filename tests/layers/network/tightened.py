@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from random import Random
 
 import msgspec
-from tests.layers.network import definition, dice
+from tests.layers.network import cilium_dice, definition, dice
 from tests.layers.network.scene import Plain, cluster, namespace, pod
 from tests.layers.network.synthesizing import WINDOW, after, deployment
 
@@ -19,6 +19,7 @@ from mistrust.kube.endpoints import endpoints, namespace_labels
 from mistrust.kube.meta import Ref
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.network.grants import Origin, granted
+from mistrust.layers.network.least.forms import Name
 from mistrust.layers.network.plugin import profiles
 from mistrust.layers.network.statements.policies import policies
 from mistrust.layers.network.synthesize import synthesize
@@ -39,8 +40,11 @@ class World(msgspec.Struct):
         return {each.ref for each in self.found.left}
 
 
-def world(seed: int, *, cluster_wide: bool = True, promised: bool = False) -> World:
-    """Pods of two families, some alike; workloads of two pods with a hash; `promised` takes addresses away."""
+def world(seed: int, *, cluster_wide: bool = True, promised: bool = False, form: Name = "kubernetes") -> World:
+    """Pods of two families, some alike; workloads of two pods with a hash; `promised` takes addresses away.
+
+    For the form `cilium` Cilium runs, and has some policies of its own.
+    """
     random = Random(seed)
     wide = ("Namespace", "Node", "Pod", "NetworkPolicy")
     objects = [o for o in dice.cluster(seed) if cluster_wide or o["kind"] in wide]
@@ -58,10 +62,16 @@ def world(seed: int, *, cluster_wide: bool = True, promised: bool = False) -> Wo
         ]
     if not promised:
         objects[0]["metadata"]["uid"] = "1"  # a cluster: what is not shown is not there
+    if form == "cilium":
+        agent = pod("kube-system/cilium", "k8s-app=cilium", "", "192.168.0.2", "n2", host=True)
+        agent["spec"]["containers"][0]["name"] = "cilium-agent"
+        objects += [agent, cilium_dice.server()]
+        objects += [cilium_dice.policy(random, i) for i in range(random.choice([0, 0, 0, 2]))]
+        objects += [cilium_dice.policy(random, i, plain=True) for i in range(random.choice([0, 1, 3]))]
     old = cluster(*objects)
     record = Record(dict.fromkeys(flows(old, random), Tally(1, 5, 5)), WINDOW)
     usage = used(granted(old), record, old)
-    found = synthesize(old, usage)
+    found = synthesize(old, usage, form=form)
     return World(old, record, usage, found, after(old, found))
 
 

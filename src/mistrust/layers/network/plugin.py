@@ -100,6 +100,12 @@ def profiles(snapshot: Snapshot) -> tuple[Profile, ...]:
     return tuple(dict.fromkeys(profile for p in enforcing for profile in p.profiles))
 
 
+def may_be_cilium(snapshot: Snapshot) -> bool:
+    """Is Cilium there, or may it be?"""
+    seen = plugins(snapshot)
+    return not seen or any(p.cilium for each in seen for p in each.profiles)
+
+
 def _agents(workload: Workload, cilium: Profile) -> Iterator[Plugin]:
     containers = [(f"{workload.path}.{where}", c) for where, c in workload.spec.every_container()]
     names = {c.name for _, c in containers}

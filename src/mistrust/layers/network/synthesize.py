@@ -17,24 +17,42 @@ from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.network.facts.telling import listed
 from mistrust.layers.network.least.drafting import Scene
 from mistrust.layers.network.least.enough import NEVER, unsaid
+from mistrust.layers.network.least.forms import CILIUM, KUBERNETES, Name
+from mistrust.layers.network.least.identities import Identities
 from mistrust.layers.network.least.replacing import Replacing
+from mistrust.layers.network.plugin import may_be_cilium
 from mistrust.layers.network.usage import Usage
 
 INERT: Final = "the network plugin that runs enforces no policy: these will do nothing until another one does"
+FOREIGN: Final = "the network plugin that runs reads no CiliumNetworkPolicy: nothing is written"
 PROBES: Final = "probes of the kubelet need no rule: a node always reaches its own pods"
 
 
-def synthesize(snapshot: Snapshot, usage: Usage, *, days: float = 14, callers: Collection[Ref] = ()) -> Tightened:
+def synthesize(
+    snapshot: Snapshot,
+    usage: Usage,
+    *,
+    days: float = 14,
+    callers: Collection[Ref] = (),
+    form: Name = "kubernetes",
+) -> Tightened:
     """What to change so that what was used is allowed and little else.
 
     Less evidence than `days`, holes not counted, shows no absence. `callers` are workloads whose token the API server
     saw. `usage` is of the same snapshot.
     """
-    scene = Scene(snapshot, usage)
+    if form == "cilium":
+        if not may_be_cilium(snapshot):
+            return Tightened(remarks=(FOREIGN,))
+        scene: Scene = Identities(snapshot, usage)
+    else:
+        scene = Scene(snapshot, usage)
     left = dict(unsaid(scene.snapshot, usage, scene.ends, days))
     for unit in scene.units:
         for ref in unit.workloads if unit.selector is None else ():
             left.setdefault(ref, "it has no label that stays: add one")
+        for ref in unit.workloads if isinstance(scene, Identities) and scene.unknown(unit) else ():
+            left.setdefault(ref, "the labels that tell it are no part of Cilium's identities: add one")
     while True:
         scene.spread(left)
         draft = scene.draft({u for u in scene.units if not left.keys() & set(u.workloads)}, callers)
@@ -43,7 +61,7 @@ def synthesize(snapshot: Snapshot, usage: Usage, *, days: float = 14, callers: C
         if not new:
             break
         left |= new
-    replacing = Replacing(scene, draft)
+    replacing = Replacing(scene, draft, CILIUM if form == "cilium" else KUBERNETES)
     changes = tuple(replacing.changes())
     shown = {w.ref for w in snapshot.workloads}
     inert = () if scene.permitted.enforced else (INERT,)

@@ -10,6 +10,7 @@ from mistrust.access.evidence import Evidence, at
 from mistrust.access.fact import Fact
 from mistrust.access.ports import EVERY_PORT
 from mistrust.kube.core import Namespace
+from mistrust.kube.endpoints import NAMESPACE_NAME
 from mistrust.kube.meta import Object, Ref
 from mistrust.kube.network import NetworkPolicy
 from mistrust.kube.selectors import LabelSelector
@@ -22,6 +23,7 @@ from mistrust.layers.network.statements.policies import Policies
 from mistrust.layers.network.statements.rules import (
     EVERYTHING,
     Action,
+    Entity,
     Peer,
     Rule,
     Selector,
@@ -31,6 +33,7 @@ from mistrust.layers.network.statements.rules import (
 )
 
 ANYTHING = Selector()
+EVERY_SPACE = (ANYTHING, Selector(needs=((NAMESPACE_NAME, "Exists", ()),)))
 
 
 class Segment(msgspec.Struct, frozen=True):
@@ -51,13 +54,14 @@ class Segment(msgspec.Struct, frozen=True):
 def lets_everything(rule: Rule) -> bool:
     """Does a rule let every pod through, on every port?"""
     sure = rule.action is Action.ALLOW and not rule.unsure
-    return sure and rule.service == EVERYTHING and any(map(_everybody, rule.peers))
+    return sure and rule.service == EVERYTHING and any(map(everybody, rule.peers))
 
 
-def _everybody(peer: Peer) -> bool:
+def everybody(peer: Peer) -> bool:
+    """Is it every pod, those to come included?"""
     if peer.chosen is None:
-        return peer.everybody
-    return not peer.chosen.namespace and peer.chosen.namespaces == ANYTHING and peer.chosen.pods == ANYTHING
+        return peer.everybody or peer.entity is Entity.CLUSTER
+    return not peer.chosen.namespace and peer.chosen.namespaces in EVERY_SPACE and peer.chosen.pods == ANYTHING
 
 
 def limited(reach: Reach, given: Policies) -> tuple[list[bool], list[bool]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import Enum
 
 from mistrust.kube.separate import Unit
@@ -12,6 +12,7 @@ from mistrust.layers.network.engine.lines import Span
 from mistrust.layers.network.exposure.outside import common, joined, spans_in, without
 from mistrust.layers.network.grants import Connections, Origin
 from mistrust.layers.network.profile import Profile
+from mistrust.layers.network.statements.statement import Entity
 
 
 class Extent(Enum):
@@ -24,31 +25,35 @@ class Extent(Enum):
     """They may, with a plugin for which no NetworkPolicy can say so: it matches no node by its address."""
 
 
+Place = Unit | Span | Entity
+"""Somebody at one end."""
+
+
 class Permitted:
     """Answers for groups of workloads."""
 
-    def __init__(self, granted: Connections) -> None:
+    def __init__(self, granted: Connections, servers: Iterable[str] = ()) -> None:
         self._origins = granted.origins
+        self._servers = frozenset(servers)
         self._sources: dict[tuple[int, int, int], frozenset[int]] = {}
         pods = (e for e in self._origins[0].reach.endpoints if not e.host_network)
         taken = (at for e in pods for a in e.addresses if (at := place(a)) is not None)
         self._taken = joined((at, at + 1) for at in taken)
         hosts = (e.addresses for e in self._origins[0].reach.endpoints if e.host_network)
         own = (tuple(a.address for a in n.status.addresses) for n in self._origins[0].ground.nodes.values())
-        self._nodes = {place(a) for each in (*hosts, *own) for a in each}
+        self.nodes = {place(a) for each in (*hosts, *own) for a in each}
 
-    def extent(self, source: Unit | Span, destination: Unit | Span, at: int) -> Extent:
+    def extent(self, source: Place, destination: Place, at: int) -> Extent:
         """May the pods of the source open this port of those of the destination?
 
         Each plugin that may run is asked on its own, and what one of them lets all pods do counts as allowed: so do
         `Connections`.
         """
         found = wordless = False
-        ends = [end for end in (source, destination) if not isinstance(end, Unit)]
-        on_node = any(low in self._nodes for low, _ in ends)
+        on_node = any(isinstance(end, tuple) and end[0] in self.nodes for end in (source, destination))
         for n, origin in enumerate(self._origins):
-            starts = set(_classes(origin, source))
-            held = [starts & self._may(n, d, at) for d in _classes(origin, destination)]
+            starts = set(self._classes(origin, source))
+            held = [starts & self._may(n, d, at) for d in self._classes(origin, destination)]
             if on_node and _names_no_node(origin.reach.profile):
                 wordless = wordless or any(held)
                 continue
@@ -64,13 +69,13 @@ class Permitted:
 
     def nodes_differ(self, span: Span) -> bool:
         """Is it a node's address, which one of the plugins that may run matches by no policy?"""
-        return span[0] in self._nodes and any(map(_names_no_node, self._origins[0].ground.profiles))
+        return span[0] in self.nodes and any(map(_names_no_node, self._origins[0].ground.profiles))
 
     def everybody(self, destination: Unit, at: int) -> bool:
         """May every pod of other workloads open this port?"""
         for n, origin in enumerate(self._origins):
             pods = {c for c, e in zip(origin.reach.class_of, origin.reach.endpoints, strict=True) if not e.host_network}
-            classes = list(_classes(origin, destination))
+            classes = list(self._classes(origin, destination))
             pods -= set(classes)
             if classes and all(pods <= self._may(n, d, at) for d in classes):
                 return True
@@ -81,7 +86,7 @@ class Permitted:
         found: tuple[Span, ...] = ()
         for n, origin in enumerate(self._origins):
             open_: tuple[Span, ...] = (among,)
-            classes = list(_classes(origin, destination))
+            classes = list(self._classes(origin, destination))
             for d in classes:
                 may = self._may(n, d, at)
                 blocks = (b for i, b in enumerate(origin.reach.blocks, origin.reach.classes) if i in may)
@@ -96,13 +101,30 @@ class Permitted:
             self._sources[key] = frozenset(c for p in parts if at in p.ports for c in p.sources)
         return self._sources[key]
 
+    def _classes(self, origin: Origin, end: Place) -> Iterator[int]:
+        reach = origin.reach
+        if isinstance(end, Unit):
+            yield from {reach.class_of[i] for ref in end.workloads for i in origin.pods.get(ref, ())}
+        elif isinstance(end, tuple):
+            yield reach.block_of(text(end[0]))
+        else:
+            yield from self._entity(origin, end)
+
+    def _entity(self, origin: Origin, entity: Entity) -> Iterator[int]:
+        """Everybody that a rule for an entity is about; where no node or server is shown, anybody may be one."""
+        reach, blocks = origin.reach, range(origin.reach.classes, origin.reach.classes + len(origin.reach.blocks))
+        hosts = [(c, e) for c, e in zip(reach.class_of, reach.endpoints, strict=True) if e.host_network]
+        nodes = {reach.block_of(text(at)) for at in self.nodes if at is not None}
+        if entity is Entity.WORLD:
+            yield from set(blocks) - nodes
+        elif entity is Entity.SERVER and self._servers:
+            yield from {reach.block_of(a) for a in self._servers if place(a) is not None}
+            yield from {c for c, e in hosts if not self._servers.isdisjoint(e.addresses)}
+        else:
+            shown = bool(origin.ground.nodes) and entity is Entity.NODES
+            yield from nodes if shown else blocks
+            yield from {c for c, _ in hosts}
+
 
 def _names_no_node(profile: Profile) -> bool:
     return profile.enforces and not profile.blocks_match_nodes
-
-
-def _classes(origin: Origin, end: Unit | Span) -> Iterator[int]:
-    if isinstance(end, Unit):
-        yield from {origin.reach.class_of[i] for ref in end.workloads for i in origin.pods.get(ref, ())}
-    else:
-        yield origin.reach.block_of(text(end[0]))

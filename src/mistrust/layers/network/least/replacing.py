@@ -8,12 +8,14 @@ from typing import Final
 from msgspec import structs
 
 from mistrust.access.change import Change, Note, seen
-from mistrust.kube.network import NetworkPolicy
 from mistrust.kube.selectors import LabelSelector
 from mistrust.kube.separate import Unit
 from mistrust.layers.network.facts.telling import listed
 from mistrust.layers.network.least.drafting import Draft, Scene
-from mistrust.layers.network.least.writing import Reason, Written, deny_all, policy
+from mistrust.layers.network.least.forms import KUBERNETES, Form, allows, bare, denies, rewritable, selector_of
+from mistrust.layers.network.least.separate import Unit
+from mistrust.layers.network.least.writing import Policy, Reason, Written
+from mistrust.layers.network.statements.policies import policies
 from mistrust.layers.network.statements.rules import refusals
 
 DENY: Final = "default-deny"
@@ -27,8 +29,8 @@ TOLD: Final = 8
 class Replacing:
     """Works out the changes; `remarks` say what is left over."""
 
-    def __init__(self, scene: Scene, draft: Draft) -> None:
-        self._scene, self._draft = scene, draft
+    def __init__(self, scene: Scene, draft: Draft, form: Form = KUBERNETES) -> None:
+        self._scene, self._draft, self._form = scene, draft, form
         self.remarks: list[str] = []
 
     def changes(self) -> Iterator[Change]:
@@ -41,54 +43,61 @@ class Replacing:
         mine = [u for u in here if u in self._draft.covered]
         whole = len(mine) == len(here)
         gone, staying = self._sorted(namespace, here)
-        shut = next((p for p in (*staying, *gone) if whole and _denies(p)), None)
+        shut = next((p for p in (*staying, *gone) if whole and denies(p)), None)
         if shut is not None:
             gone = [p for p in gone if p is not shut]
             staying.append(shut)
         written = list(self._written(mine, gone, {p.name for p in staying}, whole=whole))
         if whole and shut is None:
             taken = {p.name for p in (*staying, *(w.policy for w in written))}
-            written.append(Written(deny_all(namespace, _free(DENY, taken)), ()))
-        selectors = [w.policy.spec.pod_selector for w in written]
-        by_name = {w.policy.name: w for w in written}
+            written.append(Written(self._form.deny_all(namespace, _free(DENY, taken)), ()))
+        selectors = [selector_of(w.policy) for w in written]
+        by_ref = {w.policy.ref: w for w in written}
         for old in gone:
-            same = by_name.pop(old.name, None)
+            same = by_ref.pop(old.ref, None)
             if same is not None:
                 if same.policy.spec != old.spec:
                     yield _replaced(old, same)
-            elif whole or old.spec.pod_selector in selectors:
+            elif whole or selector_of(old) in selectors:
                 yield Change(old, (), USED)
-            elif old.spec.ingress or old.spec.egress:
-                bare = structs.replace(old.spec, policy_types=old.spec.directions, ingress=(), egress=())
-                yield Change(old, (structs.replace(old, spec=bare),), f"{USED}; pods to come stay limited")
-        yield from (_replaced(None, w) for w in by_name.values())
+            elif allows(old):
+                yield Change(old, (bare(old),), f"{USED}; pods to come stay limited")
+        yield from (_replaced(None, w) for w in by_ref.values())
 
-    def _sorted(self, namespace: str, here: Sequence[Unit]) -> tuple[list[NetworkPolicy], list[NetworkPolicy]]:
+    def _sorted(self, namespace: str, here: Sequence[Unit]) -> tuple[list[Policy], list[Policy]]:
         """The old policies that can go, and those that stay."""
-        gone: list[NetworkPolicy] = []
-        staying: list[NetworkPolicy] = []
-        for old in (p for p in self._scene.snapshot.of(NetworkPolicy) if p.namespace == namespace):
+        gone: list[Policy] = []
+        staying: list[Policy] = []
+        for old in self._form.old(self._scene.snapshot, namespace):
             chosen = {u for u in here if self._scene.chooses(old, u)}
             covered = chosen & self._draft.covered
-            if covered and chosen <= self._draft.covered and not any(refusals(old)):
+            if covered and chosen <= self._draft.covered and rewritable(old) and not any(refusals(old)):
                 gone.append(old)
                 continue
             staying.append(old)
-            if covered and (old.spec.ingress or old.spec.egress):
+            if covered and (not rewritable(old) or allows(old)):
                 others = [str(u.workloads[0]) for u in here if u in chosen - self._draft.covered]
                 why = f"it also limits {listed(others)}" if others else "the API server refuses a part of it"
+                if not rewritable(old):
+                    why = "it says more than what pods may"
                 self.remarks.append(f"{old.ref} stays, with what it allows: {why}")
+        for own in policies(self._scene.snapshot).cilium:
+            other = own.namespace == namespace and not isinstance(own, self._form.replaces)
+            if other and any(self._scene.chooses(own, u) for u in here if u in self._draft.covered):
+                self.remarks.append(f"{own.ref} stays, with what it allows: it is of another kind")
         return gone, staying
 
     def _written(
-        self, mine: Sequence[Unit], gone: Sequence[NetworkPolicy], taken: set[str], *, whole: bool
+        self, mine: Sequence[Unit], gone: Sequence[Policy], taken: set[str], *, whole: bool
     ) -> Iterator[Written]:
         """The policy of each unit, under the name of one that says the same if there is one."""
         selectors = [u.selector for u in mine]
-        names = taken | {p.name for p in gone if not whole and p.spec.pod_selector not in selectors}
+        names = taken | {p.name for p in gone if not whole and selector_of(p) not in selectors}
         for unit in mine:
             first = unit.workloads[0]
-            made = policy(unit, first.name, self._draft.ingress.get(unit, {}), self._draft.egress.get(unit, {}))
+            made = self._form.policy(
+                unit, first.name, self._draft.ingress.get(unit, {}), self._draft.egress.get(unit, {})
+            )
             like = next((p.name for p in gone if p.spec == made.policy.spec and p.name not in taken), None)
             name = like or _free(first.name, names, first.kind.lower())
             taken.add(name)
@@ -97,20 +106,9 @@ class Replacing:
             yield structs.replace(made, policy=structs.replace(made.policy, metadata=metadata))
 
 
-def _denies(given: NetworkPolicy) -> bool:
-    """Does it deny both directions to all pods of the namespace, and allow nothing?"""
-    spec = given.spec
-    return (
-        spec.pod_selector == LabelSelector()
-        and set(spec.directions) == {"Ingress", "Egress"}
-        and not spec.ingress
-        and not spec.egress
-    )
-
-
-def _replaced(old: NetworkPolicy | None, new: Written) -> Change:
+def _replaced(old: Policy | None, new: Written) -> Change:
     because = "keeps what was used" if new.reasons else "nothing was seen to be used"
-    if new.policy.spec.pod_selector == LabelSelector():
+    if selector_of(new.policy) == LabelSelector():
         because = "every workload of the namespace has a policy: what comes later has to get one"
     made = new.policy if old is None else structs.replace(old, spec=new.policy.spec)
     return Change(old, (made,), because, tuple(_notes(new.reasons)))

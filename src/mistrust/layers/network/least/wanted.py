@@ -20,10 +20,11 @@ from mistrust.layers.network.exposure.door import Door
 from mistrust.layers.network.exposure.outside import INTERNET, common
 from mistrust.layers.network.facts.inside import METADATA
 from mistrust.layers.network.least.regulars import NODE_LOCAL, Regulars, known, placed
+from mistrust.layers.network.statements.statement import Entity
 from mistrust.layers.network.usage import Abroad, Usage
 
-End = Ref | Span
-"""A workload of the pods' network, or addresses."""
+End = Ref | Span | Entity
+"""A workload of the pods' network, addresses, or somebody that Cilium knows by name."""
 DNS: Final = "DNS: nothing works without names, over UDP and, for long answers, over TCP"
 NODES: Final = "seen from a node, which may be any: traffic from outside arrives with the address of one"
 DOOR: Final = "a door is open to the Internet and was used: who of it may come in stays as it was"
@@ -41,6 +42,8 @@ class Wanted(msgspec.Struct, frozen=True):
     because: str
     tally: Tally | None = None
     """None where it was not seen, and is needed all the same."""
+    name: str = ""
+    """What the addresses were called by."""
 
     def __str__(self) -> str:
         source = "every pod" if self.source is None else told(self.source)
@@ -56,7 +59,7 @@ class Missing(msgspec.Struct, frozen=True):
 
 def told(end: End) -> str:
     """A workload by name, addresses from first to last."""
-    if isinstance(end, Ref):
+    if isinstance(end, Ref | Entity):
         return str(end)
     low, high = end
     first = text(low)
@@ -67,8 +70,16 @@ class Wants:
     """Says what covered workloads need."""
 
     def __init__(
-        self, snapshot: Snapshot, ends: Sequence[Endpoint], usage: Usage, regulars: Regulars, doors: Sequence[Door]
+        self,
+        snapshot: Snapshot,
+        ends: Sequence[Endpoint],
+        usage: Usage,
+        regulars: Regulars,
+        doors: Sequence[Door],
+        *,
+        entities: bool = False,
     ) -> None:
+        self._entities = entities
         self._snapshot, self._ends, self._usage, self._regulars = snapshot, ends, usage, regulars
         self._refs = [w.ref for w in snapshot.workloads]
         self._doors = doors
@@ -147,7 +158,7 @@ class Wants:
         if service is None:
             named = f"used as {a.name}: a policy by name (Cilium's toFQDNs) would follow it" if a.name else "used"
             because = SECRET if place(a.address) == METADATA else named
-            yield Wanted(a.workload, _span(a.address), at, because, tally)
+            yield Wanted(a.workload, _span(a.address), at, because, tally, a.name)
             return
         behind = dict.fromkeys(placed(self._snapshot, service, at))
         if (service.namespace, service.name) == ("default", "kubernetes") and not behind:
@@ -159,14 +170,16 @@ class Wants:
             yield Wanted(a.workload, _span(address), number, f"used as {service.ref}", tally)
 
     def _on_nodes(self, one: Wanted) -> Iterator[Wanted | Missing]:
-        """With addresses for a workload on the network of its nodes, where selectors choose nothing."""
+        """With addresses, or the nodes, for a workload on the network of its nodes, where selectors choose nothing."""
         for near, far in ((one.source, one.destination), (one.destination, one.source)):
             if isinstance(near, Ref) and near in self._hosts:
-                found = [_span(a) for a in dict.fromkeys(self._hosts[near]) if place(a) is not None]
+                found: list[End] = [_span(a) for a in dict.fromkeys(self._hosts[near]) if place(a) is not None]
+                if self._entities:
+                    found = [Entity.NODES]
                 if not found and isinstance(far, Ref):
                     yield Missing(far, f"{near} is on the network of nodes whose addresses are not shown")
-                for span in found:
-                    source, destination = (span, far) if near is one.source else (far, span)
+                for end in found:
+                    source, destination = (end, far) if near is one.source else (far, end)
                     if destination is not None and (isinstance(source, Ref) or isinstance(destination, Ref)):
                         yield from self._on_nodes(Wanted(source, destination, one.at, one.because, one.tally))
                 return

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from mistrust.access.ports import PROTOCOLS, SPAN, Ports
+from mistrust.kube.cilium import CiliumNetworkPolicy
 from mistrust.kube.endpoints import NAMESPACE_NAME
 from mistrust.kube.meta import Metadata
 from mistrust.kube.network import (
@@ -26,16 +27,27 @@ from mistrust.layers.network.addresses import V6
 from mistrust.layers.network.engine.lines import Span
 from mistrust.layers.network.exposure.outside import joined, without
 from mistrust.layers.network.least.wanted import Wanted
+from mistrust.layers.network.statements.statement import Entity
 
 MANY: Final = 8
 """With more CIDRs than that, those that are missing from the whole are named instead, if they are fewer."""
 IPV4: Final = (0, 1 << 32)
 BOTH: Final = ("Ingress", "Egress")
 
-Peer = Unit | Span | None
-"""Workloads, addresses, or None: every pod."""
+
+class Named(msgspec.Struct, frozen=True):
+    """Whoever has a DNS name."""
+
+    name: str
+
+
+Peer = Unit | Span | Entity | Named | None
+"""Workloads, addresses, somebody that Cilium knows by name, a name, or None: every pod."""
 Needs = Mapping[Peer, Mapping[int, Sequence[Wanted]]]
 """Of one unit in one direction: by peer and point on the line of ports, what for."""
+
+
+Policy = NetworkPolicy | CiliumNetworkPolicy
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -49,7 +61,7 @@ class Reason(msgspec.Struct, frozen=True):
 class Written(msgspec.Struct, frozen=True):
     """A policy, and the reason of each of its rules."""
 
-    policy: NetworkPolicy
+    policy: Policy
     reasons: tuple[Reason, ...]
 
 
@@ -86,7 +98,7 @@ def _rules(unit: Unit, needs: Needs) -> Iterator[Rule]:
     found = []
     for points, peers in together.items():
         pods = sorted(
-            (p for p in peers if isinstance(p, Unit)), key=lambda p: (p.namespace != unit.namespace, _name(p))
+            (p for p in peers if isinstance(p, Unit)), key=lambda p: (p.namespace != unit.namespace, first_name(p))
         )
         places = [p for p in peers if isinstance(p, tuple)]
         why = tuple(w for p in peers for at in points for w in needs[p][at])
@@ -94,22 +106,24 @@ def _rules(unit: Unit, needs: Needs) -> Iterator[Rule]:
         ports = tuple(_ports(points))
         some = (*(_peer(unit, p) for p in pods), *([EVERY_POD] if None in peers else ()))
         if some:
-            key = (0, [(p.namespace != unit.namespace, _name(p)) for p in pods], points)
-            found.append((key, (some, ports, tuple(w for w in ordered if not _of_address(w)))))
+            key = (0, [(p.namespace != unit.namespace, first_name(p)) for p in pods], points)
+            found.append((key, (some, ports, tuple(w for w in ordered if not of_address(w)))))
         if places:
-            blocks = tuple(PolicyPeer(ip_block=b) for b in _blocks(places))
-            found.append(((1, [], points), (blocks, ports, tuple(w for w in ordered if _of_address(w)))))
+            held = tuple(PolicyPeer(ip_block=b) for b in blocks(places))
+            found.append(((1, [], points), (held, ports, tuple(w for w in ordered if of_address(w)))))
     yield from (rule for _, rule in sorted(found, key=lambda each: each[0]))
 
 
 EVERY_POD: Final = PolicyPeer(namespace_selector=LabelSelector())
 
 
-def _of_address(wanted: Wanted) -> bool:
+def of_address(wanted: Wanted) -> bool:
+    """Is it about addresses?"""
     return isinstance(wanted.source, tuple) or isinstance(wanted.destination, tuple)
 
 
-def _name(unit: Unit) -> tuple[str, str, str]:
+def first_name(unit: Unit) -> tuple[str, str, str]:
+    """What a unit is sorted by."""
     first = unit.workloads[0]
     return first.namespace, first.name, first.kind
 
@@ -131,7 +145,7 @@ def _ports(points: Iterable[int]) -> Iterator[PolicyPort]:
             yield from (PolicyPort(protocol, number) for number in range(first, last + 1))
 
 
-def _blocks(places: Iterable[Span]) -> Iterator[IPBlock]:
+def blocks(places: Iterable[Span]) -> Iterator[IPBlock]:
     """The same addresses, as few blocks as that takes."""
     spans = joined(places)
     for family in ([s for s in spans if s[0] < V6], [s for s in spans if s[0] >= V6]):

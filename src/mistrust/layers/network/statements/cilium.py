@@ -129,7 +129,7 @@ def _taken_apart(given: LabelSelector) -> _Told:
             told.spaces.append(msgspec.structs.replace(need, key=key.removeprefix(SPACE_LABEL)))
         elif key == SERVICE_ACCOUNT:
             told.pods.append(msgspec.structs.replace(need, key=ACCOUNT))
-        elif key.startswith(LEFT_OUT) or "beta.kubernetes.io" in key:
+        elif not identifies(key):
             told.unsure = True
         else:
             told.pods.append(msgspec.structs.replace(need, key=key))
@@ -291,6 +291,11 @@ def _port(port: PortProtocol, wrong: list[str]) -> Service:
     if port.port.startswith("0"):
         wrong.append(f"the port {port.port!r} may be octal")
     return together(span(p, first, port.end_port or first, wrong) for p in protocols)
+
+
+def identifies(key: str) -> bool:
+    """Is a label with this key part of an identity, unless Cilium is told otherwise?"""
+    return not key.startswith(LEFT_OUT) and "beta.kubernetes.io" not in key
 
 
 def unjudged(policy: CiliumPolicy) -> Iterator[str]:
