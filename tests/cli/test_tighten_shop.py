@@ -115,3 +115,12 @@ def test_as_policies_of_cilium(tightened: Path, tmp_path: Path) -> None:
         }
     ]
     assert not list(target.glob("new/networkpolicy-*.yaml"))
+
+
+def test_with_policies_for_the_whole_cluster(tightened: Path, tmp_path: Path) -> None:
+    evidence, target = tightened.parent / "evidence", tmp_path / "tighter"
+    asked = ["tighten", str(SHOP), "--evidence", str(evidence), "--network-policy", "cluster", "-q", "-o", str(target)]
+    assert run(asked) == 0
+    assert json.loads((target / "proof.json").read_text())["proved"] is True
+    spec = yaml.safe_load((target / "new/clusternetworkpolicy-allow-dns.yaml").read_text())["spec"]
+    assert (spec["tier"], spec["egress"][0]["action"]) == ("Admin", "Accept")

@@ -35,7 +35,7 @@ exit codes: 0 proved   1 the proof fails: nothing is written   2 usage
   3 evidence too thin, something was not read, or a change could not be written into its file
 """
 
-FORMS: tuple[Name, ...] = ("kubernetes", "cilium")
+FORMS: tuple[Name, ...] = ("kubernetes", "cilium", "cluster")
 """For --network-policy."""
 
 

@@ -20,11 +20,13 @@ from mistrust.layers.network.least.enough import NEVER, unsaid
 from mistrust.layers.network.least.forms import CILIUM, KUBERNETES, Name
 from mistrust.layers.network.least.identities import Identities
 from mistrust.layers.network.least.replacing import Replacing
-from mistrust.layers.network.plugin import may_be_cilium
+from mistrust.layers.network.least.wide import OUTSIDE, Wide
+from mistrust.layers.network.plugin import may_be_cilium, profiles
 from mistrust.layers.network.usage import Usage
 
 INERT: Final = "the network plugin that runs enforces no policy: these will do nothing until another one does"
 FOREIGN: Final = "the network plugin that runs reads no CiliumNetworkPolicy: nothing is written"
+NARROW: Final = "the network plugin that runs reads no ClusterNetworkPolicy: nothing is written"
 PROBES: Final = "probes of the kubelet need no rule: a node always reaches its own pods"
 
 
@@ -41,6 +43,8 @@ def synthesize(
     Less evidence than `days`, holes not counted, shows no absence. `callers` are workloads whose token the API server
     saw. `usage` is of the same snapshot.
     """
+    if form == "cluster" and not all(p.cluster_wide for p in profiles(snapshot)):
+        return Tightened(remarks=(NARROW,))
     if form == "cilium":
         if not may_be_cilium(snapshot):
             return Tightened(remarks=(FOREIGN,))
@@ -61,10 +65,13 @@ def synthesize(
         if not new:
             break
         left |= new
-    replacing = Replacing(scene, draft, CILIUM if form == "cilium" else KUBERNETES)
-    changes = tuple(replacing.changes())
+    wide = Wide(scene, draft) if form == "cluster" else None
+    shut = wide.shut if wide is not None else ()
+    replacing = Replacing(scene, draft, CILIUM if form == "cilium" else KUBERNETES, shut)
+    changes = (*(wide.changes() if wide is not None else ()), *replacing.changes())
     shown = {w.ref for w in snapshot.workloads}
     inert = () if scene.permitted.enforced else (INERT,)
+    inert = (*inert, OUTSIDE) if shut else inert
     said = (*inert, *replacing.remarks, *sorted(draft.remarks), *_unwritten(usage), *_never(left, shown), PROBES)
     return Tightened(
         changes,

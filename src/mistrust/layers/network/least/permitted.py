@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from enum import Enum
 
-from mistrust.kube.separate import Unit
+from mistrust.kube.endpoints import Endpoint
 from mistrust.layers.network.addresses import place
 from mistrust.layers.network.deciding.party import text
 from mistrust.layers.network.engine.lines import Span
@@ -25,6 +25,7 @@ class Extent(Enum):
     """They may, with a plugin for which no NetworkPolicy can say so: it matches no node by its address."""
 
 
+NEW = "newcomer"
 Place = Unit | Span | Entity
 """Somebody at one end."""
 
@@ -81,6 +82,23 @@ class Permitted:
                 return True
         return False
 
+    def newcomer_may(self, namespace: str, asked: Iterable[tuple[Unit, int]]) -> bool:
+        """May a pod that comes to a namespace, without a label, open these ports, whatever the plugin?"""
+        several = tuple(asked)
+        for origin in self._origins:
+            reach = origin.reach.with_pod(_newcomer(namespace))
+            for unit, at in several:
+                for d in self._classes(origin, unit):
+                    member = origin.reach.members(d)[0]
+                    if at not in reach.between(len(reach.endpoints) - 1, member):
+                        return False
+        return True
+
+    def newcomer_is_free(self, namespace: str) -> bool:
+        """Does no NetworkPolicy isolate a pod that comes to a namespace, without a label?"""
+        found = (o.reach.with_pod(_newcomer(namespace)) for o in self._origins)
+        return all(r.isolated(r.class_of[-1]) == (False, False) for r in found)
+
     def outside(self, among: Span, destination: Unit, at: int) -> tuple[Span, ...]:
         """The addresses among these, none of them a pod's, that may open this port of every pod of the destination."""
         found: tuple[Span, ...] = ()
@@ -124,6 +142,11 @@ class Permitted:
             shown = bool(origin.ground.nodes) and entity is Entity.NODES
             yield from nodes if shown else blocks
             yield from {c for c, _ in hosts}
+
+
+def _newcomer(namespace: str) -> Endpoint:
+    """On a node of its own."""
+    return Endpoint(-1, namespace, NEW, {}, {}, (), host_network=False, account="default", node=NEW)
 
 
 def _names_no_node(profile: Profile) -> bool:

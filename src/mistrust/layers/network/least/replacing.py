@@ -29,8 +29,11 @@ TOLD: Final = 8
 class Replacing:
     """Works out the changes; `remarks` say what is left over."""
 
-    def __init__(self, scene: Scene, draft: Draft, form: Form = KUBERNETES) -> None:
-        self._scene, self._draft, self._form = scene, draft, form
+    def __init__(
+        self, scene: Scene, draft: Draft, form: Form = KUBERNETES, shut: Collection[str] = frozenset()
+    ) -> None:
+        """In the namespaces `shut` something else denies pods to come."""
+        self._scene, self._draft, self._form, self._shut = scene, draft, form, shut
         self.remarks: list[str] = []
 
     def changes(self) -> Iterator[Change]:
@@ -41,7 +44,7 @@ class Replacing:
     def _namespace(self, namespace: str) -> Iterator[Change]:
         here = [u for u in self._scene.units if u.namespace == namespace]
         mine = [u for u in here if u in self._draft.covered]
-        whole = len(mine) == len(here)
+        whole = len(mine) == len(here) and namespace not in self._shut
         gone, staying = self._sorted(namespace, here)
         shut = next((p for p in (*staying, *gone) if whole and denies(p)), None)
         if shut is not None:
