@@ -67,15 +67,18 @@ def run_all(args: argparse.Namespace, words: list[str]) -> int:
 def reading(name: str | None, snapshot: Snapshot) -> tuple[Profile, list[str]]:
     """The profile that is asked for, or that of the plugin that runs, and what a person should know about it."""
     asked = next((p for p in PROFILES if p.name == name), None)
-    if asked is not None:
-        return asked, []
-    found = profiles(snapshot)
+    found = (asked,) if asked is not None else profiles(snapshot)
     remarks = []
     if len(found) > 1 and _names_addresses(snapshot):
         others = ", ".join(p.name for p in found[1:])
         remarks.append(f"policies are read as {found[0].name} reads them; {others} may read them otherwise (--profile)")
     if not found[0].enforces:
         remarks.append(f"{found[0].name} enforces no policy")
+    own = len(policies(snapshot).cilium)
+    if own and not found[0].cilium:
+        remarks.append(
+            f"{own} {'policy' if own == 1 else 'policies'} of Cilium's own kinds: {found[0].name} reads none"
+        )
     return found[0], remarks
 
 

@@ -134,6 +134,7 @@ READ_DATA: tuple[tuple[str, str], ...] = (
     ("cilium-config", "enable-ipsec"),
     ("cilium-config", "policy-cidr-match-mode"),
     ("cilium-config", "enable-policy"),
+    ("cilium-config", "labels"),
 )
 """The only data of ConfigMaps that enters the model, by name and key: settings and public certificates."""
 REVISIONS = "istio-"

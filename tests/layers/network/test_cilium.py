@@ -132,6 +132,13 @@ CASES: list[tuple[str, list[Plain], dict[str, Answer]]] = [
     ("reserved labels are entities",
      [own("{DB, ingress: [{fromEndpoints: [{matchLabels: {reserved:world: ''}}]}]}")],
      {f"8.8.8.8 -> shop/db {SQL}": Y, f"shop/web -> shop/db {SQL}": N}),
+    ("what is about somebody that is no pod", [own("{endpointSelector: {matchLabels: {reserved:health: ''}}, "
+                                                   "ingress: [{}]}", "")],
+     {f"shop/web -> shop/db {SQL}": Y}),
+    ("every pod but somebody that is none",
+     [own("{endpointSelector: {matchExpressions: [{key: reserved:host, operator: DoesNotExist}]}, ingress: [{}]}", "")],
+     {f"shop/web -> shop/db {SQL}": N}),
+    ("a section without a value is empty", [own("{DB, ingress: , egress: }")], {f"shop/web -> shop/db {SQL}": Y}),
     ("a namespace in the selector of a namespaced policy is its own",
      [own("{endpointSelector: {matchLabels: {k8s:io.kubernetes.pod.namespace: pay}}, ingress: [{}]}")],
      {f"shop/web -> shop/db {SQL}": N, f"shop/web -> pay/api {SQL}": Y}),
@@ -153,7 +160,7 @@ WRONG = {
     "the port 80 is no text": "{DB, ingress: [{toPorts: [{ports: [{port: 80}]}]}]}",
     "is no range of ports": "{DB, ingress: [{toPorts: [{ports: [{port: '90', endPort: 80}]}]}]}",
     "not of TCP alone": "{DB, ingress: [{toPorts: [{ports: [{port: '90'}], rules: {http: [{}]}}]}]}",
-    "cannot be told from the labels": "{endpointSelector: {matchLabels: {reserved:health: ''}}, ingress: [{}]}",
+    "cannot be told from the labels": "{endpointSelector: {matchLabels: {container:a: b}}, ingress: [{}]}",
     "the operator 'Near' does not": "{endpointSelector: {matchExpressions: [{key: a, operator: Near}]}, ingress: []}",
 }
 
@@ -199,3 +206,11 @@ def test_policies_that_could_not_be_listed_leave_answers_open() -> None:
     scene = Scene(*PLACES, gaps=(Gap("CiliumNetworkPolicy", "forbidden", "shop"),))
     assert scene.flow(f"shop/web -> shop/db {SQL}").answer is U
     assert scene.flow("8.8.8.8 -> pay/api TCP/80").answer is Y
+
+
+def test_labels_that_cilium_is_told_to_leave_out_are_said() -> None:
+    asked = policies(Scene(*PLACES, SHUT, config(labels="k8s:app")).snapshot)
+    assert [p.what for p in asked.problems] == [
+        "Cilium is told which labels of pods count (labels of cilium-config), which is not judged"
+    ]
+    assert policies(Scene(*PLACES, SHUT, config(labels="")).snapshot).problems == ()

@@ -11,6 +11,7 @@ from mistrust.kube.core import Service
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.network.addresses import place
 from mistrust.layers.network.engine.lines import Span
+from mistrust.layers.network.exposure.outside import INTERNET, common
 from mistrust.layers.network.least.drafting import Draft, Party, Scene
 from mistrust.layers.network.least.permitted import Extent
 from mistrust.layers.network.least.regulars import known
@@ -23,6 +24,9 @@ from mistrust.layers.network.usage import Usage
 
 DNS_NAME: Final = re.compile(r"(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 NODES: Final = "Cilium tells no node from another: a rule for one of them is for all, and for what is on their network"
+UNSHOWN: Final = (
+    "no node is shown: an address of one matches no CIDR of these policies, and needs `remote-node` instead"
+)
 NAMES: Final = (
     "toFQDNs is written where policies let every address be asked: what a name stands for is for its owner to say"
 )
@@ -79,6 +83,8 @@ class Identities(Scene):
         ends = (source, destination)
         if Entity.NODES in ends:
             draft.remarks.append(NODES)
+        if not self.permitted.nodes and any(isinstance(e, tuple) and not common([e], INTERNET) for e in ends):
+            draft.remarks.append(UNSHOWN)
         if isinstance(destination, Named):
             draft.remarks.append(NAMES)
             one = structs.replace(one, because=f"used as {one.name}")

@@ -77,8 +77,11 @@ def cilium(policy: CiliumPolicy, wrong: list[str]) -> Iterator[Statement]:
     for _, rule in given:
         if (rule.endpoint_selector is None) == (rule.node_selector is None):
             wrong.append("a rule has not exactly one of endpointSelector and nodeSelector")
+        subject = None
         if rule.endpoint_selector is not None:
-            yield from _said(policy, rule, _subject(rule.endpoint_selector, policy.namespace, wrong), wrong)
+            subject = _subject(rule.endpoint_selector, policy.namespace, wrong)
+        if subject is not None:
+            yield from _said(policy, rule, subject, wrong)
 
 
 def _said(policy: CiliumPolicy, rule: CiliumRule, subject: Chosen, wrong: list[str]) -> Iterator[Statement]:
@@ -108,6 +111,9 @@ class _Told(msgspec.Struct):
     """`=` stands for a label of `matchLabels`."""
     spaces: list[Requirement]
     entities: list[str]
+    """Reserved labels that somebody has to have, which no pod has;"""
+    others: list[str]
+    """and those that nobody may have."""
     unsure: bool = False
     """Does it ask for labels that may be no part of an identity? They are left out."""
     foreign: bool = False
@@ -115,12 +121,13 @@ class _Told(msgspec.Struct):
 
 
 def _taken_apart(given: LabelSelector) -> _Told:
-    told = _Told([], [], [])
+    told = _Told([], [], [], [])
     for need in (*(Requirement(k, "=", (v,)) for k, v in given.match_labels.items()), *given.match_expressions):
         source, colon, key = need.key.partition(":")
         source, key = (source, key) if colon else ("", need.key)
-        if source == "reserved" and need.operator in ("=", "Exists"):
-            told.entities.append(key)
+        if source == "reserved":
+            positive = need.operator in ("=", "In", "Exists")
+            (told.entities if positive else told.others).append(key)
         elif source not in SOURCES:
             told.foreign = True
         elif key == NAMESPACE:
@@ -133,7 +140,6 @@ def _taken_apart(given: LabelSelector) -> _Told:
             told.unsure = True
         else:
             told.pods.append(msgspec.structs.replace(need, key=key))
-    told.foreign = told.foreign or (bool(told.entities) and bool(told.pods or told.spaces or len(told.entities) > 1))
     return told
 
 
@@ -148,10 +154,13 @@ def _selector(needs: Iterable[Requirement], wrong: list[str]) -> Selector:
     return selector(LabelSelector(labels, tuple(more)), wrong)
 
 
-def _subject(given: LabelSelector, home: str, wrong: list[str]) -> Chosen:
+def _subject(given: LabelSelector, home: str, wrong: list[str]) -> Chosen | None:
+    """The pods that a rule is about; None where it is about somebody that is no pod."""
     told = _taken_apart(given)
-    if told.foreign or told.entities or told.unsure:
+    if told.foreign or told.unsure:
         wrong.append("whom it selects cannot be told from the labels of pods")
+    if told.entities:
+        return None
     if not home:
         return Chosen(_selector(told.pods, wrong), _selector(told.spaces, wrong))
     if not told.spaces:
@@ -163,7 +172,8 @@ def _subject(given: LabelSelector, home: str, wrong: list[str]) -> Chosen:
 
 def _chosen(given: LabelSelector, home: str, wrong: list[str]) -> Iterator[Term]:
     told = _taken_apart(given)
-    if told.foreign:
+    mixed = told.entities and (told.pods or told.spaces or len(told.entities) > 1)
+    if told.foreign or told.others or mixed:
         yield UNKNOWN, True
     elif told.entities:
         yield from _entity(told.entities[0], wrong)

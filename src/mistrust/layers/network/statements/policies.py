@@ -15,12 +15,15 @@ from mistrust.kube.network import (
     ClusterNetworkPolicy,
     NetworkPolicy,
 )
-from mistrust.kube.problem import Problem
+from mistrust.kube.problem import Origin, Problem
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.network.exposure.behind import SERVICE_NAME
 from mistrust.layers.network.profile import Profile
 from mistrust.layers.network.statements.rules import Chosen, Policy, Statement, Tier, refusals, statements
 
+CILIUM_CONFIG = "cilium-config"
+FEWER = "Cilium is told which labels of pods count (labels of cilium-config), which is not judged"
+ALL = "selectors are read as if all of them counted"
 ENFORCEMENT = "enable-policy"
 REFUSED = "the API server refuses it; what it would allow or deny is unknown"
 ClusterWide = AdminNetworkPolicy | BaselineAdminNetworkPolicy | ClusterNetworkPolicy
@@ -34,6 +37,8 @@ class Policies(msgspec.Struct, frozen=True):
     cilium: tuple[CiliumPolicy, ...] = ()
     always: bool = False
     """Is Cilium told to isolate every pod, whether a policy is about it or not?"""
+    labels: Origin | None = None
+    """Where Cilium is told which labels of pods count, if it is."""
     servers: tuple[str, ...] = ()
     """Addresses of the API server, which Cilium's policies may name without them; empty where none was seen."""
 
@@ -74,11 +79,13 @@ class Policies(msgspec.Struct, frozen=True):
     @property
     def problems(self) -> tuple[Problem, ...]:
         """What the API server would refuse in them. Such a policy is taken as one that may or may not be there."""
-        return tuple(_problem(p, why) for p in self.every for why in refusals(p))
+        found = tuple(_problem(p, why) for p in self.every for why in refusals(p))
+        return (*found, Problem(FEWER, self.labels.file, self.labels.line, do=ALL)) if self.labels else found
 
 
 def policies(snapshot: Snapshot) -> Policies:
     """The policies of a snapshot, in its order."""
+    settings = [c for c in snapshot.of(ConfigMap) if c.name == CILIUM_CONFIG]
     cilium = tuple(o for o in snapshot.objects if isinstance(o, CiliumNetworkPolicy | CiliumClusterwideNetworkPolicy))
     return Policies(
         network=snapshot.of(NetworkPolicy),
@@ -89,13 +96,14 @@ def policies(snapshot: Snapshot) -> Policies:
         ),
         cilium=cilium,
         always=cilium_setting(snapshot, ENFORCEMENT) == "always",
+        labels=next((c.origin for c in settings if c.data.get("labels")), None) if cilium else None,
         servers=tuple(dict.fromkeys(servers(snapshot))) if cilium else (),
     )
 
 
 def cilium_setting(snapshot: Snapshot, key: str) -> str:
     """What the configuration of Cilium says; empty where it was not seen."""
-    return next((c.data.get(key, "") for c in snapshot.of(ConfigMap) if c.name == "cilium-config"), "")
+    return next((c.data.get(key, "") for c in snapshot.of(ConfigMap) if c.name == CILIUM_CONFIG), "")
 
 
 def servers(snapshot: Snapshot) -> Iterator[str]:
