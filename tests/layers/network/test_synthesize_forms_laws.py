@@ -20,6 +20,7 @@ from mistrust.layers.network.engine.reach import Reach
 from mistrust.layers.network.grants import granted
 from mistrust.layers.network.least.forms import Name
 from mistrust.layers.network.least.separate import units
+from mistrust.layers.network.proving.outside import outside
 from mistrust.layers.network.synthesize import synthesize
 from mistrust.layers.network.usage import used
 from mistrust.trust.prove import prove
@@ -49,6 +50,9 @@ def test_what_was_used_stays_and_nothing_is_wider(form: Name, seed: int) -> None
     proof = prove(granted(w.old), granted(w.new), ((c,) for c in w.usage.seen))
     assert [str(x.access) for x in proof.lost] == []
     assert proof.gain is None
+    beyond = prove(outside(granted(w.old)), outside(granted(w.new)), ((a,) for a in w.usage.abroad))
+    assert [str(x.access) for x in beyond.lost] == []
+    assert beyond.gain is None
 
 
 @every

@@ -7,7 +7,6 @@ from typing import Final
 
 from msgspec import structs
 
-from mistrust.kube.core import Service
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.network.addresses import place
 from mistrust.layers.network.engine.lines import Span
@@ -24,9 +23,7 @@ from mistrust.layers.network.usage import Usage
 
 DNS_NAME: Final = re.compile(r"(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 NODES: Final = "Cilium tells no node from another: a rule for one of them is for all, and for what is on their network"
-UNSHOWN: Final = (
-    "no node is shown: an address of one matches no CIDR of these policies, and needs `remote-node` instead"
-)
+UNSHOWN: Final = "no node is shown: an address of one matches no CIDR of these policies, it needs `remote-node` instead"
 NAMES: Final = (
     "toFQDNs is written where policies let every address be asked: what a name stands for is for its owner to say"
 )
@@ -38,7 +35,6 @@ class Identities(Scene):
     def __init__(self, snapshot: Snapshot, usage: Usage) -> None:
         super().__init__(snapshot, usage, entities=True)
         self._servers = {place(a) for a in known(self.regulars.api_server)}
-        self._services = {place(s.spec.cluster_ip) for s in self.snapshot.of(Service)}
         self._resolved = bool(self.regulars.resolvers or self.regulars.node_local)
 
     def unknown(self, unit: Unit) -> bool:
@@ -59,11 +55,9 @@ class Identities(Scene):
                 destination = Named(_name(one.name))
         return source, destination
 
-    def _named(self, span: Span) -> Span | Entity | None:
-        """Who has the address; None for a Service's, which Cilium has resolved before it asks its policies."""
+    def _named(self, span: Span) -> Span | Entity:
+        """Who has the address."""
         at = span[0]
-        if at in self._services:
-            return None
         if at in self._servers:
             return Entity.SERVER
         return Entity.NODES if at in self.permitted.nodes else span
