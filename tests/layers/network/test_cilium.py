@@ -158,6 +158,8 @@ WRONG = {
     "exactly one of endpointSelector": "{ingress: [{}]}",
     "the protocol 'FTP' does not exist": "{DB, ingress: [{toPorts: [{ports: [{port: '1', protocol: FTP}]}]}]}",
     "the port 80 is no text": "{DB, ingress: [{toPorts: [{ports: [{port: 80}]}]}]}",
+    "no port can have the name '\u00b2'": "{DB, enableDefaultDeny: {ingress: false}, ingress: [{toPorts: "
+    "[{ports: [{port: '\u00b2'}]}], fromEntities: [none]}]}",
     "is no range of ports": "{DB, ingress: [{toPorts: [{ports: [{port: '90', endPort: 80}]}]}]}",
     "not of TCP alone": "{DB, ingress: [{toPorts: [{ports: [{port: '90'}], rules: {http: [{}]}}]}]}",
     "cannot be told from the labels": "{endpointSelector: {matchLabels: {container:a: b}}, ingress: [{}]}",

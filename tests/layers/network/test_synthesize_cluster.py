@@ -78,6 +78,16 @@ def test_a_tier_with_policies_of_others_is_left_to_them() -> None:
     assert wide.keys() == {"theirs", "default-deny"}
 
 
+def test_a_policy_of_the_same_name_that_says_something_else_is_somebody_elses() -> None:
+    to = {"action": "Accept", "to": [{"networks": ["10.0.0.0/8"]}]}
+    spec = {"tier": "Admin", "priority": 100, "subject": {"namespaces": {}}, "egress": [to]}
+    found, network, wide = tighten([*SHOP, made({"ClusterNetworkPolicy": "allow-dns", "spec": spec})], USED)
+
+    assert DNS in network["shop/web"]
+    assert wide["allow-dns"]["subject"] == {"namespaces": {}}
+    assert "allow-dns" not in str(found.changes)
+
+
 def test_a_namespace_more_changes_the_policies_and_adds_none() -> None:
     given = cluster(*SHOP)
     first = after(given, synthesize(given, seen(given, USED), form="cluster"))

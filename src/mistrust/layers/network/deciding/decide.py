@@ -27,7 +27,7 @@ from mistrust.layers.network.deciding.unseen import Unseen, unseen
 from mistrust.layers.network.plugin import PLAUSIBLE, profiles
 from mistrust.layers.network.profile import Profile
 from mistrust.layers.network.statements.policies import ClusterWide, Policies, policies
-from mistrust.layers.network.statements.rules import Policy, statements
+from mistrust.layers.network.statements.rules import Policy, refusals, statements
 
 DIRECTIONS: tuple[Direction, Direction] = ("egress", "ingress")
 
@@ -74,12 +74,7 @@ class Ground(msgspec.Struct, frozen=True):
 def ground(snapshot: Snapshot, given: Policies | None = None, ends: Sequence[Endpoint] | None = None) -> Ground:
     """What a snapshot knows; other policies than its own may be given, and its endpoints if they are at hand."""
     rules = given or policies(snapshot)
-    refused = {
-        id(p): Unseen(f"{p.ref} {_refused(p)} ({why})", p.namespace)
-        for p in rules.every
-        for statement in statements(p)
-        for why in statement.malformed[:1]
-    }
+    refused = {id(p): Unseen(f"{p.ref} {_refused(p)} ({why})", p.namespace) for p in rules.every for why in _why(p)[:1]}
     network: dict[str, list[NetworkPolicy]] = {}
     for policy in rules.network:
         if id(policy) not in refused:
@@ -168,6 +163,13 @@ def _of_flow(ground: Ground, flow: Flow, profile: Profile) -> Verdict:
         failed = tuple(dict.fromkeys(doubts))
         return Verdict(Answer.UNKNOWN, f"{because}, but {failed[0]}", evidence, failed)
     return Verdict(Answer.ALLOWED, because, evidence)
+
+
+def _why(policy: Policy) -> tuple[str, ...]:
+    """Why nobody knows what a policy does, if it does anything."""
+    if isinstance(policy, CiliumPolicy):
+        return refusals(policy)
+    return tuple(why for statement in statements(policy) for why in statement.malformed)
 
 
 def _refused(policy: Policy) -> str:

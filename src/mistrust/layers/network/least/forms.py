@@ -58,15 +58,11 @@ def selector_of(given: Policy) -> LabelSelector | None:
 
 def allows(given: Policy) -> bool:
     """Has it a rule that allows something?"""
-    return _bared(given) != given
+    return bare(given) != given
 
 
 def bare(given: Policy) -> Policy:
     """The same pods isolated in the same directions, and nothing allowed."""
-    return _bared(given)
-
-
-def _bared(given: Policy) -> Policy:
     if isinstance(given, NetworkPolicy):
         if not given.spec.ingress and not given.spec.egress:
             return given
@@ -74,10 +70,8 @@ def _bared(given: Policy) -> Policy:
         return structs.replace(given, spec=spec)
     rule = given.spec
     assert rule is not None
-    ingress = cilium.NO_INGRESS if rule.ingress else ()
-    return structs.replace(
-        given, spec=structs.replace(rule, ingress=ingress, egress=cilium.NO_EGRESS if rule.egress else ())
-    )
+    ingress, egress = cilium.NO_INGRESS if rule.ingress else (), cilium.NO_EGRESS if rule.egress else ()
+    return structs.replace(given, spec=structs.replace(rule, ingress=ingress, egress=egress))
 
 
 def denies(given: Policy) -> bool:

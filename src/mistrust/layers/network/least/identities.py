@@ -13,7 +13,6 @@ from mistrust.layers.network.engine.lines import Span
 from mistrust.layers.network.exposure.outside import INTERNET, common
 from mistrust.layers.network.least.drafting import Draft, Party, Scene
 from mistrust.layers.network.least.permitted import Extent
-from mistrust.layers.network.least.regulars import known
 from mistrust.layers.network.least.separate import Unit
 from mistrust.layers.network.least.wanted import Wanted
 from mistrust.layers.network.least.writing import Named, Peer
@@ -34,7 +33,7 @@ class Identities(Scene):
 
     def __init__(self, snapshot: Snapshot, usage: Usage) -> None:
         super().__init__(snapshot, usage, entities=True)
-        self._servers = {place(a) for a in known(self.regulars.api_server)}
+        self._servers = {place(a) for a in self.permitted.servers}
         self._resolved = bool(self.regulars.resolvers or self.regulars.node_local)
 
     def unknown(self, unit: Unit) -> bool:

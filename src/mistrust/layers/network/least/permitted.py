@@ -35,7 +35,7 @@ class Permitted:
 
     def __init__(self, granted: Connections, servers: Iterable[str] = ()) -> None:
         self._origins = granted.origins
-        self._servers = frozenset(servers)
+        self.servers = frozenset(servers)
         self._sources: dict[tuple[int, int, int], frozenset[int]] = {}
         pods = (e for e in self._origins[0].reach.endpoints if not e.host_network)
         taken = (at for e in pods for a in e.addresses if (at := place(a)) is not None)
@@ -135,9 +135,9 @@ class Permitted:
         nodes = {reach.block_of(text(at)) for at in self.nodes if at is not None}
         if entity is Entity.WORLD:
             yield from set(blocks) - nodes
-        elif entity is Entity.SERVER and self._servers:
-            yield from {reach.block_of(a) for a in self._servers if place(a) is not None}
-            yield from {c for c, e in hosts if not self._servers.isdisjoint(e.addresses)}
+        elif entity is Entity.SERVER and self.servers:
+            yield from {reach.block_of(a) for a in self.servers if place(a) is not None}
+            yield from {c for c, e in hosts if not self.servers.isdisjoint(e.addresses)}
         else:
             shown = bool(origin.ground.nodes) and entity is Entity.NODES
             yield from nodes if shown else blocks

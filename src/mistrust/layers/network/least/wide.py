@@ -36,6 +36,7 @@ from mistrust.layers.network.statements.policies import policies
 from mistrust.layers.network.statements.rules import Tier, statements
 
 NAMES: Final = "allow-dns"
+DNS_RULE: Final = "dns"
 SHUT: Final = "default-deny"
 ABOVE: Final = 100
 BELOW: Final = 1000
@@ -55,11 +56,7 @@ class Wide:
 
     def __init__(self, scene: Scene, draft: Draft) -> None:
         self._scene, self._draft = scene, draft
-        self._old = {
-            p.name: p for p in scene.snapshot.of(ClusterNetworkPolicy) if (p.name, p.spec.tier) in (
-                (NAMES, "Admin"), (SHUT, "Baseline")
-            )
-        }  # fmt: skip
+        self._old = {p.name: p for p in scene.snapshot.of(ClusterNetworkPolicy) if _is_ours(p)}
         others = [p for p in policies(scene.snapshot).cluster if p not in self._old.values()]
         taken = {s.tier for p in others for s in statements(p)}
         self._resolvers = self._asked()
@@ -129,9 +126,18 @@ class Wide:
         for unit, points in sorted(self._resolvers.items(), key=lambda each: each[0].workloads):
             assert unit.selector is not None
             peer = AdminPeer(pods=NamespacedPods(_named([unit.namespace]), unit.selector))
-            rules.append(ClusterRule("dns", "Accept", destinations=(peer,), protocols=tuple(map(_port, points))))
+            rules.append(ClusterRule(DNS_RULE, "Accept", destinations=(peer,), protocols=tuple(map(_port, points))))
         spec = ClusterNetworkPolicySpec("Admin", ABOVE, AdminSubject(_named(self.asking)), egress=tuple(rules))
         return ClusterNetworkPolicy(metadata=Metadata(name=NAMES), spec=spec)
+
+
+def _is_ours(given: ClusterNetworkPolicy) -> bool:
+    """Does it say what is written here, be it about other namespaces or resolvers?"""
+    spec = given.spec
+    if given.name == SHUT:
+        return structs.replace(spec, subject=AdminSubject()) == structs.replace(_shut([]).spec, subject=AdminSubject())
+    only = all((rule.name, rule.action) == (DNS_RULE, "Accept") for rule in spec.egress)
+    return (given.name, spec.tier, spec.priority, spec.ingress) == (NAMES, "Admin", ABOVE, ()) and only
 
 
 def _shut(namespaces: list[str]) -> ClusterNetworkPolicy:

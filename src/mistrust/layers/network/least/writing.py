@@ -34,6 +34,8 @@ MANY: Final = 8
 IPV4: Final = (0, 1 << 32)
 BOTH: Final = ("Ingress", "Egress")
 
+Policy = NetworkPolicy | CiliumNetworkPolicy
+
 
 class Named(msgspec.Struct, frozen=True):
     """Whoever has a DNS name."""
@@ -45,9 +47,6 @@ Peer = Unit | Span | Entity | Named | None
 """Workloads, addresses, somebody that Cilium knows by name, a name, or None: every pod."""
 Needs = Mapping[Peer, Mapping[int, Sequence[Wanted]]]
 """Of one unit in one direction: by peer and point on the line of ports, what for."""
-
-
-Policy = NetworkPolicy | CiliumNetworkPolicy
 
 
 class Reason(msgspec.Struct, frozen=True):

@@ -71,10 +71,7 @@ Sided = CiliumIngressRule | CiliumEgressRule
 
 def cilium(policy: CiliumPolicy, wrong: list[str]) -> Iterator[Statement]:
     """What one of Cilium's policies says of pods; what it says of nodes is left out."""
-    given = rules_of(policy)
-    if not given:
-        wrong.append("it has neither spec nor specs")
-    for _, rule in given:
+    for _, rule in rules_of(policy):
         if (rule.endpoint_selector is None) == (rule.node_selector is None):
             wrong.append("a rule has not exactly one of endpointSelector and nodeSelector")
         subject = None
