@@ -29,11 +29,9 @@ from mistrust.layers.network.statements.policies import ClusterWide, policies, s
 from mistrust.layers.network.statements.rules import ACCOUNT, Chosen, Entity, Policy, Tier, statements
 from mistrust.layers.network.usage import Usage
 
+OWN_KIND: Final = "its own kind of policy (--network-policy cilium)"
 Party = Unit | Span | Entity | Named
 """An end of a connection, as a policy may name it."""
-
-
-OWN_KIND: Final = "its own kind of policy (--network-policy cilium)"
 
 
 class Draft(msgspec.Struct):
@@ -134,10 +132,8 @@ class Scene:
         return named and self._extent(source, destination, at) is Extent.ALL
 
     def _extent(self, source: Party, destination: Party, at: int) -> Extent:
-        if isinstance(source, Named) or isinstance(destination, Named):  # a name may come to stand for any address
-            named = Entity.WORLD if isinstance(source, Named) else source, Entity.WORLD
-            return self.permitted.extent(named[0], named[1], at)
-        return self.permitted.extent(source, destination, at)
+        near, far = (Entity.WORLD if isinstance(end, Named) else end for end in (source, destination))
+        return self.permitted.extent(near, far, at)  # a name may come to stand for any address
 
     def _parties(self, one: Wanted) -> tuple[Party | None, Party | None]:
         """The ends of a connection as policies name them."""

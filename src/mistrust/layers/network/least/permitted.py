@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
+from functools import cached_property
 
 from mistrust.kube.endpoints import Endpoint
 from mistrust.layers.network.addresses import place
 from mistrust.layers.network.deciding.party import text
 from mistrust.layers.network.engine.lines import Span
+from mistrust.layers.network.engine.reach import Reach
 from mistrust.layers.network.exposure.outside import common, joined, spans_in, without
 from mistrust.layers.network.grants import Connections, Origin
 from mistrust.layers.network.profile import Profile
@@ -41,8 +43,9 @@ class Permitted:
         taken = (at for e in pods for a in e.addresses if (at := place(a)) is not None)
         self._taken = joined((at, at + 1) for at in taken)
         hosts = (e.addresses for e in self._origins[0].reach.endpoints if e.host_network)
-        own = (tuple(a.address for a in n.status.addresses) for n in self._origins[0].ground.nodes.values())
-        self.nodes = {place(a) for each in (*hosts, *own) for a in each}
+        own = [a.address for n in self._origins[0].ground.nodes.values() for a in n.status.addresses]
+        self.nodes = {place(a) for each in (*hosts, own) for a in each}
+        self._machines = {at for a in own if (at := place(a)) is not None}
 
     def extent(self, source: Place, destination: Place, at: int) -> Extent:
         """May the pods of the source open this port of those of the destination?
@@ -85,19 +88,29 @@ class Permitted:
     def newcomer_may(self, namespace: str, asked: Iterable[tuple[Unit, int]]) -> bool:
         """May a pod that comes to a namespace, without a label, open these ports, whatever the plugin?"""
         several = tuple(asked)
-        for origin in self._origins:
-            reach = origin.reach.with_pod(_newcomer(namespace))
+        for origin, (reach, places) in zip(self._origins, self._newcomers, strict=True):
             for unit, at in several:
                 for d in self._classes(origin, unit):
-                    member = origin.reach.members(d)[0]
-                    if at not in reach.between(len(reach.endpoints) - 1, member):
+                    if at not in reach.between(places[namespace], origin.reach.members(d)[0]):
                         return False
         return True
 
     def newcomer_is_free(self, namespace: str) -> bool:
         """Does no NetworkPolicy isolate a pod that comes to a namespace, without a label?"""
-        found = (o.reach.with_pod(_newcomer(namespace)) for o in self._origins)
-        return all(r.isolated(r.class_of[-1]) == (False, False) for r in found)
+        found = (reach.isolated(reach.class_of[places[namespace]]) for reach, places in self._newcomers)
+        return all(isolated == (False, False) for isolated in found)
+
+    @cached_property
+    def _newcomers(self) -> Sequence[tuple[Reach, Mapping[str, int]]]:
+        """One more pod in every namespace, and its number."""
+        out = []
+        for origin in self._origins:
+            reach, places = origin.reach, dict[str, int]()
+            for namespace in sorted({e.namespace for e in reach.endpoints}):
+                places[namespace] = len(reach.endpoints)
+                reach = reach.with_pod(_newcomer(namespace))
+            out.append((reach, places))
+        return out
 
     def outside(self, among: Span, destination: Unit, at: int) -> tuple[Span, ...]:
         """The addresses among these, none of them a pod's, that may open this port of every pod of the destination."""
@@ -132,15 +145,14 @@ class Permitted:
         """Everybody that a rule for an entity is about; where no node or server is shown, anybody may be one."""
         reach, blocks = origin.reach, range(origin.reach.classes, origin.reach.classes + len(origin.reach.blocks))
         hosts = [(c, e) for c, e in zip(reach.class_of, reach.endpoints, strict=True) if e.host_network]
-        nodes = {reach.block_of(text(at)) for at in self.nodes if at is not None}
+        nodes = {reach.block_of(text(at)) for at in self._machines}
         if entity is Entity.WORLD:
             yield from set(blocks) - nodes
         elif entity is Entity.SERVER and self.servers:
             yield from {reach.block_of(a) for a in self.servers if place(a) is not None}
             yield from {c for c, e in hosts if not self.servers.isdisjoint(e.addresses)}
         else:
-            shown = bool(origin.ground.nodes) and entity is Entity.NODES
-            yield from nodes if shown else blocks
+            yield from nodes if nodes and entity is Entity.NODES else blocks
             yield from {c for c, _ in hosts}
 
 
