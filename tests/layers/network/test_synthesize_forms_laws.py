@@ -130,6 +130,16 @@ def test_manifests_alone_keep_the_laws_too(seed: int) -> None:
     assert proof.holds, (proof.lost, str(proof.gain))
 
 
+@pytest.mark.parametrize("seed", range(60))
+def test_nothing_is_wider_where_no_node_is_shown(seed: int) -> None:
+    """Then any address may be a node's, and what is for nodes may be for anybody."""
+    w = world(seed, form="cilium", nodes=False)
+    proof = prove(granted(w.old), granted(w.new), ((c,) for c in w.usage.seen))
+    assert proof.holds, (proof.lost, str(proof.gain))
+    beyond = prove(outside(granted(w.old)), outside(granted(w.new)), ((a,) for a in w.usage.abroad))
+    assert beyond.holds, (beyond.lost, str(beyond.gain))
+
+
 @every
 def test_a_pod_that_comes_may_no_more_than_before(form: Name, seed: int) -> None:
     """It has no label, so that no policy of a workload is about it."""

@@ -40,14 +40,17 @@ class World(msgspec.Struct):
         return {each.ref for each in self.found.left}
 
 
-def world(seed: int, *, cluster_wide: bool = True, promised: bool = False, form: Name = "kubernetes") -> World:
+def world(
+    seed: int, *, cluster_wide: bool = True, promised: bool = False, form: Name = "kubernetes", nodes: bool = True
+) -> World:
     """Pods of two families, some alike; workloads of two pods with a hash; `promised` takes addresses away.
 
-    For the form `cilium` Cilium runs, and has some policies of its own.
+    For the form `cilium` Cilium runs, and has some policies of its own. Without `nodes` none is shown.
     """
     random = Random(seed)
     wide = ("Namespace", "Node", "Pod", "NetworkPolicy")
     objects = [o for o in dice.cluster(seed) if cluster_wide or o["kind"] in wide]
+    objects = [o for o in objects if nodes or o["kind"] != "Node"]
     for i, o in enumerate(o for o in objects if o["kind"] == "Pod"):
         if random.random() < 0.7:
             o["metadata"]["labels"][random.choice(["app", "name"])] = o["metadata"]["name"]
