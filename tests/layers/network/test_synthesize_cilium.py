@@ -17,7 +17,9 @@ from mistrust.kube.meta import Ref
 from mistrust.kube.network import NetworkPolicy
 from mistrust.kube.problem import Origin
 from mistrust.kube.read import read
+from mistrust.kube.snapshot import snapshot
 from mistrust.layers.network.grants import granted
+from mistrust.layers.network.proving.every import obligations
 from mistrust.layers.network.proving.outside import outside
 from mistrust.layers.network.synthesize import synthesize
 from mistrust.layers.network.usage import used
@@ -197,3 +199,27 @@ def test_ports_in_lists_that_cilium_takes() -> None:
     many = [f"shop/web -> shop/db TCP/{n}" for n in range(7000, 7050)] + [USED]
     lists = spec(tighten(SHOP, *many))["egress"][1]["toPorts"]
     assert lists == rules('[{ports: [{port: "5432", protocol: TCP}, {port: "7000", endPort: 7049, protocol: TCP}]}]')
+
+
+def test_what_is_shown_beside_the_proof_knows_the_rules_of_cilium() -> None:
+    """Each rule is tried; one that repeats another is found. No other plugin has a reading of them."""
+    given = cluster(*SHOP)
+    usage = seen(given, USED)
+    new = after(given, synthesize(given, usage, form="cilium"))
+    found = {o.name: o for o in obligations(given, new, granted(new), usage.seen)}
+    assert (found["plugins"].holds, found["restart"].holds, found["newcomers"].holds) == (True, True, True)
+
+    again = plain("""
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: {name: twice, namespace: shop}
+spec: {endpointSelector: {matchLabels: {app: db}}, ingress: [{fromEndpoints: [{matchLabels: {app: web}}],
+  toPorts: [{ports: [{port: "5432", protocol: TCP}]}]}, {}], egress: [{}]}
+""")
+    twice = snapshot([*new.objects, *cluster(*again).objects], scope=new.scope)
+    needless = next(o for o in obligations(given, twice, granted(twice), usage.seen) if o.name == "non-vacuity")
+    assert needless.holds is False
+    assert sorted(needless.witnesses) == [
+        "CiliumNetworkPolicy shop/db spec.ingress[0]",
+        "CiliumNetworkPolicy shop/twice spec.ingress[0]",
+    ]

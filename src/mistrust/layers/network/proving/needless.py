@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from typing import Final, Literal
 
 import msgspec
 from msgspec import structs
@@ -11,12 +11,19 @@ from msgspec import structs
 from mistrust.access.evidence import at
 from mistrust.access.obligation import Obligation
 from mistrust.access.telling import listed
+from mistrust.kube.cilium import CiliumEgressRule, CiliumIngressRule, CiliumNetworkPolicy
 from mistrust.kube.network import NetworkPolicy
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.network.engine.reach import Reach
 from mistrust.layers.network.grants import Connections
 from mistrust.layers.network.statements.rules import statements
 
+Way = Literal["ingress", "egress"]
+Policy = NetworkPolicy | CiliumNetworkPolicy
+WRITTEN: Final[tuple[type[Policy], ...]] = (NetworkPolicy, CiliumNetworkPolicy)
+WAYS: Final[tuple[Way, ...]] = ("ingress", "egress")
+EMPTY: Final[Mapping[Way, tuple[object, ...]]] = {"ingress": (CiliumIngressRule(),), "egress": (CiliumEgressRule(),)}
+"""With no rule at all a policy of Cilium would limit nothing; this one is about nobody."""
 TRIED = 1000
 """Rules that are tried at most: for each everything that depends on it is worked out again."""
 
@@ -24,20 +31,34 @@ TRIED = 1000
 class Written(msgspec.Struct, frozen=True):
     """One rule of a new policy."""
 
-    policy: NetworkPolicy
-    way: Literal["ingress", "egress"]
+    policy: Policy
+    way: Way
     index: int
 
     def __str__(self) -> str:
         return str(at(self.policy, f"spec.{self.way}", self.index))
 
-    def without(self) -> NetworkPolicy:
+    def without(self) -> Policy:
         """The policy without the rule; without its last one it limits as before."""
-        spec = self.policy.spec
-        rules = getattr(spec, self.way)
-        types = spec.policy_types or (("Ingress", "Egress") if spec.egress else ("Ingress",))
-        left = (*rules[: self.index], *rules[self.index + 1 :])
-        return structs.replace(self.policy, spec=structs.replace(spec, policy_types=types, **{self.way: left}))
+        held = _rules(self.policy, self.way)
+        return _with(self.policy, self.way, (*held[: self.index], *held[self.index + 1 :]))
+
+    def alone(self) -> Policy:
+        """The policy with no other rule in this direction."""
+        return _with(self.policy, self.way, _rules(self.policy, self.way)[self.index : self.index + 1])
+
+
+def _rules(policy: Policy, way: Way) -> tuple[object, ...]:
+    rules: tuple[object, ...] = getattr(policy.spec, way)
+    return rules
+
+
+def _with(policy: Policy, way: Way, rules: tuple[object, ...]) -> Policy:
+    if isinstance(policy, NetworkPolicy):
+        spec = structs.replace(policy.spec, policy_types=policy.spec.directions, **{way: rules})
+        return structs.replace(policy, spec=spec)
+    assert policy.spec is not None
+    return structs.replace(policy, spec=structs.replace(policy.spec, **{way: rules or EMPTY[way]}))
 
 
 def vacuity(old: Snapshot, new: Snapshot, now: Connections) -> Obligation:
@@ -58,11 +79,12 @@ def vacuity(old: Snapshot, new: Snapshot, now: Connections) -> Obligation:
 
 def written(old: Snapshot, new: Snapshot) -> Iterator[Written]:
     """The rules of the policies that are new, or say something else than before."""
-    known = {p.ref: p.spec for p in old.of(NetworkPolicy)}
-    for policy in new.of(NetworkPolicy):
-        if known.get(policy.ref) != policy.spec:
-            yield from (Written(policy, "ingress", i) for i in range(len(policy.spec.ingress)))
-            yield from (Written(policy, "egress", i) for i in range(len(policy.spec.egress)))
+    known = {p.ref: p.spec for kind in WRITTEN for p in old.of(kind)}
+    for policy in (p for kind in WRITTEN for p in new.of(kind)):
+        if known.get(policy.ref) != policy.spec and policy.spec is not None:
+            for way in WAYS:
+                rules = _rules(policy, way)
+                yield from (Written(policy, way, i) for i, rule in enumerate(rules) if (rule,) != EMPTY[way])
 
 
 def matters(now: Connections, rule: Written) -> bool:
@@ -78,10 +100,10 @@ def _differ(a: Reach, b: Reach) -> bool:
 
 def _names_nobody(now: Connections, rule: Written) -> bool:
     """Does it choose by labels alone, and no pod that is shown, on one side or the other?"""
-    said = next((s for s in statements(rule.policy) if s.egress == (rule.way == "egress")), None)
+    said = next((s for s in statements(rule.alone()) if s.egress == (rule.way == "egress")), None)
     if said is None:  # policyTypes leaves the direction out
         return False
-    peers = [peer.chosen for peer in said.rules[rule.index].peers]
+    peers = [peer.chosen for made in said.rules for peer in made.peers]
     for origin in now.origins:
         chosen = [list(origin.reach.chosen(each)) for each in peers if each is not None]
         if (len(chosen) == len(peers) and not any(chosen)) or not list(origin.reach.chosen(said.subject)):

@@ -13,11 +13,12 @@ from mistrust.layers.network.statements.policies import policies
 
 
 def profiles(given: Snapshot) -> tuple[Profile, ...]:
-    """The readings of the plugins that enforce policies, each once."""
-    wide = bool(policies(given).cluster)
+    """The readings of the plugins that enforce policies, each once; of Cilium's own kinds that of Cilium alone."""
+    rules = policies(given)
+    wide, own = bool(rules.cluster), bool(rules.cilium)
     found: dict[Profile, Profile] = {}
     for p in (UPSTREAM, *AGENTS.values()):
-        if p.enforces:
+        if p.enforces and (p.cilium or not own):
             found.setdefault(structs.replace(p, name="", cluster_wide=p.cluster_wide or not wide), p)
     return tuple(found.values())
 
