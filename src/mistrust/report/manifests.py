@@ -45,12 +45,15 @@ API_VERSIONS: Mapping[type[Object], str] = {
     **dict.fromkeys((Namespace, Pod, PodTemplateObject, ReplicationController), "v1"),
     CiliumNetworkPolicy: "cilium.io/v2",
     ClusterNetworkPolicy: "policy.networking.k8s.io/v1alpha2",
+    **dict.fromkeys((PeerAuthentication, AuthorizationPolicy), "security.istio.io/v1"),
+    Server: "policy.linkerd.io/v1beta3",
+    **dict.fromkeys(
+        (LinkerdAuthorizationPolicy, MeshTLSAuthentication, NetworkAuthentication), "policy.linkerd.io/v1alpha1"
+    ),
 }
 """The versions that are written: Istio's since 1.22, Linkerd's Server since 2.16."""
 NAMED = frozenset({"containers", "initContainers", "ephemeralContainers", "volumes"})
 """Lists whose items a strategic merge tells by `name` (patchMergeKey in k8s.io/api/core/v1/types.go)."""
-WHOLE = (NetworkPolicy, CiliumNetworkPolicy, ClusterNetworkPolicy)
-"""Of these the `spec` is replaced as one."""
 COMPONENT = {"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component"}
 
 
@@ -71,7 +74,7 @@ def folder(changes: Iterable[Change]) -> Mapping[str, bytes]:
                 name = place.replace(".yaml", f"-{n}.yaml")
                 n += 1
             files[name] = content
-            if isinstance(o, WHOLE) and place.startswith("changed/"):
+            if hasattr(o, "spec") and place.startswith("changed/"):
                 replaced[name] = o
     new = sorted(f for f in files if f.startswith("new/"))
     patches: list[dict[str, object]] = []

@@ -15,11 +15,11 @@ from mistrust.access.ports import PROTOCOLS, SPAN, point
 from mistrust.kube.cilium import CiliumNetworkPolicy
 from mistrust.kube.endpoints import endpoints, namespace_labels
 from mistrust.kube.network import ClusterNetworkPolicy
+from mistrust.kube.separate import units
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.network.engine.reach import Reach
 from mistrust.layers.network.grants import granted
 from mistrust.layers.network.least.forms import Name
-from mistrust.layers.network.least.separate import units
 from mistrust.layers.network.proving.outside import outside
 from mistrust.layers.network.synthesize import synthesize
 from mistrust.layers.network.usage import used

@@ -21,9 +21,9 @@ from mistrust.kube.cilium import (
 )
 from mistrust.kube.meta import Metadata
 from mistrust.kube.selectors import LabelSelector, Requirement
+from mistrust.kube.separate import Unit
 from mistrust.layers.network.addresses import place
 from mistrust.layers.network.least.regulars import NODE_LOCAL
-from mistrust.layers.network.least.separate import Unit
 from mistrust.layers.network.least.wanted import Wanted
 from mistrust.layers.network.least.writing import Named, Needs, Peer, Reason, Written, blocks, first_name
 from mistrust.layers.network.statements.cilium import NAMESPACE

@@ -11,9 +11,9 @@ from msgspec import structs
 from mistrust.kube.cilium import CiliumNetworkPolicy, CiliumRule, DefaultDeny
 from mistrust.kube.network import NetworkPolicy
 from mistrust.kube.selectors import LabelSelector
+from mistrust.kube.separate import Unit
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.network.least import cilium, writing
-from mistrust.layers.network.least.separate import Unit
 from mistrust.layers.network.least.writing import Needs, Policy, Written
 
 Name = Literal["kubernetes", "cilium", "cluster"]

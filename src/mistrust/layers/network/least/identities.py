@@ -7,13 +7,13 @@ from typing import Final
 
 from msgspec import structs
 
+from mistrust.kube.separate import Unit
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.network.addresses import place
 from mistrust.layers.network.engine.lines import Span
 from mistrust.layers.network.exposure.outside import INTERNET, common
 from mistrust.layers.network.least.drafting import Draft, Party, Scene
 from mistrust.layers.network.least.permitted import Extent
-from mistrust.layers.network.least.separate import Unit
 from mistrust.layers.network.least.wanted import Wanted
 from mistrust.layers.network.least.writing import Named, Peer
 from mistrust.layers.network.statements.cilium import identifies

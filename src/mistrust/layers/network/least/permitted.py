@@ -7,6 +7,7 @@ from enum import Enum
 from functools import cached_property
 
 from mistrust.kube.endpoints import Endpoint
+from mistrust.kube.separate import Unit
 from mistrust.layers.network.addresses import place
 from mistrust.layers.network.deciding.party import text
 from mistrust.layers.network.engine.lines import Span

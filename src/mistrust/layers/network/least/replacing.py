@@ -13,7 +13,6 @@ from mistrust.kube.separate import Unit
 from mistrust.layers.network.facts.telling import listed
 from mistrust.layers.network.least.drafting import Draft, Scene
 from mistrust.layers.network.least.forms import KUBERNETES, Form, allows, bare, denies, rewritable, selector_of
-from mistrust.layers.network.least.separate import Unit
 from mistrust.layers.network.least.writing import Policy, Reason, Written
 from mistrust.layers.network.statements.policies import policies
 from mistrust.layers.network.statements.rules import refusals

@@ -28,9 +28,9 @@ from mistrust.kube.network import (
     ProtocolPorts,
 )
 from mistrust.kube.selectors import LabelSelector, Requirement
+from mistrust.kube.separate import Unit
 from mistrust.layers.network.least.drafting import Draft, Scene
 from mistrust.layers.network.least.permitted import Extent
-from mistrust.layers.network.least.separate import Unit
 from mistrust.layers.network.least.wanted import DNS
 from mistrust.layers.network.statements.policies import policies
 from mistrust.layers.network.statements.rules import Tier, statements
