@@ -58,9 +58,9 @@ def test_tightening_takes_most_away_and_the_proof_holds(screen: str) -> None:
     rows = table(screen)
     before, after = (int(rows[name][0].replace(",", "")) for name in ("as it was", "tightened"))
     assert after < before / 3
-    for layer in ("permissions", "connections", "addresses outside", "node powers", "pods to come"):
+    for layer in ("permissions", "connections", "addresses outside", "mesh", "node powers", "pods to come"):
         assert screen.count(f"{layer}: holds.") == 2
-    assert screen.count("gains 0, leaves") == 10
+    assert screen.count("gains 0, leaves") == 12
 
 
 def test_the_paths_from_outside_are_gone_in_the_end(screen: str) -> None:

@@ -26,10 +26,10 @@ def tightened(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "tighter"
 
 
-def test_both_layers_are_proved(tightened: Path) -> None:
+def test_every_layer_is_proved(tightened: Path) -> None:
     proof = json.loads((tightened / "proof.json").read_text())
     assert proof["proved"] is True
-    for layer in ("permissions", "connections"):
+    for layer in ("permissions", "connections", "mesh"):
         found = proof["layers"][layer]
         assert found["lost"] == []
         assert (found["gained"], found["used"] > 5, found["removed"] > 5) == (0, True, True)
@@ -72,6 +72,32 @@ def test_every_policy_says_whom_it_is_about_and_what_its_rules_rest_on(tightened
 def test_the_cart_is_reached_by_the_front_alone(tightened: Path) -> None:
     spec = yaml.safe_load((tightened / "new/networkpolicy-shop-cart.yaml").read_text())["spec"]
     assert spec["ingress"] == [{"from": [{"podSelector": {"matchLabels": {"app": "web"}}}], "ports": [{"port": 7070}]}]
+
+
+def test_the_checkout_takes_what_the_front_was_seen_to_ask_for(tightened: Path) -> None:
+    policy = yaml.safe_load((tightened / "changed" / "authorizationpolicy-payments-checkout.yaml").read_text())
+    [rule] = policy["spec"]["rules"]
+    assert rule["from"] == [{"source": {"principals": ["cluster.local/ns/shop/sa/web"]}}]
+    assert {path for to in rule["to"] for path in to["operation"]["paths"]} == {"/pay"}
+
+
+def test_shadowed_by_what_it_was_made_of_it_denies_nothing(tightened: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    evidence = str(tightened.parent / "evidence")
+    assert run(["shadow", str(SHOP), str(tightened), "--evidence", evidence, "-q"]) == 0
+    assert "permissions  connections  mesh" in capsys.readouterr().out
+
+
+def test_shadowed_without_a_rule_of_the_mesh_it_tells_what_would_have_been_denied(
+    tightened: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(tightened, tmp_path / "less")
+    policy = tmp_path / "less" / "changed" / "authorizationpolicy-payments-checkout.yaml"
+    policy.write_text(policy.read_text().replace("sa/web", "sa/cart"))
+    evidence = str(tightened.parent / "evidence")
+    assert run(["shadow", str(SHOP), str(tmp_path / "less"), "--evidence", evidence, "-q"]) == 1
+    out = capsys.readouterr().out
+    assert "Deployment shop/web -> Deployment payments/checkout" in out
+    assert "widen: AuthorizationPolicy payments/checkout changed" in out
 
 
 def test_kustomize_makes_of_the_old_policies_exactly_the_new_ones(tightened: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from mistrust.access.record import Record, Tally
+from mistrust.access.record import Days, Record, Tally
 
 Security = Literal["mtls", "tls", "plaintext", ""]
 """How a connection was protected: both ends proved who they are; it was encrypted, and no certificate of the client is
@@ -59,3 +59,15 @@ class Traffic(Record[Flow], frozen=True):
     """Every connection that was seen, and what proxies saw inside."""
 
     exchanges: Mapping[Exchange, Tally] = {}
+
+
+class TrafficDays(Days[Flow], frozen=True):
+    """The same day by day."""
+
+    exchanges: Mapping[int, Mapping[Exchange, Tally]] = {}
+    """By the number of the day since 1970, UTC."""
+
+    def since(self, day: int) -> TrafficDays:
+        """Only this day and those after it."""
+        later = super().since(day)
+        return TrafficDays(later.uses, later.coverage, {n: uses for n, uses in self.exchanges.items() if n >= day})

@@ -95,7 +95,7 @@ def assess(snapshot: Snapshot, args: argparse.Namespace) -> Assessed:
     rows = (
         _permissions(own, usage),
         powers_row(powers, snapshot, seen.audit, granted.rbac),
-        *links.rows(snapshot, spoken, seen.flows),
+        *links.rows(snapshot, spoken, seen),
     )
     known = checks()
     every = on_paths((*findings(facts, known), *path_findings(paths, known)), paths)

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
 from mistrust.access.fact import Fact
 from mistrust.access.flow import Flow
-from mistrust.access.record import Record
+from mistrust.access.record import Record, Tally
 from mistrust.channels.atlas import Atlas
+from mistrust.channels.plaintext import used_in_plaintext
+from mistrust.channels.uses import uses
 from mistrust.channels.whole import Whole, whole
+from mistrust.cli.evidence import Seen
 from mistrust.kube.problem import Problem
 from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.mesh.certificates.facts import facts as certificate_facts
 from mistrust.layers.mesh.certificates.seen import unseen
 from mistrust.layers.mesh.layer import Meshes
 from mistrust.layers.mesh.mesh import Mesh, mesh
+from mistrust.layers.mesh.use import Use
 from mistrust.layers.network.doubt import doubtful as unsettled
 from mistrust.layers.network.exposure.facts import exposure_facts
 from mistrust.layers.network.facts.telling import folded
@@ -26,7 +30,7 @@ from mistrust.layers.network.layer import Network
 from mistrust.layers.network.least.enough import ENOUGH, thin
 from mistrust.layers.network.least.regulars import promised
 from mistrust.layers.network.needed import unused_rules
-from mistrust.layers.network.usage import used
+from mistrust.layers.network.usage import Names, used
 from mistrust.paths.network import Network as Footing
 from mistrust.paths.network import network as footing
 from mistrust.report.assessment import Row
@@ -55,8 +59,9 @@ class Joined(msgspec.Struct, frozen=True):
         connections = self.connections if given is snapshot else Network().granted(given)
         yield from folded(unused_rules(connections, used(connections, flows, given)))
 
-    def rows(self, snapshot: Snapshot, facts: Iterable[Fact], flows: Record[Flow] | None) -> tuple[Row, Row]:
+    def rows(self, snapshot: Snapshot, facts: Iterable[Fact], given: Seen) -> tuple[Row, Row]:
         """The rows *connections* and *plaintext ok*."""
+        flows = given.flows
         seen = used(self.connections, flows, snapshot) if flows is not None else None
         counted = seen.granted if seen is not None else self.connections
         every = counted.count()
@@ -69,6 +74,10 @@ class Joined(msgspec.Struct, frozen=True):
         unsure = unsettled(counted).count()
         thinly = thin(seen.coverage, ENOUGH) if seen is not None else ""
         hidden = every - seen.count() if seen is not None and thinly else unsure
+        spoken, untold = None, 0
+        if flows is not None:
+            spoken, untold = used_in_plaintext(self.whole, counted.answers, mesh_uses(snapshot, given))
+        unclear = doubtful + (plain - spoken if spoken is not None and thinly else untold)
         return (
             Row(
                 "connections",
@@ -82,7 +91,9 @@ class Joined(msgspec.Struct, frozen=True):
             Row(
                 "plaintext ok",
                 granted=plain,
-                unknown=doubtful / every if doubtful and every else None,
+                used=spoken,
+                excess=share(spoken + untold, plain) if spoken is not None and not thinly else None,
+                unknown=unclear / every if unclear and every else None,
                 note=meshed,
                 layer="mesh",
             ),
@@ -97,6 +108,14 @@ class Joined(msgspec.Struct, frozen=True):
     def atlas(self) -> Atlas | None:
         """The map."""
         return self.whole.atlas(self.connections.answers)
+
+
+def mesh_uses(snapshot: Snapshot, seen: Seen) -> Mapping[Use, Tally]:
+    """What was seen of connections, told by the workloads of a snapshot; empty without flows."""
+    if seen.flows is None:
+        return {}
+    exchanges = seen.exchanges
+    return uses(Names(snapshot), seen.flows.uses, exchanges.uses if exchanges is not None else {})
 
 
 def share(used: int, granted: int) -> float | None:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from mistrust.access.flow import Exchange, Flow, Traffic
+from mistrust.access.flow import Exchange, Flow, Traffic, TrafficDays
 from mistrust.access.record import Coverage, Days, Record
 from mistrust.feeds.audit.read import is_audit, read_audit, read_audit_days
 from mistrust.feeds.flows.read import is_flows, read_flow_days, read_flows
@@ -73,7 +73,7 @@ class Daily(msgspec.Struct, frozen=True):
     """The same day by day."""
 
     audit: Days[Request] | None = None
-    flows: Days[Flow] | None = None
+    flows: TrafficDays | None = None
     policies: tuple[AuditPolicy, ...] = ()
 
     @property

@@ -16,17 +16,14 @@ import argparse
 import os
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mistrust.access.record import Days
     from mistrust.cli.evidence import Daily, Seen
     from mistrust.kube.version import Version
     from mistrust.store.published import Published
-    from mistrust.store.rollup import Kind
     from mistrust.store.store import Added, Store
 
-U = TypeVar("U")
 ENGINE = "MISTRUST_EVIDENCE_ENGINE"
 EXAMPLES = """examples:
   mistrust evidence add seen/ /var/log/kubernetes/audit/ hubble/
@@ -71,23 +68,24 @@ def kept(path: str, version: Version | None, engine: str = "") -> Seen:
 
 def kept_days(path: str, version: Version | None, engine: str = "") -> Daily:
     """The same day by day."""
+    from mistrust.access.flow import Traffic, TrafficDays
+    from mistrust.access.record import Days
     from mistrust.cli.evidence import Daily
     from mistrust.store.store import AUDIT, FLOWS
 
     store = _opened(path, engine)
-    daily = Daily(_days(store, AUDIT, version), _days(store, FLOWS, None))
+    audit, flows = store.record(AUDIT, version=version), store.record(FLOWS)
+    requests, found = store.days(AUDIT, version=version), store.days(FLOWS)
     store.close()
-    return daily
-
-
-def _days(store: Store | Published, kind: Kind[U], version: Version | None) -> Days[U] | None:
-    from mistrust.access.record import Days
-
-    whole = store.record(kind, version=version)
-    if whole is None:
-        return None
-    return Days(
-        {day: found.uses for day, found in store.days(kind, version=version).items() if found.uses}, whole.coverage
+    return Daily(
+        Days({day: each.uses for day, each in requests.items() if each.uses}, audit.coverage) if audit else None,
+        TrafficDays(
+            {day: each.uses for day, each in found.items() if each.uses},
+            flows.coverage,
+            {day: each.exchanges for day, each in found.items() if isinstance(each, Traffic) and each.exchanges},
+        )
+        if flows
+        else None,
     )
 
 

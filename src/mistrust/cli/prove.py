@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from mistrust.cli.evidence import Seen
     from mistrust.kube.snapshot import Snapshot
     from mistrust.layers.identity.grants import Access
+    from mistrust.layers.mesh.least.access import Access as Asked
     from mistrust.layers.network.grants import Connection
     from mistrust.layers.network.usage import Abroad
     from mistrust.layers.pods.layer import Access as Power
     from mistrust.layers.pods.newcomers import Newcomer
     from mistrust.trust.prove import Proof
 
-    AnyProof = Proof[Access] | Proof[Connection] | Proof[Abroad] | Proof[Newcomer] | Proof[Power]
+    AnyProof = Proof[Access] | Proof[Connection] | Proof[Abroad] | Proof[Asked] | Proof[Newcomer] | Proof[Power]
 
 EXAMPLES = """examples:
   mistrust prove manifests/ fixed/ --evidence audit/ --evidence flows.jsonl
@@ -89,9 +90,11 @@ def proofs(old: Snapshot, new: Snapshot, seen: Seen, days: float = 14) -> Iterat
     from msgspec import structs
 
     from mistrust.catalog.load import api_resources, default_rbac
+    from mistrust.cli.connections import mesh_uses
     from mistrust.cli.pods_seen import pods_seen
     from mistrust.layers.identity.layer import Identity
     from mistrust.layers.identity.usage import nameable, ways
+    from mistrust.layers.mesh.least.grants import granted
     from mistrust.layers.network.layer import Network
     from mistrust.layers.network.proving.every import obligations
     from mistrust.layers.network.proving.outside import outside
@@ -112,6 +115,9 @@ def proofs(old: Snapshot, new: Snapshot, seen: Seen, days: float = 14) -> Iterat
     beyond = outside(before), outside(after)
     yield "addresses outside", prove(*beyond, ((a,) for a in flows.abroad) if flows else ())
     pods, held = Pods(), pods_seen(old, seen, days).accesses(old)
+    uses = mesh_uses(old, seen)
+    let_in = granted(old, uses)
+    yield "mesh", prove(let_in, granted(new, uses), map(let_in.ways, uses))
     yield "node powers", prove(pods.granted(old), pods.granted(new), ((a,) for a in held))
     yield "pods to come", prove(newcomers(old), newcomers(new), ((a,) for a in in_use(new)))
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from mistrust.access.flow import Flow
+    from mistrust.access.flow import Flow, TrafficDays
     from mistrust.access.record import Coverage, Days, Tally
     from mistrust.access.verdict import Verdict
     from mistrust.cli.evidence import Daily
@@ -136,6 +136,7 @@ def _layers(old: Snapshot, new: Snapshot, seen: Daily) -> Iterator[tuple[Layered
         yield _connections(before, after, seen.flows, old, because)
     elif (gone := (before - after).witness()) is not None:
         yield None, f"connections become fewer, such as {gone}, and no flows were given"
+    yield _mesh(old, new, seen.flows, because)
 
 
 def _tokens(old: Snapshot, new: Snapshot, seen: Daily, days: float) -> str:
@@ -198,6 +199,29 @@ def _connections(
     )
     doubt = f"{len(stray):,} flows have an end that is not shown, such as {' -> '.join(ends)}" if stray else ""
     return _layered("connections", found, days.coverage, old, new, because), doubt
+
+
+def _mesh(old: Snapshot, new: Snapshot, days: TrafficDays | None, because: Because) -> tuple[Layered | None, str]:
+    """What servers of meshes let in, by whom, how protected, and what was asked for."""
+    from mistrust.channels.uses import uses
+    from mistrust.layers.mesh.least.grants import granted
+    from mistrust.layers.network.usage import Names
+    from mistrust.trust.shadow import Shadowing
+
+    names = Names(old)
+    seen = {n: uses(names, flows, days.exchanges.get(n, {})) for n, flows in days.uses.items()} if days else {}
+    before, after = (granted(s, (use for several in seen.values() for use in several)) for s in (old, new))
+    if not before.mesh.fabrics and not after.mesh.fabrics:
+        return None, ""
+    if days is None:
+        gone = (before - after).witness()
+        return None, f"meshes let in less, such as {gone}, and no flows were given" if gone is not None else ""
+    asked = {
+        n: [(ways, tally) for use, tally in several.items() if (ways := before.ways(use))]
+        for n, several in seen.items()
+    }
+    found = Shadowing(before, after).days(asked)
+    return _layered("mesh", found, days.coverage, before, after, because), ""
 
 
 def _layered(

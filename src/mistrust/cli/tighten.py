@@ -121,6 +121,7 @@ def tightened(old: Snapshot, seen: Seen, days: float, form: Name = "kubernetes")
         yield "permissions", _permissions(old, seen)
     if seen.flows is not None:
         yield "connections", _connections(old, seen, days, form)
+        yield "mesh", _mesh(old, seen, days)
     if seen.audit is not None:
         yield "pods", _pods(old, seen, days)
 
@@ -155,6 +156,14 @@ def _connections(old: Snapshot, seen: Seen, days: float, form: Name) -> Tightene
     assert seen.flows is not None
     usage = used(Network().granted(old), seen.flows, old)
     return synthesize(old, usage, days=days, callers=_callers(old, seen), form=form)
+
+
+def _mesh(old: Snapshot, seen: Seen, days: float) -> Tightened:
+    from mistrust.cli.connections import mesh_uses
+    from mistrust.layers.mesh.synthesize import synthesize
+
+    assert seen.flows is not None
+    return synthesize(old, mesh_uses(old, seen), seen.flows.coverage, days=days)
 
 
 def _pods(old: Snapshot, seen: Seen, days: float) -> Tightened:

@@ -7,8 +7,8 @@ from itertools import chain
 from sys import intern
 from typing import Final, cast
 
-from mistrust.access.flow import Flow, Traffic
-from mistrust.access.record import Coverage, Days
+from mistrust.access.flow import Exchange, Flow, Traffic, TrafficDays
+from mistrust.access.record import Coverage, Tally
 from mistrust.feeds.flows.observers import exchanges, flows, pods
 from mistrust.feeds.flows.paths import Paths
 from mistrust.feeds.flows.sight import Count, Key, Remark, Sight, is_full
@@ -101,10 +101,18 @@ class Ledger:
         inside, merged = exchanges(groups, known)
         return Traffic(flows(groups, known), self.coverage(merged), inside)
 
-    def days(self) -> Days[Flow]:
-        """What was collected in spans of a day, as distinct flows of each."""
-        found = {day: flows(groups, pods(groups)) for day, groups in sorted(self.spans.items())}
-        return Days({day: uses for day, uses in found.items() if uses}, self.coverage())
+    def days(self) -> TrafficDays:
+        """What was collected in spans of a day, as distinct flows and exchanges of each."""
+        uses: dict[int, Mapping[Flow, Tally]] = {}
+        inside: dict[int, Mapping[Exchange, Tally]] = {}
+        merged = 0
+        for day, groups in sorted(self.spans.items()):
+            known = pods(groups)
+            uses[day] = flows(groups, known)
+            inside[day], more = exchanges(groups, known)
+            merged = max(merged, more)
+        there = {day: found for day, found in uses.items() if found}
+        return TrafficDays(there, self.coverage(merged), {day: found for day, found in inside.items() if found})
 
     def coverage(self, merged: int = 0) -> Coverage:
         """How much of what happened it shows; at `merged` ports parts of the paths are left out."""

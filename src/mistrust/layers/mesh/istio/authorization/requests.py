@@ -66,3 +66,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     """What filters before the authorization left, by filter and key."""
     assumed: Mapping[Hashable, Truth] = {}
     """Answers taken for granted: to questions of rules, and by name those of external authorizers."""
+
+    def __hash__(self) -> int:
+        """Of what is hashable, and most often differs."""
+        return hash((self.port, self.principal, self.source, self.remote, self.destination, self.sni))
