@@ -66,14 +66,22 @@ def test_a_named_file_that_is_none_is_an_error(tmp_path: Path, text: str) -> Non
 
 
 def test_a_bad_line_is_counted_and_the_first_are_quoted_shortened() -> None:
-    record = reading(LINE + '{"flow": {"verdict": 7, "secret": "hunter2"}}\n' * 20 + "\n" + LINE + LINE[:50])
+    record = reading(LINE + '{"flow": {"verdict": 7, "secret": "hunter2"}}\n' * 20 + "\n" + LINE)
     assert told(record) == USED
     assert [t.count for t in record.uses.values()] == [2]
-    assert (record.coverage.events, record.coverage.bad) == (2, 21)
+    assert (record.coverage.events, record.coverage.bad) == (2, 20)
     assert len(record.coverage.problems) == 5
     first = record.coverage.problems[0]
     assert (first.what, first.line, first.blinds) == ("a line was not understood", 2, True)
     assert "hunter2" not in first.got
+
+
+def test_a_last_line_that_is_still_being_written_takes_nothing_from_the_rest() -> None:
+    coverage = reading(LINE + LINE[:50]).coverage
+    [problem] = coverage.problems
+    assert (problem.what, problem.line, problem.blinds) == ("the last line has no end, and was not read", 2, False)
+    assert (coverage.events, coverage.bad) == (1, 0)
+    assert reading(LINE + LINE.rstrip()).coverage.events == 2
 
 
 @pytest.mark.parametrize("year", ["1970", "1999", "2100", "9999"])

@@ -11,13 +11,13 @@ from typing import Final
 
 import msgspec
 
-from mistrust.access.flow import Flow, Traffic
-from mistrust.access.record import Days
+from mistrust.access.flow import Traffic, TrafficDays
 from mistrust.feeds.flows.formats import FORMATS
 from mistrust.feeds.flows.ledger import Ledger
 from mistrust.feeds.flows.messages import begins
-from mistrust.feeds.flows.rows import Rows, rows
+from mistrust.feeds.flows.rows import Rows, Unended, rows
 from mistrust.feeds.flows.sight import Format, Reader
+from mistrust.feeds.quote import quote
 from mistrust.feeds.sources import GZIP, STDIN, ZSTD, CutShort, Source, chunks, sources, zstandard_frames
 from mistrust.kube.errors import InputError
 from mistrust.kube.problem import Problem
@@ -34,6 +34,7 @@ exports from CloudWatch."""
 WANTED: Final = "flows of Hubble, Istio, Envoy, Linkerd, Calico, conntrack or a VPC, or OTLP traces"
 _BEGIN: Final = 1 << 16
 _TELLING: Final = 1 << 14
+UNENDED: Final = "the last line has no end, and was not read"
 DAY: Final = 86_400
 """In seconds."""
 
@@ -54,7 +55,7 @@ def read_flows(paths: Sequence[str], progress: Progress = lambda _: None) -> Tra
     return _read(paths, Ledger(), progress).record()
 
 
-def read_flow_days(paths: Sequence[str], progress: Progress = lambda _: None) -> Days[Flow]:
+def read_flow_days(paths: Sequence[str], progress: Progress = lambda _: None) -> TrafficDays:
     """The same, day by day; raises the same."""
     return _read(paths, Ledger(DAY), progress).days()
 
@@ -174,7 +175,9 @@ def _count(batches: Iterable[Rows], read: Reader, ledger: Ledger, file: str, pre
                 ledger.add(sights, file, otherwise)
             except (ValueError, msgspec.DecodeError):
                 bad += 1
-                if text is None or text.strip():
+                if isinstance(text, Unended):
+                    ledger.problems.append(Problem(UNENDED, file, at, got=quote(text), blinds=False))
+                elif text is None or text.strip():
                     ledger.misread(file, at, text)
         ledger.events += len(texts) - bad
 

@@ -16,6 +16,10 @@ Rows = tuple[int, Sequence[bytes | None]]
 """The number of the first, from 1, and texts; None for one that is longer than LARGEST."""
 
 
+class Unended(bytes):
+    """A last line that has no end: it may still be written."""
+
+
 def rows(pieces: Iterable[bytes]) -> Iterator[Rows]:
     """The lines of a file, without their ends; a last one without an end counts. Or its messages.
 
@@ -58,4 +62,4 @@ def _lines(pieces: Iterable[bytes]) -> Iterator[Rows]:
             yield number, texts
             number += len(texts)
     if length:
-        yield number, (b"".join(rest) if length <= LARGEST else None,)
+        yield number, (Unended(b"".join(rest)) if length <= LARGEST else None,)
