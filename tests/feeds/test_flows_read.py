@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 from tests.feeds.flow_logs import reading, remarks, told
 
-from mistrust.access.flow import Flow, Peer
+from mistrust.access.flow import Flow, Peer, TrafficDays
 from mistrust.access.record import Record, Tally
+from mistrust.feeds import several
+from mistrust.feeds.flows.ledger import MISREAD
 from mistrust.feeds.flows.observers import flows
-from mistrust.feeds.flows.read import is_flows, read_flows
+from mistrust.feeds.flows.read import is_flows, read_flow_days, read_flows
 from mistrust.feeds.flows.sight import Count, Key, Side
 from mistrust.feeds.flows.silence import holes
 from mistrust.kube.errors import InputError
@@ -178,6 +180,36 @@ def test_files_may_come_in_any_order_and_cut_anywhere() -> None:
         cut = rng.randrange(len(lines))
         other = reading("".join(lines[:cut]), "".join(lines[cut:])) if cut else reading("".join(lines))
         assert (other.uses, other.coverage) == (whole.uses, whole.coverage)
+
+
+@pytest.mark.parametrize("days", [False, True])
+def test_several_processes_read_what_one_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: bool) -> None:
+    rng = random.Random(7)
+    for n in range(5):
+        lines = [at(rng.randrange(10 * 3600)).replace("web-0", f"web-{rng.randrange(9)}") for _ in range(50)]
+        (tmp_path / f"{n}.log").write_text("".join(lines) + "not a flow\n" * (n + 1) + LINE[:50])
+    (tmp_path / "conntrack.log").write_text(CONNTRACK)
+    (tmp_path / "notes.txt").write_text("not a log\n")
+
+    def read() -> Record[Flow] | TrafficDays:
+        return read_flow_days([str(tmp_path)]) if days else read_flows([str(tmp_path)])
+
+    alone = read()
+    monkeypatch.setattr(several, "WORTH", 0)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
+    together = read()
+    assert (together.uses, together.coverage) == (alone.uses, alone.coverage)
+    assert together == alone
+    assert (alone.coverage.bad, len([p for p in alone.coverage.problems if p.what == MISREAD])) == (15, 5)
+
+
+def test_what_another_process_raises_says_as_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(several, "WORTH", 0)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
+    for name, text in (("a.log", LINE), ("b.log", "hello\n")):
+        (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=r"/b\.log: not a flow log: got 5 bytes .*, wanted flows of Hubble"):
+        read_flows([str(tmp_path / "a.log"), str(tmp_path / "b.log")])
 
 
 def test_the_same_sightings_by_the_slow_definition() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 
 class Error(Exception):
     """Something a person must act on: what, where, got, wanted, do.
@@ -16,6 +18,10 @@ class Error(Exception):
     def __init__(self, what: str, *, where: str = "", got: str = "", wanted: str = "", do: str = "") -> None:
         super().__init__(what)
         self.what, self.where, self.got, self.wanted, self.do = what, where, got, wanted, do
+
+    def __reduce__(self) -> tuple[partial[Error], tuple[str]]:
+        """It may come from another process."""
+        return partial(type(self), where=self.where, got=self.got, wanted=self.wanted, do=self.do), (self.what,)
 
     def __str__(self) -> str:
         head = f"{self.where}: {self.what}" if self.where else self.what

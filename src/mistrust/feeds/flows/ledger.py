@@ -18,6 +18,7 @@ from mistrust.kube.problem import Problem
 
 QUOTED: Final = 5
 """Lines that are quoted; the rest is counted."""
+MISREAD: Final = "a line was not understood"
 EVER: Final = 1 << 62
 EARLIEST, LATEST = 946_684_800, 4_102_444_800
 """2000 and 2100: a damaged time would stretch the window of the evidence."""
@@ -34,7 +35,7 @@ class Ledger:
         self.groups: dict[Key, Count] = {}
         self.spans = {0: self.groups}
         """By the number of the span of time; `groups` is the one that is counted in now."""
-        self._span = span
+        self.span = span
         self._paths = Paths()
         self.minutes: set[int] = set()
         self.events = self.bad = 0
@@ -63,9 +64,7 @@ class Ledger:
                 key = self._paths.kept(key)
                 known = self.groups.get(key)
             if known is None:
-                # the strings of a line are its own: shared, a flow takes a fraction of the memory
-                shared = tuple(intern(part) if isinstance(part, str) else part for part in key)
-                self.groups[cast(Key, shared)] = Count(seen.count, time, time)
+                self.groups[_shared(key)] = Count(seen.count, time, time)
                 continue
             known.count += seen.count
             if time < known.first:
@@ -77,7 +76,7 @@ class Ledger:
         if time and not EARLIEST <= time < LATEST:
             raise ValueError("not a time of this century")
         self._at = time
-        self.groups = self.spans.setdefault(time // self._span, {})
+        self.groups = self.spans.setdefault(time // self.span, {})
         if time:
             self.first = min(time, self.first or time)
             self.last = max(time, self.last)
@@ -87,12 +86,40 @@ class Ledger:
         """Count a line that was not understood; the first are quoted, shortened."""
         self.bad += 1
         if self.bad <= QUOTED:
-            self.problems.append(Problem("a line was not understood", file, line, got=quote(text)))
+            self.problems.append(Problem(MISREAD, file, line, got=quote(text)))
 
     def _remark(self, remark: Remark, file: str) -> None:
         once = Remark(remark.what, 0, remark.blinds)
         count, first = self.remarks.get(once, (0, file))
         self.remarks[once] = (count + remark.count, first)
+
+    def join(self, later: Ledger) -> None:
+        """Add what another one collected, of files that come behind."""
+        for span, groups in later.spans.items():
+            mine = self.spans.setdefault(span, {})
+            for key, count in groups.items():
+                kept = self._paths.kept(key) if is_full(key) else key
+                known = mine.get(kept)
+                if known is None:
+                    mine[_shared(kept)] = count
+                    continue
+                known.count += count.count
+                known.first, known.last = min(known.first, count.first), max(known.last, count.last)
+        room = QUOTED - self.bad
+        for problem in later.problems:
+            room -= problem.what == MISREAD
+            if problem.what != MISREAD or room >= 0:
+                self.problems.append(problem)
+        self.events += later.events
+        self.bad += later.bad
+        self.sampled |= later.sampled
+        self.first = min(self.first or later.first, later.first or self.first)
+        self.last = max(self.last, later.last)
+        self.minutes |= later.minutes
+        self.nodes |= later.nodes
+        for remark, (times, file) in later.remarks.items():
+            before, first = self.remarks.get(remark, (0, file))
+            self.remarks[remark] = (before + times, first)
 
     def record(self) -> Traffic:
         """What was collected, as distinct flows and exchanges."""
@@ -132,6 +159,11 @@ class Ledger:
             sampled=self.sampled,
             nodes=tuple(sorted({node.rpartition("/")[2] for node in self.nodes} - {""})),  # Hubble: cluster/node
         )
+
+
+def _shared(key: Key) -> Key:
+    """The strings of a line are its own: shared, a flow takes a fraction of the memory."""
+    return cast(Key, tuple(intern(part) if isinstance(part, str) else part for part in key))
 
 
 def together(spans: Iterable[Mapping[Key, Count]]) -> Mapping[Key, Count]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,7 @@ from mistrust.feeds.flows.messages import begins
 from mistrust.feeds.flows.rows import Rows, Unended, rows
 from mistrust.feeds.flows.sight import Format, Reader
 from mistrust.feeds.quote import quote
+from mistrust.feeds.several import processes, spread
 from mistrust.feeds.sources import GZIP, STDIN, ZSTD, CutShort, Source, chunks, sources, zstandard_frames
 from mistrust.kube.errors import InputError
 from mistrust.kube.problem import Problem
@@ -62,11 +64,23 @@ def read_flow_days(paths: Sequence[str], progress: Progress = lambda _: None) ->
 
 def _read(paths: Sequence[str], ledger: Ledger, progress: Progress) -> Ledger:
     found = sources(paths)
-    for source in found:
-        read_source(source, ledger, progress)
+    many = processes(found)
+    if many > 1:
+        for source, theirs in zip(found, spread(partial(_alone, span=ledger.span), found, many), strict=True):
+            progress(source.name)
+            ledger.join(theirs)
+    else:
+        for source in found:
+            read_source(source, ledger, progress)
     if not ledger.events and not any(source.named for source in found):
         got = next((f"{p.file}: {p.got or p.what}" for p in ledger.problems), "no files")
         raise InputError("no flow log", where=", ".join(paths), got=got, wanted=WANTED)
+    return ledger
+
+
+def _alone(source: Source, span: int) -> Ledger:
+    ledger = Ledger(span)
+    read_source(source, ledger, lambda _: None)
     return ledger
 
 
@@ -118,9 +132,8 @@ def read_source(
     source: Source, ledger: Ledger, progress: Progress, opened: Callable[[str], Iterator[bytes]] = chunks
 ) -> None:
     """Read one file into the ledger. Parameters: `opened` gives the bytes of a named source."""
-    before = len(ledger.problems), ledger.bad
     try:
-        known = _read_lines(source.name, ledger, _watched(source.name, progress, opened))
+        other = _read_lines(source.name, ledger, _watched(source.name, progress, opened))
     except CutShort as error:
         ledger.problems.append(Problem("cut short", source.name, got=str(error), do="what came before it counts"))
         return
@@ -129,17 +142,14 @@ def read_source(
             raise
         ledger.problems.append(Problem(error.what, source.name, got=error.got))
         return
-    if not known:
-        got = next((p.got for p in ledger.problems[before[0] :]), "nothing")
+    if other is not None:
         if source.named:
-            raise InputError("not a flow log", where=source.name, got=got, wanted=WANTED)
-        del ledger.problems[before[0] :]
-        ledger.bad = before[1]
-        ledger.problems.append(Problem("not a flow log", source.name, got=got, blinds=False))
+            raise InputError("not a flow log", where=source.name, got=other, wanted=WANTED)
+        ledger.problems.append(Problem("not a flow log", source.name, got=other, blinds=False))
 
 
-def _read_lines(file: str, ledger: Ledger, pieces: Iterable[bytes]) -> bool:
-    """Was any format recognised?"""
+def _read_lines(file: str, ledger: Ledger, pieces: Iterable[bytes]) -> str | None:
+    """None where a format was recognised; else what there is."""
     batches = rows(pieces)
     waiting: list[Rows] = []
     unknown = 0
@@ -150,17 +160,13 @@ def _read_lines(file: str, ledger: Ledger, pieces: Iterable[bytes]) -> bool:
             if form is not None:
                 ledger.sampled |= form.sampled
                 _count(chain(waiting, batches), form.reader(), ledger, file, _bare(text or b"") != text)
-                return True
+                return None
             unknown += text is None or bool(text.strip())
             if unknown == PATIENCE:
                 break
         if unknown == PATIENCE:
             break
-    for number, texts in waiting:
-        for at, text in enumerate(texts, number):
-            if text is None or text.strip():
-                ledger.misread(file, at, text)
-    return False
+    return next((quote(text) for _, texts in waiting for text in texts if text is None or text.strip()), "nothing")
 
 
 def _count(batches: Iterable[Rows], read: Reader, ledger: Ledger, file: str, prefixed: bool) -> None:
