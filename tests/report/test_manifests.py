@@ -109,3 +109,17 @@ def test_what_a_patch_cannot_say_is_refused() -> None:
     assert old is not None
     with pytest.raises(ValueError, match="no patch for"):
         patch(old, [Edit(old.ref, old.origin, "set", (*POD, "containers", 0, "command", 0), "x")])
+
+
+def test_what_is_changed_keeps_its_labels_and_annotations() -> None:
+    text = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop, labels: {team: a}, annotations: {meta.helm.sh/release-name: shop}}
+spec: {podSelector: {matchLabels: {app: web}}}
+"""
+    [old] = from_plain(yaml.safe_load(text), Origin("web.yaml"))
+    assert isinstance(old, Object)
+    files = folder([Change(old, (old,), "keeps what was used")])
+    told = yaml.safe_load(files["changed/networkpolicy-shop-web.yaml"])
+    assert told["metadata"] == yaml.safe_load(text)["metadata"]

@@ -109,7 +109,8 @@ def _files(change: Change) -> Iterator[tuple[str, bytes, Object]]:
     same = [o for o in change.new if change.old is not None and o.ref == change.old.ref]
     for o in change.new:
         where = "changed" if o in same else "new"
-        yield f"{where}/{_name(o)}", _document(manifest(o), _comments(change)), o
+        plain = manifest(o, annotated=where == "changed")
+        yield f"{where}/{_name(o)}", _document(plain, _comments(change)), o
     if change.old is not None and not same:
         gone = {"$patch": "delete", **_head(change.old)}
         yield f"deleted/{_name(change.old)}", _document(gone, _comments(change)), change.old
@@ -153,17 +154,22 @@ def _say(into: dict[str, object], value: object, edit: Edit, at: int) -> None:
         _say(inner, here, edit, at + 1)
 
 
-def manifest(o: Object) -> dict[str, object]:
-    """An object as a person writes it: what it is, its labels, and what it says."""
+def manifest(o: Object, *, annotated: bool = False) -> dict[str, object]:
+    """An object as a person writes it: what it is, its labels, and what it says.
+
+    Parameters: `annotated`, with its annotations, which `kubectl apply` would otherwise take away.
+    """
     plain = msgspec.to_builtins(o)
     assert isinstance(plain, dict)
     for key in ("metadata", "mistrust.dev/origin"):
         plain.pop(key, None)
     head = _head(o)
+    metadata = head["metadata"]
+    assert isinstance(metadata, dict)
     if o.metadata.labels:
-        metadata = head["metadata"]
-        assert isinstance(metadata, dict)
         metadata["labels"] = dict(o.metadata.labels)
+    if annotated and o.metadata.annotations:
+        metadata["annotations"] = dict(o.metadata.annotations)
     if isinstance(o, NetworkPolicy):  # every pod: older API servers want the field
         plain["spec"] = {"podSelector": {}, **plain.get("spec", {})}
     elif hasattr(o, "spec"):  # an empty one says something too
