@@ -40,7 +40,7 @@ def tighten(shop: Path, evidence: Path, *words: str) -> int:
 
 
 def texts(folder: Path) -> dict[str, bytes]:
-    return {p.name: p.read_bytes() for p in sorted(folder.iterdir())}
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 def test_the_edited_folder_is_proved_against_the_old_one(fixed: Path, evidence: Path) -> None:
