@@ -82,6 +82,12 @@ def test_every_policy_says_whom_it_is_about_and_what_its_rules_rest_on(tightened
                 assert f"# spec.{direction}[{i}]: " in text
 
 
+def test_what_many_addresses_of_the_internet_asked_for_is_said_once(tightened: Path) -> None:
+    lines = (tightened / "new" / "networkpolicy-shop-web.yaml").read_text().splitlines()
+    [told] = [line for line in lines if line.startswith("# spec.ingress[0]:")]
+    assert told.startswith("# spec.ingress[0]: the Internet -> Deployment shop/web TCP 8080 (a door is open to")
+
+
 def test_the_cart_is_reached_by_the_front_alone(tightened: Path) -> None:
     spec = yaml.safe_load((tightened / "new/networkpolicy-shop-cart.yaml").read_text())["spec"]
     assert spec["ingress"] == [{"from": [{"podSelector": {"matchLabels": {"app": "web"}}}], "ports": [{"port": 7070}]}]

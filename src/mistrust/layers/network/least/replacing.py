@@ -8,11 +8,13 @@ from typing import Final
 from msgspec import structs
 
 from mistrust.access.change import Change, Note, seen
+from mistrust.access.record import Tally
 from mistrust.kube.selectors import LabelSelector
 from mistrust.kube.separate import Unit
 from mistrust.layers.network.facts.telling import listed
 from mistrust.layers.network.least.drafting import Draft, Scene
 from mistrust.layers.network.least.forms import KUBERNETES, Form, allows, bare, denies, rewritable, selector_of
+from mistrust.layers.network.least.wanted import Wanted
 from mistrust.layers.network.least.writing import Policy, Reason, Written
 from mistrust.layers.network.statements.policies import policies
 from mistrust.layers.network.statements.rules import refusals
@@ -118,11 +120,21 @@ def _replaced(old: Policy | None, new: Written) -> Change:
 
 def _notes(reasons: Iterable[Reason]) -> Iterator[Note]:
     for each in reasons:
-        for wanted in each.because[:TOLD]:
-            times = f"{wanted.because} {seen(wanted.tally)}" if wanted.tally else wanted.because
-            yield Note(f"{wanted} ({times})", each.path)
-        if len(each.because) > TOLD:
-            yield Note(f"and {len(each.because) - TOLD} more", each.path)
+        lines = tuple(dict.fromkeys(_lines(each.because)))
+        yield from (Note(line, each.path) for line in lines[:TOLD])
+        if len(lines) > TOLD:
+            yield Note(f"and {len(lines) - TOLD} more", each.path)
+
+
+def _lines(because: Iterable[Wanted]) -> Iterator[str]:
+    """What a rule rests on; what was seen of one connection from several addresses is added up."""
+    added: dict[Wanted, Tally | None] = {}
+    for one in because:
+        key = structs.replace(one, tally=None)
+        before = added.get(key)
+        added[key] = before + one.tally if before and one.tally else one.tally
+    for one, tally in added.items():
+        yield f"{one} ({one.because} {seen(tally)})" if tally else f"{one} ({one.because})"
 
 
 def _free(name: str, taken: Collection[str], kind: str = "") -> str:

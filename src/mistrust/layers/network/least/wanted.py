@@ -27,7 +27,7 @@ End = Ref | Span | Entity
 """A workload of the pods' network, addresses, or somebody that Cilium knows by name."""
 DNS: Final = "DNS: nothing works without names, over UDP and, for long answers, over TCP"
 NODES: Final = "seen from a node, which may be any: traffic from outside arrives with the address of one"
-DOOR: Final = "a door is open to the Internet and was used: who of it may come in stays as it was"
+DOOR: Final = "a door is open to the Internet: who of it may come in stays as it was; used"
 RARE: Final = "no run of it was seen: it keeps what it may"
 SECRET: Final = "the cloud's metadata, which hands out the credentials of the machine: an identity for the pod is safer"  # noqa: S105
 
@@ -47,6 +47,8 @@ class Wanted(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         source = "every pod" if self.source is None else told(self.source)
+        if self.because == DOOR and isinstance(self.source, tuple):
+            source = "the Internet"
         return f"{source} -> {told(self.destination)} {PROTOCOLS[self.at // SPAN]} {self.at % SPAN}"
 
 
