@@ -1,0 +1,443 @@
+"""Modules -> operations: names resolved, calls and references taken out of one another, each step by itself.
+
+As OPA's compiler does it (ast/compile.go: resolveAllRefs, rewriteExprTerms, rewriteEquals, rewriteDynamicTerms): what
+is taken out of a negated expression stands before it, not negated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import count
+
+import msgspec
+
+from mistrust.kube.errors import InputError
+from mistrust.languages.rego.syntax import (
+    NOWHERE,
+    Array,
+    ArrayOf,
+    At,
+    Body,
+    Call,
+    Const,
+    Every,
+    Holds,
+    Literal,
+    Object,
+    ObjectFrom,
+    Ref,
+    SetFrom,
+    SetOf,
+    Some,
+    SomeIn,
+    Template,
+    Term,
+    Unify,
+    Var,
+    With,
+)
+
+ROOTS = ("data", "input")
+
+
+class Equals(msgspec.Struct, frozen=True):
+    """Both sides are made the same: variables that have no value get one."""
+
+    left: Term
+    right: Term
+    withs: tuple[With, ...] = ()
+    at: At = NOWHERE
+
+
+class Test(msgspec.Struct, frozen=True):
+    """Something is defined and not false."""
+
+    term: Term
+    withs: tuple[With, ...] = ()
+    at: At = NOWHERE
+
+
+class Does(msgspec.Struct, frozen=True):
+    """A call; without `out` its answer must not be false."""
+
+    name: tuple[str, ...]
+    args: tuple[Term, ...]
+    out: Term | None = None
+    withs: tuple[With, ...] = ()
+    at: At = NOWHERE
+
+
+class Not(msgspec.Struct, frozen=True):
+    """None of it may hold."""
+
+    inner: Op
+    withs: tuple[With, ...] = ()
+    at: At = NOWHERE
+
+
+class All(msgspec.Struct, frozen=True):
+    """The body holds for every element."""
+
+    key: Var | None
+    value: Var
+    collection: Term
+    body: Ops
+    withs: tuple[With, ...] = ()
+    at: At = NOWHERE
+
+
+Op = Equals | Test | Does | Not | All
+Ops = tuple[Op, ...]
+
+
+class Gathered(msgspec.Struct, frozen=True):
+    """A comprehension: what to gather, and when."""
+
+    kind: str
+    """`array`, `set` or `object`."""
+    key: Term | None
+    head: Term
+    body: Ops
+
+
+class Function(Var, frozen=True):
+    """Stands for a function, where `with` puts one in the place of another."""
+
+    function: tuple[str, ...] = ()
+
+
+class Comprehension(Var, frozen=True):
+    """Stands for a gathered value; `gathered` says how it comes about."""
+
+    gathered: Gathered | None = None
+
+
+class Scope:
+    """What names mean at one place.
+
+    Parameters: `names`, what the package and the imports know, each with its path, which begins with data or input.
+    """
+
+    def __init__(
+        self,
+        names: Mapping[str, tuple[str, ...]],
+        functions: Mapping[tuple[str, ...], int],
+        builtins: Mapping[tuple[str, ...], int],
+    ) -> None:
+        self._names, self._functions, self._builtins = names, functions, builtins
+        self._local: dict[str, str] = {}
+        self._number = count()
+
+    def inner(self) -> Scope:
+        """The scope of a body inside."""
+        new = Scope.__new__(Scope)
+        new._names, new._functions, new._builtins = self._names, self._functions, self._builtins
+        new._number = self._number
+        new._local = dict(self._local)
+        return new
+
+    def declare(self, name: str) -> str:
+        """A name of the body's own from here on."""
+        self._local[name] = name if name.startswith("$") else f"{name}.{next(self._number)}"
+        return self._local[name]
+
+    def fresh(self) -> Var:
+        """A variable that nobody wrote."""
+        return Var(f"$${next(self._number)}")
+
+    def declare_all(self, term: Term) -> None:
+        """Every variable of a pattern that is declared there."""
+        match term:
+            case Var():
+                self.declare(term.name)
+            case Array() | SetOf():
+                for item in term.items:
+                    self.declare_all(item)
+            case Object():
+                for _, value in term.items:
+                    self.declare_all(value)
+            case _:
+                pass
+
+    # Names
+
+    def var(self, var: Var) -> Term:
+        """What a name by itself means."""
+        if var.name in self._local:
+            return Var(self._local[var.name], var.at)
+        if var.name in ROOTS:
+            return Ref(var, (), var.at)
+        if (path := self._names.get(var.name)) is not None:
+            return Ref(Var(path[0]), tuple(map(Const, path[1:])), var.at)
+        return var
+
+    def function(self, name: tuple[str, ...]) -> tuple[str, ...]:
+        """The full name of a function; of a built-in its own."""
+        if name[0] in ROOTS or name[0] not in self._names:
+            return name
+        full = (*self._names[name[0]], *name[1:])
+        return full if full in self._functions or name not in self._builtins else name
+
+    def called(self, name: tuple[str, ...], at: At) -> tuple[str, ...]:
+        """The same for a call. Raises `InputError` where there is no such function."""
+        full = self.function(name)
+        if full not in self._functions and full not in self._builtins:
+            raise InputError("no such function", where=str(at), got=".".join(full))
+        return full
+
+    # Bodies
+
+    def body(self, body: Body) -> Ops:
+        """The operations of a body; declarations hold from where they stand."""
+        return tuple(op for literal in body for op in self._literal(literal))
+
+    def _literal(self, literal: Literal) -> Iterator[Op]:
+        first: list[Op] = []
+        withs = tuple(self._with(w, first) for w in literal.withs)
+        yield from first
+        before: list[Op] = []
+        says = literal.says
+        op: Op
+        match says:
+            case Some():
+                for name in says.names:
+                    self.declare(name)
+                return
+            case SomeIn():
+                collection = self._simple(says.collection, before, withs)
+                for term in (says.key, says.value):
+                    if term is not None:
+                        self.declare_all(term)
+                k = self.fresh() if says.key is None else self._simple(says.key, before, withs, inside=True)
+                value = self._simple(says.value, before, withs, inside=True)
+                path = k if isinstance(k, Var | Const) else self.fresh()
+                inside = collection if isinstance(collection, Ref) else Ref(collection, ())
+                op = Equals(value, Ref(inside.head, (*inside.path, path), says.at), withs, says.at)
+                if path is not k:
+                    before, after = before, Equals(k, path, withs, says.at)
+                    yield from before
+                    yield op
+                    yield after
+                    return
+            case Every():
+                collection = self._simple(says.collection, before, withs)
+                inner = self.inner()
+                every_key = Var(inner.declare(says.key)) if says.key is not None else None
+                every_value = Var(inner.declare(says.value))
+                op = All(every_key, every_value, collection, inner.body(says.body), withs, says.at)
+            case Unify():
+                op = self._unify(says, before, withs)
+            case Holds():
+                op = self._holds(says, before, withs)
+        yield from before
+        yield Not(op, (), op.at) if literal.negated else op
+
+    def _unify(self, says: Unify, before: list[Op], withs: tuple[With, ...]) -> Op:
+        if says.declares:
+            right = self._side(says.right, before, withs)
+            self.declare_all(says.left)
+            left = self._side(says.left, before, withs)
+        else:
+            left = self._side(says.left, before, withs)
+            right = self._side(says.right, before, withs)
+        if isinstance(right, Call):
+            if isinstance(left, Call):
+                out = self.fresh()
+                before.append(Does(left.name, left.args, out, withs, says.at))
+                left = out
+            return Does(right.name, right.args, left, withs, says.at)
+        if isinstance(left, Call):
+            return Does(left.name, left.args, right, withs, says.at)
+        return Equals(left, right, withs, says.at)
+
+    def _side(self, term: Term, before: list[Op], withs: tuple[With, ...]) -> Term:
+        """One side of an equation; a call stays one, its arguments are simple."""
+        if isinstance(term, Call):
+            args = tuple(self._simple(a, before, withs, inside=True) for a in term.args)
+            return Call(self.called(term.name, term.at), args, term.at)
+        return self._simple(term, before, withs)
+
+    def _holds(self, says: Holds, before: list[Op], withs: tuple[With, ...]) -> Op:
+        term = self._side(says.term, before, withs)
+        if isinstance(term, Call):
+            arity = self._functions.get(term.name, self._builtins.get(term.name, -1))
+            if len(term.args) == arity + 1:  # the last argument is what comes of it
+                return Does(term.name, term.args[:-1], term.args[-1], withs, says.at)
+            return Does(term.name, term.args, None, withs, says.at)
+        return Test(term, withs, says.at)
+
+    def _with(self, given: With, before: list[Op]) -> With:
+        """The value is worked out where it stands; a function's name is a name."""
+        target = given.target
+        head = target.head
+        path = (head.name, *(str(p.value) for p in target.path if isinstance(p, Const))) if isinstance(head, Var) else ()
+        if not path or len(path) != len(target.path) + 1:
+            raise InputError("not a target of `with`", where=str(target.at), wanted="input, data or a function")
+        resolved = self.var(head) if isinstance(head, Var) else head
+        full = self.function(path)
+        if isinstance(resolved, Ref) and isinstance(resolved.head, Var) and resolved.head.name in ROOTS:
+            full = (resolved.head.name, *(str(p.value) for p in resolved.path if isinstance(p, Const)), *path[1:])
+        new = Ref(Var(full[0]), tuple(map(Const, full[1:])), target.at)
+        if full in self._functions or full in self._builtins:
+            if (name := self._function_named(given.value)) is not None:
+                return With(new, name)
+        elif full[0] not in ROOTS:
+            raise InputError("not a target of `with`", where=str(target.at), wanted="input, data or a function")
+        return With(new, self._simple(given.value, before, ()))
+
+    def _function_named(self, term: Term) -> Function | None:
+        """The function that a term is the name of."""
+        head = term.head if isinstance(term, Ref) else term
+        rest = term.path if isinstance(term, Ref) else ()
+        if not isinstance(head, Var) or head.name in self._local:
+            return None
+        name = self.function((head.name, *(str(p.value) for p in rest if isinstance(p, Const))))
+        return Function(head.name, function=name) if name in self._functions or name in self._builtins else None
+
+    # Terms
+
+    def simple(self, term: Term, before: list[Op]) -> Term:
+        """A term without calls, and without references inside others; what is taken out comes before."""
+        return self._simple(term, before, ())
+
+    def _simple(self, term: Term, before: list[Op], withs: tuple[With, ...], *, inside: bool = False) -> Term:
+        match term:
+            case Const():
+                return term
+            case Var():
+                found = self.var(term)
+                return self._out(found, before, withs) if inside and isinstance(found, Ref) else found
+            case Ref():
+                return self._ref(term, before, withs, inside=inside)
+            case Call():
+                call = self._side(term, before, withs)
+                assert isinstance(call, Call)
+                out = self.fresh()
+                before.append(Does(call.name, call.args, out, withs, term.at))
+                return out
+            case Array():
+                return Array(tuple(self._simple(t, before, withs, inside=True) for t in term.items))
+            case SetOf():
+                return SetOf(tuple(self._simple(t, before, withs, inside=True) for t in term.items))
+            case Object():
+                return Object(
+                    tuple(
+                        (
+                            self._simple(k, before, withs, inside=True),
+                            self._simple(v, before, withs, inside=True),
+                        )
+                        for k, v in term.items
+                    )
+                )
+            case Template():
+                parts = tuple(p if isinstance(p, str) else self._simple(p, before, withs) for p in term.parts)
+                return Template(parts)
+            case ArrayOf():
+                return self._gathered("array", None, term.head, term.body, withs)
+            case SetFrom():
+                return self._gathered("set", None, term.head, term.body, withs)
+            case ObjectFrom():
+                return self._gathered("object", term.key, term.head, term.body, withs)
+
+    def _gathered(self, kind: str, k: Term | None, head: Term, body: Body, withs: tuple[With, ...]) -> Term:
+        inner = self.inner()
+        ops = list(inner.body(body))
+        new_key = inner.simple(k, ops) if k is not None else None
+        new_head = inner.simple(head, ops)
+        whole = tuple(msgspec.structs.replace(op, withs=(*withs, *op.withs)) for op in ops) if withs else tuple(ops)
+        return Comprehension("$gathered", gathered=Gathered(kind, new_key, new_head, whole))
+
+    def _ref(self, ref: Ref, before: list[Op], withs: tuple[With, ...], *, inside: bool) -> Term:
+        head = ref.head
+        base: Term
+        if isinstance(head, Var):
+            found = self.var(head)
+            base, prefix = (found.head, found.path) if isinstance(found, Ref) else (found, ())
+        else:
+            base, prefix = self._simple(head, before, withs, inside=True), ()
+        path = tuple(self._simple(p, before, withs, inside=True) for p in ref.path)
+        new = Ref(base, (*prefix, *path), ref.at)
+        return self._out(new, before, withs) if inside else new
+
+    def _out(self, ref: Ref, before: list[Op], withs: tuple[With, ...]) -> Var:
+        out = self.fresh()
+        before.append(Equals(out, ref, withs, ref.at))
+        return out
+
+
+def variables(terms: Iterable[Term | None]) -> Iterator[str]:
+    """The variables of terms, but those that are only inside comprehensions."""
+    for term in terms:
+        match term:
+            case Comprehension():
+                pass
+            case Var() if term.name not in ROOTS:
+                yield term.name
+            case Ref():
+                yield from variables((term.head, *term.path))
+            case Array() | SetOf():
+                yield from variables(term.items)
+            case Object():
+                for pair in term.items:
+                    yield from variables(pair)
+            case Template():
+                yield from variables(p for p in term.parts if not isinstance(p, str))
+            case _:
+                pass
+
+
+def closures(terms: Iterable[Term | None]) -> Iterator[Gathered]:
+    """The comprehensions in terms."""
+    for term in terms:
+        match term:
+            case Comprehension():
+                assert term.gathered is not None
+                yield term.gathered
+            case Ref():
+                yield from closures((term.head, *term.path))
+            case Array() | SetOf():
+                yield from closures(term.items)
+            case Object():
+                for pair in term.items:
+                    yield from closures(pair)
+            case Template():
+                yield from closures(p for p in term.parts if not isinstance(p, str))
+            case _:
+                pass
+
+
+def terms_of(op: Op) -> tuple[Term | None, ...]:
+    """What an operation is about, but for the bodies inside it."""
+    values = tuple(w.value for w in op.withs)
+    match op:
+        case Equals():
+            return (op.left, op.right, *values)
+        case Test():
+            return (op.term, *values)
+        case Does():
+            return (*op.args, op.out, *values)
+        case All():
+            return (op.collection, *values)
+        case Not():
+            return (*terms_of(op.inner), *values)
+
+
+def everything(op: Op) -> set[str]:
+    """Every variable of an operation, those of bodies inside it included."""
+    found = set(variables(terms_of(op)))
+    for gathered in closures(terms_of(op)):
+        found |= in_gathered(gathered)
+    while isinstance(op, Not):
+        op = op.inner
+    if isinstance(op, All):
+        own = {v.name for v in (op.key, op.value) if v is not None}
+        found |= {name for inner in op.body for name in everything(inner)} - own
+    return found
+
+
+def in_gathered(gathered: Gathered) -> set[str]:
+    """Every variable of a comprehension."""
+    found = set(variables((gathered.key, gathered.head)))
+    for inner in closures((gathered.key, gathered.head)):
+        found |= in_gathered(inner)
+    return found | {name for op in gathered.body for name in everything(op)}

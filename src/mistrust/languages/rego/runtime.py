@@ -1,0 +1,352 @@
+"""What compiled policies call while they run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from mistrust.languages.rego.errors import BudgetError, BuiltinError, ConflictError
+from mistrust.languages.rego.values import Key, Obj, Set, U, Undefined, Value, equal, fitting, key, ordered, pairs
+
+LOOKUP: Final = (KeyError, TypeError, IndexError)
+ONE: Final = (None,)
+STEPS: Final = 10_000_000
+COMPLETE: Final = "complete rules must not produce multiple outputs"
+FUNCTION: Final = "functions must not produce multiple outputs for same inputs"
+KEYS: Final = "object keys must be unique"
+
+Maybe = Value | Undefined
+Path = tuple[Value, ...]
+Function = Callable[..., Maybe]
+
+
+class New:
+    """Not asked yet."""
+
+    __slots__ = ()
+
+
+NEW: Final = New()
+
+
+Mock = tuple[Function | None, Maybe]
+"""What is called, or given, in the place of a function."""
+
+
+class Context:
+    """One evaluation: what it is about, and what is known already.
+
+    Parameters: `rules`, the slot of each rule by its path; `strict`, whether an error of a built-in ends the evaluation;
+    `steps`, how many elements may be looked at; `clock`, nanoseconds since 1970, the same for the whole evaluation.
+    """
+
+    __slots__ = ("clock", "data", "fixed", "input", "kept", "m", "mocks", "patches", "rules", "spent", "strict")
+
+    def __init__(
+        self,
+        rules: Mapping[Path, int],
+        given: Maybe,
+        data: Value,
+        *,
+        strict: bool = False,
+        steps: int = STEPS,
+        clock: int = 0,
+    ) -> None:
+        self.rules, self.input, self.data = rules, given, data
+        self.m: list[Maybe | New] = [NEW] * (max(rules.values(), default=0) + 1)
+        self.strict, self.clock = strict, clock
+        self.spent = [steps]
+        self.kept: dict[str, Value] = {}
+        """What holds for the whole evaluation, whatever `with` changes: random numbers."""
+        self.mocks: Mapping[tuple[str, ...], Mock] = {}
+        self.fixed: Mapping[int, Maybe] = {}
+        self.patches: Mapping[int, tuple[tuple[Path, Value], ...]] = {}
+
+    def changed(
+        self, values: Iterable[tuple[Path, Value]], mocks: Mapping[tuple[str, ...], Mock] | None = None
+    ) -> Context:
+        """The same with other values at some paths, which begin with `input` or `data`, and other functions."""
+        given, data = self.input, self.data
+        fixed, patches = dict(self.fixed), dict(self.patches)
+        for path, value in values:
+            if path[0] == "input":
+                given = placed(given, path[1:], value)
+                continue
+            path = path[1:]
+            data = placed(data, path, value)
+            for at, slot in self.rules.items():
+                if at[: len(path)] == path:
+                    fixed[slot] = reached(value, at[len(path) :])
+                    patches.pop(slot, None)
+                elif path[: len(at)] == at:
+                    rest = path[len(at) :]
+                    if slot in fixed:
+                        fixed[slot] = placed(fixed[slot], rest, value)
+                    else:
+                        patches[slot] = (*patches.get(slot, ()), (rest, value))
+        return self._with(given, data, fixed, patches, {**self.mocks, **(mocks or {})})
+
+    def unmocked(self) -> Context:
+        """The same, with every function as it is written: inside a replacement nothing is replaced."""
+        return self._with(self.input, self.data, self.fixed, self.patches, {})
+
+    def _with(
+        self,
+        given: Maybe,
+        data: Value,
+        fixed: Mapping[int, Maybe],
+        patches: Mapping[int, tuple[tuple[Path, Value], ...]],
+        mocks: Mapping[tuple[str, ...], Mock],
+    ) -> Context:
+        new = Context.__new__(Context)
+        new.rules, new.strict, new.clock, new.spent, new.kept = (
+            self.rules,
+            self.strict,
+            self.clock,
+            self.spent,
+            self.kept,
+        )
+        new.input, new.data, new.fixed, new.patches, new.mocks = given, data, fixed, patches, mocks
+        new.m = [NEW] * len(self.m)
+        for slot, value in fixed.items():
+            new.m[slot] = value
+        return new
+
+    def patched(self, slot: int, value: Maybe) -> Maybe:
+        """What a rule gives, with what `with` put inside."""
+        for rest, inner in self.patches.get(slot, ()):
+            value = placed(value, rest, inner)
+        return value
+
+    def call(self, name: tuple[str, ...], function: Function, *args: Value) -> Maybe:
+        """Call a function that may be replaced."""
+        if name not in self.mocks:
+            return function(self, *args)
+        other, value = self.mocks[name]
+        return value if other is None else other(self.unmocked(), *args)
+
+    def failed(self, error: BuiltinError) -> None:
+        """A built-in could not answer. Raises it if the evaluation is strict."""
+        if self.strict:
+            raise error
+
+
+def placed(whole: Maybe, path: Path, value: Value) -> Value:
+    """A value with another one at a path, where objects are made as they are needed; the old one stays as it is."""
+    if not path:
+        return value
+    inner = dict(whole) if isinstance(whole, dict) else {}
+    first = key(path[0])
+    inner[first] = placed(inner.get(first, U), path[1:], value)
+    return fitting(inner)
+
+
+def reached(value: Maybe, path: Path) -> Maybe:
+    """What is at a path."""
+    for part in path:
+        value = get(value, part)
+        if value is U:
+            return U
+    return value
+
+
+def get(value: Maybe, part: Value) -> Maybe:
+    """What is in a value under a key, at an index, or as an element."""
+    if isinstance(value, dict):
+        if type(part) is bool or isinstance(part, (list, dict, Set)):
+            return value.get(Key(part), U) if type(value) is Obj else U
+        return value.get(part, U)
+    if isinstance(value, list):
+        if type(part) is float and part.is_integer():
+            part = int(part)
+        return value[part] if type(part) is int and 0 <= part < len(value) else U
+    if isinstance(value, Set):
+        return value.items.get(key(part), U)
+    return U
+
+
+def items(c: Context, value: Maybe) -> Iterable[tuple[Value, Value]]:
+    """Keys and values of what can be looked through, in no order; of a set each element twice."""
+    if isinstance(value, dict):
+        _spend(c, len(value))
+        return pairs(value)
+    if isinstance(value, list):
+        _spend(c, len(value))
+        return enumerate(value)
+    if isinstance(value, Set):
+        _spend(c, len(value))
+        return [(v, v) for v in value]
+    return ()
+
+
+def sorted_items(c: Context, value: Maybe) -> Iterable[tuple[Value, Value]]:
+    """The same in Rego's order: where what comes of it has one."""
+    if isinstance(value, dict):
+        _spend(c, len(value))
+        return [(k, value[key(k)]) for k in ordered([k for k, _ in pairs(value)])]
+    if isinstance(value, Set):
+        _spend(c, len(value))
+        return [(v, v) for v in ordered(value)]
+    return items(c, value)
+
+
+def _spend(c: Context, steps: int) -> None:
+    c.spent[0] -= steps + 1
+    if c.spent[0] < 0:
+        raise BudgetError("the policy takes more steps than it may")
+
+
+def same(known: Maybe, value: Value, what: str) -> Value:
+    """The one value of a rule. Raises `ConflictError` if there is another."""
+    if known is U or equal(known, value):  # type: ignore[arg-type]
+        return value
+    raise ConflictError(what)
+
+
+def put_key(found: dict[object, Value], k: Value, value: Value) -> None:
+    """A pair of an object. Raises `ConflictError` if the key has another value."""
+    hashed = key(k)
+    if hashed in found and not equal(found[hashed], value):
+        raise ConflictError(KEYS)
+    found[hashed] = value
+
+
+class Growing(dict[object, object]):
+    """An object that rules make together, level by level."""
+
+
+class Members(dict[object, Value]):
+    """A set that rules make together."""
+
+
+def put(root: Growing, path: Sequence[Value], value: Value) -> None:
+    """What a rule says is at a path. Raises `ConflictError` if something else is there."""
+    at = _level(root, path[:-1])
+    last = key(path[-1])
+    known = at.get(last, U)
+    if known is U:
+        at[last] = value
+    elif isinstance(known, Growing | Members) or not equal(known, value):  # type: ignore[arg-type]
+        raise ConflictError(KEYS)
+
+
+def put_member(root: Growing, path: Sequence[Value], value: Value) -> None:
+    """An element of the set at a path."""
+    at = _level(root, path[:-1])
+    known = at.setdefault(key(path[-1]), Members())
+    if not isinstance(known, Members):
+        raise ConflictError(KEYS)
+    known[key(value)] = value
+
+
+def _level(root: Growing, path: Sequence[Value]) -> Growing:
+    at = root
+    for part in path:
+        inner = at.setdefault(key(part), Growing())
+        if not isinstance(inner, Growing):
+            raise ConflictError(KEYS)
+        at = inner
+    return at
+
+
+def grown(found: object) -> Value:
+    """The finished value."""
+    if isinstance(found, Members):
+        return Set.of(found)  # type: ignore[arg-type]
+    if isinstance(found, Growing):
+        return fitting({k: grown(v) for k, v in found.items()})  # type: ignore[misc]
+    return found  # type: ignore[return-value]
+
+
+def merged(virtual: Mapping[object, Maybe], base: Maybe) -> Value:
+    """What data says over what rules say; rules that say nothing leave no trace."""
+    found = {name: value for name, value in virtual.items() if value is not U}
+    for name, value in base.items() if isinstance(base, dict) else ():
+        inner = found.get(name)
+        found[name] = merged(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
+    return fitting(found)  # type: ignore[arg-type]
+
+
+def bare(value: Maybe) -> Mapping[object, Value]:
+    """An object, or nothing."""
+    return value if isinstance(value, dict) else {}
+
+
+class Below:
+    """What is below a document that rules and data make together."""
+
+    __slots__ = ("children", "path", "value")
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.children: dict[str, Below] = {}
+        self.value: Callable[[Context], Maybe] | None = None
+        """Of what rules give: it is asked as a whole."""
+
+
+def descend(c: Context, below: Below, parts: Sequence[Value]) -> Maybe:
+    """What is at a path that is known only now."""
+    for i, part in enumerate(parts):
+        if not isinstance(part, str) or part not in below.children:
+            found = stored(reached(c.data, below.path), part)
+            return reached(found, tuple(parts[i + 1 :]))
+        below = below.children[part]
+        if below.value is not None:
+            return reached(below.value(c), tuple(parts[i + 1 :]))
+    raise AssertionError(below.path)
+
+
+def stored(value: Maybe, part: Value) -> Maybe:
+    """The same as `get` in data, where whole numbers name keys as well."""
+    found = get(value, part)
+    return get(value, str(part)) if found is U and type(part) is int else found
+
+
+def iterable(value: Maybe) -> bool:
+    """Can it be looked through?"""
+    return isinstance(value, list | dict | Set)
+
+
+def walk(c: Context, value: Value, path: tuple[Value, ...] = ()) -> Iterator[list[Value]]:
+    """Every value inside a value, itself first, each with its path."""
+    yield [list(path), value]
+    if isinstance(value, list | dict | Set):
+        for k, inner in sorted_items(c, value):
+            yield from walk(c, inner, (*path, k))
+
+
+def spoken(found: list[Value]) -> str:
+    """What a template string says of an expression."""
+    if not found:
+        return "<undefined>"
+    return found[0] if isinstance(found[0], str) else told(found[0])
+
+
+def told(value: Value) -> str:
+    """A value as OPA prints it: ast.Value.String."""
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list):
+        return f"[{', '.join(map(told, value))}]"
+    if isinstance(value, Set):
+        return f"{{{', '.join(map(told, ordered(value)))}}}" if len(value) else "set()"
+    if isinstance(value, dict):
+        keys = ordered([k for k, _ in pairs(value)])
+        return f"{{{', '.join(f'{told(k)}: {told(value[key(k)])}' for k in keys)}}}"
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    return digits(value)
+
+
+def digits(value: float) -> str:
+    """A number as Go's encoding/json prints it."""
+    if type(value) is int:
+        return str(value)
+    size = abs(value)
+    if value.is_integer() and size < 1e21:
+        return str(int(value))
+    if size != 0 and (size < 1e-6 or size >= 1e21):
+        mantissa, _, exponent = f"{value!r}".partition("e")
+        return f"{mantissa}e{exponent[0]}{exponent[1:].lstrip('0').rjust(2, '0')}" if exponent else mantissa
+    return repr(value)
