@@ -5,9 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from mistrust.languages.rego.builtins.builtin import Builtin
 from mistrust.languages.rego.builtins.basic import BASIC
+from mistrust.languages.rego.builtins.builtin import Builtin
+from mistrust.languages.rego.builtins.encoding import ENCODING
+from mistrust.languages.rego.builtins.misc import MISC
+from mistrust.languages.rego.builtins.network import NETWORK
+from mistrust.languages.rego.builtins.objects import OBJECTS
+from mistrust.languages.rego.builtins.patterns import PATTERNS
+from mistrust.languages.rego.builtins.strings import STRINGS
+from mistrust.languages.rego.builtins.times import TIMES
 
-TABLE: Final[Mapping[str, Builtin]] = {**BASIC}
+TABLE: Final[Mapping[str, Builtin]] = {
+    **BASIC,
+    **STRINGS,
+    **OBJECTS,
+    **ENCODING,
+    **PATTERNS,
+    **NETWORK,
+    **TIMES,
+    **MISC,
+}
 
 __all__ = ["TABLE", "Builtin"]
