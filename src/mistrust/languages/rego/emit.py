@@ -353,20 +353,20 @@ class Block:
     # References
 
     def _ref(self, ref: Ref) -> str:
-        head, path = ref.head, list(ref.path)
+        head, path, stored = ref.head, list(ref.path), False
         if isinstance(head, Var) and head.name == "input" and head.name not in self.names:
             value = f"{self.c}.input"
             if not path:
                 return self._defined(value)
         elif isinstance(head, Var) and head.name == "data" and head.name not in self.names:
-            value, path = self._document(path)
+            value, path, stored = self._document(path)
         else:
             value = self.value(head)
         while path:
-            value, path = self._step(value, path)
+            value, path = self._step(value, path, "stored" if stored else "get")
         return value
 
-    def _step(self, value: str, path: list[Term]) -> tuple[str, list[Term]]:
+    def _step(self, value: str, path: list[Term], get: str) -> tuple[str, list[Term]]:
         """The next parts of a path: many strings at once, or one of something else."""
         names = []
         for part in path:
@@ -382,15 +382,15 @@ class Block:
             return found, path[len(names) :]
         part = path[0]
         if self._ground(part):
-            return self._defined(f"get({value}, {self.value(part)})"), path[1:]
+            return self._defined(f"{get}({value}, {self.value(part)})"), path[1:]
         k, v = self.fresh("k"), self.fresh("v")
         self.loop(f"for {k}, {v} in {'sorted_items' if self.sorted else 'items'}({self.c}, {value}):")
         self.frames[-1].defined |= {k, v}
         self.matched(part, k)
         return v, path[1:]
 
-    def _document(self, path: list[Term]) -> tuple[str, list[Term]]:
-        """As far as the path leads through the tree of rules; data where there are none."""
+    def _document(self, path: list[Term]) -> tuple[str, list[Term], bool]:
+        """As far as the path leads through the tree of rules; data, which is said, where there are none."""
         place, at = self.linker.root, 0
         while at < len(path) and not place.rules:
             part = path[at]
@@ -402,24 +402,14 @@ class Block:
             raise InputError("a function is not a value", got=".".join(("data", *place.path)))
         if not place.rules and rest and (place.children or place.package):
             if isinstance(rest[0], Const):
-                return self._stored(self._base(place.path), rest)
+                return self._base(place.path), rest, True
             if self._ground(rest[0]):
                 known = next((i for i, p in enumerate(rest) if not self._ground(p)), len(rest))
                 parts = "".join(f"{self.value(p)}, " for p in rest[:known])
-                return self._defined(f"descend({self.c}, {self.linker.below(place)}, ({parts}))"), rest[known:]
+                return self._defined(f"descend({self.c}, {self.linker.below(place)}, ({parts}))"), rest[known:], False
         elif not place.rules and not place.children and not place.package:
-            return self._stored(self._base(place.path), rest)
-        return self._defined(f"{self.linker.document(place)}({self.c})"), rest
-
-    def _stored(self, value: str, path: list[Term]) -> tuple[str, list[Term]]:
-        """The path as far as it is known, in data."""
-        while path and isinstance(path[0], Const):
-            part = path[0].value
-            if isinstance(part, str):
-                break
-            value = self._defined(f"stored({value}, {part!r})")
-            path = path[1:]
-        return value, path
+            return self._base(place.path), rest, True
+        return self._defined(f"{self.linker.document(place)}({self.c})"), rest, False
 
     def _base(self, path: Sequence[str]) -> str:
         steps = "".join(f"[{name!r}]" for name in path)

@@ -369,7 +369,7 @@ def variables(terms: Iterable[Term | None]) -> Iterator[str]:
     """The variables of terms, but those that are only inside comprehensions."""
     for term in terms:
         match term:
-            case Comprehension():
+            case Comprehension() | Function():
                 pass
             case Var() if term.name not in ROOTS:
                 yield term.name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from decimal import Decimal
 from itertools import count
 from typing import Final, TypeVar
 
@@ -43,6 +44,7 @@ LEVELS: Final = ({"|": "or"}, {"&": "and"}, {"+": "plus", "-": "minus"}, {"*": "
 MEMBER, MEMBER_WITH_KEY = ("internal", "member_2"), ("internal", "member_3")
 DEEPEST: Final = 100
 """Terms inside terms; Python's own stack holds more."""
+MOST_DIGITS: Final = 10_000
 T = TypeVar("T")
 
 
@@ -397,4 +399,6 @@ def number(text: str) -> int | float:
     if text.lstrip("-").isdigit():
         return int(text)
     found = float(text)
+    if found in (float("inf"), float("-inf")):
+        return int(Decimal(text)) if abs(Decimal(text).adjusted()) < MOST_DIGITS else found
     return int(found) if found.is_integer() and abs(found) < 1 << 53 else found

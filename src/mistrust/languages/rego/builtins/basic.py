@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from functools import reduce
 from typing import Final
 
-from mistrust.languages.rego.builtins.builtin import Builtin, pure
+from mistrust.languages.rego.builtins.builtin import Builtin, contextual, pure
 from mistrust.languages.rego.errors import BuiltinError, OperandError
+from mistrust.languages.rego.runtime import Context, walk
 from mistrust.languages.rego.values import Obj, Set, Value, compare, equal, kind, number, ordered, pairs
 
 Number = int | float
@@ -322,6 +323,11 @@ def trace(_: Value) -> Value:
     return True
 
 
+def walked(c: Context, value: Value) -> Value:
+    """Every value inside a value with its path, where `walk` is called as a function of one answer."""
+    return next(walk(c, value))  # type: ignore[return-value]
+
+
 BASIC: Final[Mapping[str, Builtin]] = {
     name: pure(function)
     for name, function in {
@@ -373,4 +379,4 @@ BASIC: Final[Mapping[str, Builtin]] = {
         "type_name": type_name,
         "trace": trace,
     }.items()
-}
+} | {"walk": contextual(walked)}

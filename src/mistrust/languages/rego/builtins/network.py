@@ -134,7 +134,7 @@ def _named(name: str, at: int, value: Value) -> Iterator[tuple[Value, str]]:
     for k, each in several:
         first = each[0] if isinstance(each, list) and each else each
         if not isinstance(first, str):
-            raise OperandError(f"{name}: operand {at}: element must be string or non-empty array")
+            raise failed(name, f"operand {at}: element must be string or non-empty array")
         yield k, first
 
 
