@@ -24,7 +24,10 @@ Compiled = Callable[[Context], Maybe]
 NAMES: Final[Mapping[str, object]] = {
     **{n: getattr(runtime, n) for n in ("LOOKUP", "NEW", "ONE", "COMPLETE", "FUNCTION", "Growing")},
     **{n: getattr(runtime, n) for n in ("get", "items", "sorted_items", "same", "put", "put_key", "put_member")},
-    **{n: getattr(runtime, n) for n in ("grown", "merged", "bare", "descend", "stored", "iterable", "spoken", "walk", "reached")},
+    **{
+        n: getattr(runtime, n)
+        for n in ("grown", "merged", "descend", "stored", "iterable", "spoken", "walk", "reached")
+    },
     **{n: getattr(values, n) for n in ("Set", "U", "equal", "fitting", "key", "made")},
     "BuiltinError": BuiltinError,
     "isinstance": isinstance,
@@ -45,7 +48,7 @@ class Linker:
         self.arities = {name: b.arity for name, b in self.builtins.items()}
         self.root = tree(modules, self.arities)
         self.documents = {d.path: d for d in self.root.every()}
-        self.slots = {d.path: d.slot for d in self.documents.values() if not d.function}
+        self.slots: dict[tuple[Value, ...], int] = {d.path: d.slot for d in self.documents.values() if not d.function}
         self.text: list[str] = []
         self.scope: dict[str, object] = dict(NAMES)
         self._written: set[int] = set()
@@ -57,7 +60,7 @@ class Linker:
 
     # Names
 
-    def constant(self, value: None | bool | int | float | str) -> str:
+    def constant(self, value: bool | int | float | str | None) -> str:
         """A constant as Python writes it."""
         return repr(value)
 
@@ -226,9 +229,7 @@ class Linker:
         if default is not None:
             block.line("if v is U:")
             block.indent += 1
-            block.body(
-                default.branches[0].ops, lambda: block.assign("v", block.value(default.branches[0].value))
-            )
+            block.body(default.branches[0].ops, lambda: block.assign("v", block.value(default.branches[0].value)))
             block.indent -= 1
         block.line("return v")
         return block.lines

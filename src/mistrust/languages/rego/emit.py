@@ -7,9 +7,8 @@ solutions opens a loop, in which everything that follows stands. Nothing that a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mistrust.kube.errors import InputError
@@ -428,7 +427,9 @@ class Block:
         args, out = list(op.args), op.out
         if len(args) != arity and arity >= 0:
             wanted = f"{arity} arguments"
-            raise InputError(f"{'.'.join(op.name)} was called wrongly", where=str(op.at), got=str(len(args)), wanted=wanted)
+            raise InputError(
+                f"{'.'.join(op.name)} was called wrongly", where=str(op.at), got=str(len(args)), wanted=wanted
+            )
         values = [self.value(a) for a in args]
         if op.name in (("neq",), ("equal",)) and out is None and not self.linker.replaced(op.name):
             self._compared(op.name[0] == "neq", args, values)

@@ -214,10 +214,9 @@ class Scope:
                 inside = collection if isinstance(collection, Ref) else Ref(collection, ())
                 op = Equals(value, Ref(inside.head, (*inside.path, path), says.at), withs, says.at)
                 if path is not k:
-                    before, after = before, Equals(k, path, withs, says.at)
                     yield from before
                     yield op
-                    yield after
+                    yield Equals(k, path, withs, says.at)
                     return
             case Every():
                 collection = self._simple(says.collection, before, withs)
@@ -270,7 +269,9 @@ class Scope:
         """The value is worked out where it stands; a function's name is a name."""
         target = given.target
         head = target.head
-        path = (head.name, *(str(p.value) for p in target.path if isinstance(p, Const))) if isinstance(head, Var) else ()
+        path = (
+            (head.name, *(str(p.value) for p in target.path if isinstance(p, Const))) if isinstance(head, Var) else ()
+        )
         if not path or len(path) != len(target.path) + 1:
             raise InputError("not a target of `with`", where=str(target.at), wanted="input, data or a function")
         resolved = self.var(head) if isinstance(head, Var) else head

@@ -103,7 +103,9 @@ class _Modules:
         elif found.path[:2] == ("future", "keywords") and len(found.path) <= 3:
             wanted = found.path[2:] or tuple(FUTURE)
             if not FUTURE.issuperset(wanted):
-                raise InputError("no such keyword", where=str(found.at), got=wanted[0], wanted=", ".join(sorted(FUTURE)))
+                raise InputError(
+                    "no such keyword", where=str(found.at), got=wanted[0], wanted=", ".join(sorted(FUTURE))
+                )
             self._in.keywords |= {*wanted, *(("in",) if "every" in wanted else ())}
         else:
             raise InputError("an import of nothing", where=str(found.at), got=".".join(found.path))

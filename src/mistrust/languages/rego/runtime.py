@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from mistrust.languages.rego.errors import BudgetError, BuiltinError, ConflictError
-from mistrust.languages.rego.values import Key, Obj, Set, U, Undefined, Value, equal, fitting, key, ordered, pairs
+from mistrust.languages.rego.values import (
+    Hashed,
+    Key,
+    Obj,
+    Set,
+    U,
+    Undefined,
+    Value,
+    equal,
+    fitting,
+    key,
+    ordered,
+    pairs,
+)
 
 LOOKUP: Final = (KeyError, TypeError, IndexError)
 ONE: Final = (None,)
@@ -18,7 +31,13 @@ KEYS: Final = "object keys must be unique"
 
 Maybe = Value | Undefined
 Path = tuple[Value, ...]
-Function = Callable[..., Maybe]
+
+
+class Function(Protocol):
+    """What compiled policies call: the context, then the arguments."""
+
+    def __call__(self, c: Context, /, *args: Value) -> Maybe:
+        """The answer; undefined where there is none."""
 
 
 class New:
@@ -37,8 +56,8 @@ Mock = tuple[Function | None, Maybe]
 class Context:
     """One evaluation: what it is about, and what is known already.
 
-    Parameters: `rules`, the slot of each rule by its path; `strict`, whether an error of a built-in ends the evaluation;
-    `steps`, how many elements may be looked at; `clock`, nanoseconds since 1970, the same for the whole evaluation.
+    Parameters: `rules`, the slot of each rule by its path; `strict`, whether an error of a built-in ends it; `steps`,
+    how many elements may be looked at; `clock`, nanoseconds since 1970, the same for the whole evaluation.
     """
 
     __slots__ = ("clock", "data", "fixed", "input", "kept", "m", "mocks", "patches", "rules", "spent", "strict")
@@ -259,18 +278,13 @@ def grown(found: object) -> Value:
     return found  # type: ignore[return-value]
 
 
-def merged(virtual: Mapping[object, Maybe], base: Maybe) -> Value:
+def merged(virtual: Mapping[Hashed, Maybe], base: Maybe) -> Value:
     """What data says over what rules say; rules that say nothing leave no trace."""
-    found = {name: value for name, value in virtual.items() if value is not U}
+    found: dict[Hashed, Value] = {name: v for name, v in virtual.items() if not isinstance(v, Undefined)}
     for name, value in base.items() if isinstance(base, dict) else ():
         inner = found.get(name)
         found[name] = merged(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
-    return fitting(found)  # type: ignore[arg-type]
-
-
-def bare(value: Maybe) -> Mapping[object, Value]:
-    """An object, or nothing."""
-    return value if isinstance(value, dict) else {}
+    return fitting(found)
 
 
 class Below:

@@ -279,7 +279,8 @@ class Terms:
         return Var(f"${next(self._wild)}" if token.text == "_" else token.text, self.here(token))
 
     def _finish(self, head: Term) -> Term:
-        at, path = self.here(), []
+        at = self.here()
+        path: list[Term] = []
         while not self.now.spaced and not self.now.fresh:
             if self.take("."):
                 path.append(Const(self.need("name").text))

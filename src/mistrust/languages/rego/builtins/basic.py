@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import reduce
 from typing import Final
 
-from mistrust.languages.rego.builtins.builtin import Builtin, contextual, pure
+from mistrust.languages.rego.builtins.builtin import Builtin, Pure, contextual, pure
 from mistrust.languages.rego.errors import BuiltinError, OperandError
 from mistrust.languages.rego.runtime import Context, walk
 from mistrust.languages.rego.values import Obj, Set, Value, compare, equal, kind, number, ordered, pairs
@@ -325,58 +325,58 @@ def trace(_: Value) -> Value:
 
 def walked(c: Context, value: Value) -> Value:
     """Every value inside a value with its path, where `walk` is called as a function of one answer."""
-    return next(walk(c, value))  # type: ignore[return-value]
+    return next(walk(c, value))
 
 
-BASIC: Final[Mapping[str, Builtin]] = {
-    name: pure(function)
-    for name, function in {
-        "plus": plus,
-        "minus": minus,
-        "mul": mul,
-        "div": div,
-        "rem": rem,
-        "round": rounded,
-        "ceil": ceil,
-        "floor": floor,
-        "abs": absolute,
-        "numbers.range": numbers_range,
-        "numbers.range_step": numbers_range_step,
-        "bits.and": bits("bits.and", int.__and__),
-        "bits.or": bits("bits.or", int.__or__),
-        "bits.xor": bits("bits.xor", int.__xor__),
-        "bits.lsh": bits("bits.lsh", int.__lshift__),
-        "bits.rsh": bits("bits.rsh", int.__rshift__),
-        "bits.negate": negate,
-        "lt": lt,
-        "lte": lte,
-        "gt": gt,
-        "gte": gte,
-        "equal": same,
-        "eq": same,
-        "neq": other,
-        "count": count,
-        "sum": total,
-        "product": product,
-        "max": largest,
-        "min": smallest,
-        "sort": in_order,
-        "all": every,
-        "any": some,
-        "internal.member_2": member,
-        "internal.member_3": member_with_key,
-        "and": both,
-        "or": either,
-        "intersection": intersection,
-        "union": union,
-        "is_null": of_kind(type(None)),
-        "is_boolean": of_kind(bool),
-        "is_number": of_kind(int, float),
-        "is_string": of_kind(str),
-        "is_array": of_kind(list),
-        "is_object": of_kind(dict, Obj),
-        "is_set": of_kind(Set),
-        "type_name": type_name,
-        "trace": trace,
-    }.items()
-} | {"walk": contextual(walked)}
+_PURE: Final[Mapping[str, Pure]] = {
+    "plus": plus,
+    "minus": minus,
+    "mul": mul,
+    "div": div,
+    "rem": rem,
+    "round": rounded,
+    "ceil": ceil,
+    "floor": floor,
+    "abs": absolute,
+    "numbers.range": numbers_range,
+    "numbers.range_step": numbers_range_step,
+    "bits.and": bits("bits.and", int.__and__),
+    "bits.or": bits("bits.or", int.__or__),
+    "bits.xor": bits("bits.xor", int.__xor__),
+    "bits.lsh": bits("bits.lsh", int.__lshift__),
+    "bits.rsh": bits("bits.rsh", int.__rshift__),
+    "bits.negate": negate,
+    "lt": lt,
+    "lte": lte,
+    "gt": gt,
+    "gte": gte,
+    "equal": same,
+    "eq": same,
+    "neq": other,
+    "count": count,
+    "sum": total,
+    "product": product,
+    "max": largest,
+    "min": smallest,
+    "sort": in_order,
+    "all": every,
+    "any": some,
+    "internal.member_2": member,
+    "internal.member_3": member_with_key,
+    "and": both,
+    "or": either,
+    "intersection": intersection,
+    "union": union,
+    "is_null": of_kind(type(None)),
+    "is_boolean": of_kind(bool),
+    "is_number": of_kind(int, float),
+    "is_string": of_kind(str),
+    "is_array": of_kind(list),
+    "is_object": of_kind(dict, Obj),
+    "is_set": of_kind(Set),
+    "type_name": type_name,
+    "trace": trace,
+}
+BASIC: Final[Mapping[str, Builtin]] = {name: pure(function) for name, function in _PURE.items()} | {
+    "walk": contextual(walked)
+}

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 from inspect import signature
+from typing import Unpack, cast
 
 import msgspec
 
 from mistrust.languages.rego.errors import BuiltinError
-from mistrust.languages.rego.runtime import Context, Maybe
-from mistrust.languages.rego.values import U
+from mistrust.languages.rego.runtime import Context, Function, Maybe
+from mistrust.languages.rego.values import U, Value
 
 
 class Needs(StrEnum):
@@ -22,21 +23,32 @@ class Needs(StrEnum):
     NETWORK = "net"
 
 
+Pure = (
+    Callable[[], Maybe]
+    | Callable[[Value], Maybe]
+    | Callable[[Value, Value], Maybe]
+    | Callable[[Value, Value, Value], Maybe]
+    | Callable[[Value, Value, Value, Value], Maybe]
+)
+Contextual = Callable[[Context], Maybe] | Callable[[Context, Value], Maybe] | Callable[[Context, Value, Value], Maybe]
+
+
 class Builtin(msgspec.Struct, frozen=True):
     """A function that policies can call. It raises `BuiltinError` where it cannot answer."""
 
-    function: Callable[..., Maybe]
+    function: Pure | Contextual
     arity: int
     needs: Needs = Needs.PURE
     context: bool = False
     """Does it take the context before its arguments?"""
 
-    def called(self) -> Callable[..., Maybe]:
+    def called(self) -> Function:
         """The same as a function of the context and the arguments, undefined where it cannot answer."""
+        function = cast("Callable[[Unpack[tuple[Context | Value, ...]]], Maybe]", self.function)
 
-        def call(c: Context, *args: Maybe) -> Maybe:
+        def call(c: Context, /, *args: Value) -> Maybe:
             try:
-                return self.function(c, *args) if self.context else self.function(*args)
+                return function(c, *args) if self.context else function(*args)
             except BuiltinError as error:
                 c.failed(error)
                 return U
@@ -44,11 +56,11 @@ class Builtin(msgspec.Struct, frozen=True):
         return call
 
 
-def pure(function: Callable[..., Maybe]) -> Builtin:
+def pure(function: Pure) -> Builtin:
     """A built-in that looks at its arguments alone."""
     return Builtin(function, len(signature(function).parameters))
 
 
-def contextual(function: Callable[..., Maybe], needs: Needs = Needs.PURE) -> Builtin:
+def contextual(function: Contextual, needs: Needs = Needs.PURE) -> Builtin:
     """A built-in that looks at the evaluation as well."""
     return Builtin(function, len(signature(function).parameters) - 1, needs, context=True)

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, quote_plus, unquote_to_bytes
 import yaml
 
 from mistrust.kube.yaml import documents
-from mistrust.languages.rego.builtins.builtin import Builtin, pure
+from mistrust.languages.rego.builtins.builtin import Builtin, Pure, pure
 from mistrust.languages.rego.builtins.operands import failed, obj, text, truth
 from mistrust.languages.rego.errors import BuiltinError, OperandError
 from mistrust.languages.rego.runtime import digits
@@ -325,29 +325,27 @@ def _exactly(value: Fraction) -> Value:
     return int(value) if value.denominator == 1 else float(f"{float(value):.10f}") if value > 1 else float(value)
 
 
-ENCODING: Final[Mapping[str, Builtin]] = {
-    name: pure(function)
-    for name, function in {
-        "json.marshal": json_marshal,
-        "json.marshal_with_options": json_marshal_with_options,
-        "json.unmarshal": json_unmarshal,
-        "json.is_valid": _valid(json_unmarshal),
-        "yaml.marshal": yaml_marshal,
-        "yaml.unmarshal": yaml_unmarshal,
-        "yaml.is_valid": _valid(yaml_unmarshal),
-        "base64.encode": base64_encode,
-        "base64.decode": base64_decode,
-        "base64.is_valid": base64_is_valid,
-        "base64url.encode": base64url_encode,
-        "base64url.encode_no_pad": base64url_encode_no_pad,
-        "base64url.decode": base64url_decode,
-        "hex.encode": hex_encode,
-        "hex.decode": hex_decode,
-        "urlquery.encode": urlquery_encode,
-        "urlquery.decode": urlquery_decode,
-        "urlquery.encode_object": urlquery_encode_object,
-        "urlquery.decode_object": urlquery_decode_object,
-        "units.parse": units_parse,
-        "units.parse_bytes": units_parse_bytes,
-    }.items()
+_PURE: Final[Mapping[str, Pure]] = {
+    "json.marshal": json_marshal,
+    "json.marshal_with_options": json_marshal_with_options,
+    "json.unmarshal": json_unmarshal,
+    "json.is_valid": _valid(json_unmarshal),
+    "yaml.marshal": yaml_marshal,
+    "yaml.unmarshal": yaml_unmarshal,
+    "yaml.is_valid": _valid(yaml_unmarshal),
+    "base64.encode": base64_encode,
+    "base64.decode": base64_decode,
+    "base64.is_valid": base64_is_valid,
+    "base64url.encode": base64url_encode,
+    "base64url.encode_no_pad": base64url_encode_no_pad,
+    "base64url.decode": base64url_decode,
+    "hex.encode": hex_encode,
+    "hex.decode": hex_decode,
+    "urlquery.encode": urlquery_encode,
+    "urlquery.decode": urlquery_decode,
+    "urlquery.encode_object": urlquery_encode_object,
+    "urlquery.decode_object": urlquery_decode_object,
+    "units.parse": units_parse,
+    "units.parse_bytes": units_parse_bytes,
 }
+ENCODING: Final[Mapping[str, Builtin]] = {name: pure(function) for name, function in _PURE.items()}

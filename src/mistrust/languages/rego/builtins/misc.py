@@ -1,11 +1,11 @@
-"""Versions, identifiers, chance, digests, and what a policy knows of itself (topdown/{semver,uuid,numbers,crypto}.go)."""
+"""Versions, identifiers, chance and digests (topdown/{semver,uuid,numbers,crypto}.go)."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import random
 import re
+import secrets
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -71,14 +71,14 @@ def uuid_parse(value: Value) -> Value:
 def uuid_rfc4122(c: Context, value: Value) -> Value:
     """A random identifier, the same for the same argument within an evaluation."""
     known = f"uuid:{value!r}"
-    return c.kept.setdefault(known, str(uuid.UUID(int=random.getrandbits(128), version=4)))
+    return c.kept.setdefault(known, str(uuid.uuid4()))
 
 
 def rand_intn(c: Context, key: Value, most: Value) -> Value:
     """A random whole number below another, the same for the same arguments within an evaluation."""
     limit = abs(whole("rand.intn", 2, most))
     known = f"rand:{text('rand.intn', 1, key)!r}:{limit}"
-    return c.kept.setdefault(known, random.randrange(limit) if limit else 0)
+    return c.kept.setdefault(known, secrets.randbelow(limit) if limit else 0)
 
 
 def opa_runtime() -> Value:

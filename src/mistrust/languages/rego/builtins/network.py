@@ -14,7 +14,7 @@ from ipaddress import (
 )
 from typing import Final
 
-from mistrust.languages.rego.builtins.builtin import Builtin, pure
+from mistrust.languages.rego.builtins.builtin import Builtin, Pure, pure
 from mistrust.languages.rego.builtins.operands import collection, failed, text, wrong
 from mistrust.languages.rego.errors import OperandError
 from mistrust.languages.rego.values import Set, Value, kind, ordered, pairs
@@ -148,16 +148,14 @@ def lookup_ip_addr(value: Value) -> Value:
         raise failed(name, "looking up names is not granted") from None
 
 
-NETWORK: Final[Mapping[str, Builtin]] = {
-    name: pure(function)
-    for name, function in {
-        "net.cidr_contains": cidr_contains,
-        "net.cidr_contains_matches": cidr_contains_matches,
-        "net.cidr_expand": cidr_expand,
-        "net.cidr_intersects": cidr_intersects,
-        "net.cidr_is_valid": cidr_is_valid,
-        "net.cidr_merge": cidr_merge,
-        "net.cidr_overlap": cidr_contains,
-        "net.lookup_ip_addr": lookup_ip_addr,
-    }.items()
+_PURE: Final[Mapping[str, Pure]] = {
+    "net.cidr_contains": cidr_contains,
+    "net.cidr_contains_matches": cidr_contains_matches,
+    "net.cidr_expand": cidr_expand,
+    "net.cidr_intersects": cidr_intersects,
+    "net.cidr_is_valid": cidr_is_valid,
+    "net.cidr_merge": cidr_merge,
+    "net.cidr_overlap": cidr_contains,
+    "net.lookup_ip_addr": lookup_ip_addr,
 }
+NETWORK: Final[Mapping[str, Builtin]] = {name: pure(function) for name, function in _PURE.items()}

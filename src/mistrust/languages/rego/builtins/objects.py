@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from mistrust.languages.rego.builtins.builtin import Builtin, pure
+from mistrust.languages.rego.builtins.builtin import Builtin, Pure, pure
 from mistrust.languages.rego.builtins.operands import array, collection, failed, obj, wrong
 from mistrust.languages.rego.errors import OperandError
 from mistrust.languages.rego.runtime import Maybe, get
-from mistrust.languages.rego.values import Hashed, Set, U, Undefined, Value, equal, fitting, key, kind, pairs, unkey
+from mistrust.languages.rego.values import Hashed, Set, U, Undefined, Value, equal, fitting, key, kind, unkey
 
 Object = dict[Hashed, Value]
 OBJECT_SET_ARRAY: Final = "one of {object, set, array}"
@@ -368,21 +367,18 @@ def _walked(graph: Object, node: Value, path: list[Value], seen: set[Hashed]) ->
             yield from _walked(graph, other, [*path, other], seen | {hashed})
 
 
-
-OBJECTS: Final[Mapping[str, Builtin]] = {
-    name: pure(function)
-    for name, function in {
-        "object.get": object_get,
-        "object.keys": object_keys,
-        "object.remove": object_remove,
-        "object.filter": object_filter,
-        "object.union": object_union,
-        "object.union_n": object_union_n,
-        "object.subset": object_subset,
-        "json.remove": json_remove,
-        "json.filter": json_filter,
-        "json.patch": json_patch,
-        "graph.reachable": reachable,
-        "graph.reachable_paths": reachable_paths,
-    }.items()
+_PURE: Final[Mapping[str, Pure]] = {
+    "object.get": object_get,
+    "object.keys": object_keys,
+    "object.remove": object_remove,
+    "object.filter": object_filter,
+    "object.union": object_union,
+    "object.union_n": object_union_n,
+    "object.subset": object_subset,
+    "json.remove": json_remove,
+    "json.filter": json_filter,
+    "json.patch": json_patch,
+    "graph.reachable": reachable,
+    "graph.reachable_paths": reachable_paths,
 }
+OBJECTS: Final[Mapping[str, Builtin]] = {name: pure(function) for name, function in _PURE.items()}

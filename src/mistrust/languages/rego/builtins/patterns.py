@@ -9,7 +9,7 @@ from typing import Final
 
 import re2
 
-from mistrust.languages.rego.builtins.builtin import Builtin, pure
+from mistrust.languages.rego.builtins.builtin import Builtin, Pure, pure
 from mistrust.languages.rego.builtins.operands import failed, text, texts, whole
 from mistrust.languages.rego.values import Value
 
@@ -209,18 +209,16 @@ def glob_quote_meta(pattern: Value) -> Value:
     return re.sub(r"([*?\\\[\]{}])", r"\\\1", text("glob.quote_meta", 1, pattern))
 
 
-PATTERNS: Final[Mapping[str, Builtin]] = {
-    name: pure(function)
-    for name, function in {
-        "regex.match": regex_match,
-        "re_match": regex_match,
-        "regex.is_valid": regex_is_valid,
-        "regex.split": regex_split,
-        "regex.find_n": regex_find_n,
-        "regex.find_all_string_submatch_n": regex_find_all_string_submatch_n,
-        "regex.replace": regex_replace,
-        "regex.template_match": regex_template_match,
-        "glob.match": glob_match,
-        "glob.quote_meta": glob_quote_meta,
-    }.items()
+_PURE: Final[Mapping[str, Pure]] = {
+    "regex.match": regex_match,
+    "re_match": regex_match,
+    "regex.is_valid": regex_is_valid,
+    "regex.split": regex_split,
+    "regex.find_n": regex_find_n,
+    "regex.find_all_string_submatch_n": regex_find_all_string_submatch_n,
+    "regex.replace": regex_replace,
+    "regex.template_match": regex_template_match,
+    "glob.match": glob_match,
+    "glob.quote_meta": glob_quote_meta,
 }
+PATTERNS: Final[Mapping[str, Builtin]] = {name: pure(function) for name, function in _PURE.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from mistrust.languages.rego.builtins.builtin import Builtin, pure
+from mistrust.languages.rego.builtins.builtin import Builtin, Pure, pure
 from mistrust.languages.rego.builtins.formatted import sprintf
 from mistrust.languages.rego.builtins.operands import amount, array, collection, failed, obj, text, texts, whole, wrong
 from mistrust.languages.rego.builtins.template import render
@@ -42,7 +42,7 @@ def format_int(value: Value, base: Value) -> Value:
         raise OperandError("format_int: operand 2 must be one of {2, 8, 10, 16}")
     digits, left = "", abs(found)
     while left or not digits:
-        left, digit = divmod(left, int(radix))  # type: ignore[arg-type]
+        left, digit = divmod(left, int(radix))
         digits = DIGITS[digit] + digits
     return f"-{digits}" if found < 0 else digits
 
@@ -255,40 +255,38 @@ def cast_set(value: Value) -> Value:
     return Set(collection("cast_set", 1, value))
 
 
-STRINGS: Final[Mapping[str, Builtin]] = {
-    name: pure(function)
-    for name, function in {
-        "concat": concat,
-        "contains": contains,
-        "startswith": startswith,
-        "endswith": endswith,
-        "format_int": format_int,
-        "indexof": indexof,
-        "indexof_n": indexof_n,
-        "lower": lower,
-        "upper": upper,
-        "replace": replace,
-        "strings.replace_n": replace_n,
-        "split": split,
-        "substring": substring,
-        "sprintf": formatted,
-        "trim": trim,
-        "trim_left": trim_left,
-        "trim_right": trim_right,
-        "trim_prefix": trim_prefix,
-        "trim_suffix": trim_suffix,
-        "trim_space": trim_space,
-        "strings.any_prefix_match": any_prefix_match,
-        "strings.any_suffix_match": any_suffix_match,
-        "strings.reverse": reverse,
-        "strings.count": count,
-        "strings.render_template": render_template,
-        "array.concat": array_concat,
-        "array.slice": array_slice,
-        "array.reverse": array_reverse,
-        "array.flatten": array_flatten,
-        "to_number": to_number,
-        "cast_array": cast_array,
-        "cast_set": cast_set,
-    }.items()
+_PURE: Final[Mapping[str, Pure]] = {
+    "concat": concat,
+    "contains": contains,
+    "startswith": startswith,
+    "endswith": endswith,
+    "format_int": format_int,
+    "indexof": indexof,
+    "indexof_n": indexof_n,
+    "lower": lower,
+    "upper": upper,
+    "replace": replace,
+    "strings.replace_n": replace_n,
+    "split": split,
+    "substring": substring,
+    "sprintf": formatted,
+    "trim": trim,
+    "trim_left": trim_left,
+    "trim_right": trim_right,
+    "trim_prefix": trim_prefix,
+    "trim_suffix": trim_suffix,
+    "trim_space": trim_space,
+    "strings.any_prefix_match": any_prefix_match,
+    "strings.any_suffix_match": any_suffix_match,
+    "strings.reverse": reverse,
+    "strings.count": count,
+    "strings.render_template": render_template,
+    "array.concat": array_concat,
+    "array.slice": array_slice,
+    "array.reverse": array_reverse,
+    "array.flatten": array_flatten,
+    "to_number": to_number,
+    "cast_array": cast_array,
+    "cast_set": cast_set,
 }
+STRINGS: Final[Mapping[str, Builtin]] = {name: pure(function) for name, function in _PURE.items()}

@@ -1,4 +1,4 @@
-"""Text templates of Go, as far as `strings.render_template` is for: values, `if`, `range`, `with` and pipelines of fields.
+"""Text templates of Go, as far as `strings.render_template` is for: fields, variables, `if`, `range` and `with`.
 
 pkg.go.dev/text/template. What is not understood is an error, never left out.
 """
@@ -123,7 +123,7 @@ def _rounds(value: Value) -> Iterator[tuple[Value, Value]]:
     elif isinstance(value, Set):
         yield from enumerate(ordered(value))
     elif isinstance(value, dict):
-        found = dict(pairs(value))  # type: ignore[arg-type]
+        found = dict(pairs(value))
         yield from ((k, found[k]) for k in ordered(found))
     elif value is not None and value != MISSING:
         raise BuiltinError(f"{NAME}: range can't iterate over {_shown(value)}")
@@ -171,6 +171,6 @@ def _shown(value: Value) -> str:
     if isinstance(value, list):
         return f"[{' '.join(map(_shown, value))}]"
     if isinstance(value, dict):
-        found = dict(pairs(value))  # type: ignore[arg-type]
+        found = dict(pairs(value))
         return f"map[{' '.join(f'{_shown(k)}:{_shown(found[k])}' for k in ordered(found))}]"
     return told(value)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from mistrust.languages.rego.builtins.builtin import Builtin, Needs, contextual, pure
+from mistrust.languages.rego.builtins.builtin import Builtin, Needs, Pure, contextual, pure
 from mistrust.languages.rego.builtins.layouts import LAYOUTS, parsed, shown
 from mistrust.languages.rego.builtins.operands import array, failed, text, whole
 from mistrust.languages.rego.errors import BuiltinError
@@ -167,20 +167,18 @@ def time_format(value: Value) -> Value:
     return shown(layout, *moment(name, value))
 
 
+_PURE: Final[Mapping[str, Pure]] = {
+    "time.parse_ns": parse_ns,
+    "time.parse_rfc3339_ns": parse_rfc3339_ns,
+    "time.parse_duration_ns": parse_duration_ns,
+    "time.date": date,
+    "time.clock": clock,
+    "time.weekday": weekday,
+    "time.add_date": add_date,
+    "time.diff": diff,
+    "time.format": time_format,
+}
 TIMES: Final[Mapping[str, Builtin]] = {
     "time.now_ns": contextual(now_ns, Needs.CLOCK),
-    **{
-        name: pure(function)
-        for name, function in {
-            "time.parse_ns": parse_ns,
-            "time.parse_rfc3339_ns": parse_rfc3339_ns,
-            "time.parse_duration_ns": parse_duration_ns,
-            "time.date": date,
-            "time.clock": clock,
-            "time.weekday": weekday,
-            "time.add_date": add_date,
-            "time.diff": diff,
-            "time.format": time_format,
-        }.items()
-    },
+    **{name: pure(function) for name, function in _PURE.items()},
 }
