@@ -7,6 +7,7 @@ from typing import Final
 
 from mistrust.languages.rego.builtins.basic import BASIC
 from mistrust.languages.rego.builtins.builtin import Builtin
+from mistrust.languages.rego.builtins.certificates import CERTIFICATES
 from mistrust.languages.rego.builtins.encoding import ENCODING
 from mistrust.languages.rego.builtins.misc import MISC
 from mistrust.languages.rego.builtins.network import NETWORK
@@ -14,6 +15,7 @@ from mistrust.languages.rego.builtins.objects import OBJECTS
 from mistrust.languages.rego.builtins.patterns import PATTERNS
 from mistrust.languages.rego.builtins.strings import STRINGS
 from mistrust.languages.rego.builtins.times import TIMES
+from mistrust.languages.rego.builtins.tokens import TOKENS
 
 TABLE: Final[Mapping[str, Builtin]] = {
     **BASIC,
@@ -24,6 +26,8 @@ TABLE: Final[Mapping[str, Builtin]] = {
     **NETWORK,
     **TIMES,
     **MISC,
+    **TOKENS,
+    **CERTIFICATES,
 }
 
 __all__ = ["TABLE", "Builtin"]
