@@ -1,0 +1,1 @@
+"""CEL as Kubernetes extends it, compiled to Python functions over plain JSON values."""

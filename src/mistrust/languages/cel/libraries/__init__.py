@@ -1,0 +1,1 @@
+"""What Kubernetes and the extensions of CEL add to the standard functions."""

@@ -1,0 +1,278 @@
+"""Strings: version 2 of cel-go's extension (cel-go/ext/strings.go; k8s.io/apiserver uses that version)."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from mistrust.languages.cel.function import Functions, globals_of, members
+from mistrust.languages.cel.standard import digits, text
+from mistrust.languages.cel.times import span, stamp
+from mistrust.languages.cel.values import (
+    CelError,
+    Duration,
+    Timestamp,
+    Type,
+    Value,
+    no_overload,
+    unkey,
+)
+
+_SPACE: Final = (
+    " \t\n\v\f\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007"
+    "\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+)
+UNSET: Final = Type("unset")
+"""An argument that was not given."""
+_CLAUSE: Final = re.compile(r"%(?:\.(\d+))?(.)", re.S)
+_QUOTED: Final = {
+    "\a": "\\a",
+    "\b": "\\b",
+    "\f": "\\f",
+    "\n": "\\n",
+    "\r": "\\r",
+    "\t": "\\t",
+    "\v": "\\v",
+    "\\": "\\\\",
+    '"': '\\"',
+}
+
+
+def whole(name: str, value: Value) -> int:
+    """An integer. Raises `CelError` for something else."""
+    if type(value) is int:
+        return value
+    raise no_overload(name, value)
+
+
+def char_at(a: Value, i: Value) -> Value:
+    """The character at a place; nothing at the end."""
+    found, at = text("charAt", a), whole("charAt", i)
+    if not 0 <= at <= len(found):
+        raise CelError(f"index out of range: {at}")
+    return found[at : at + 1]
+
+
+def index_of(a: Value, b: Value, start: Value = 0) -> Value:
+    """Where the part first is, or an element of a list; -1 where it is not."""
+    found, part, at = text("indexOf", a), text("indexOf", b), whole("indexOf", start)
+    if not part:
+        return at if not found or 0 <= at <= len(found) else -1
+    if not 0 <= at < max(len(found), 1):
+        raise CelError(f"index out of range: {at}")
+    return found.find(part, at)
+
+
+def last_index_of(a: Value, b: Value, last: Value = UNSET) -> Value:
+    """Where the part last is, at most at a place."""
+    found, part = text("lastIndexOf", a), text("lastIndexOf", b)
+    if last is UNSET:
+        return found.rfind(part)
+    at = whole("lastIndexOf", last)
+    if not part:
+        return at
+    if not 0 <= at < max(len(found), 1):
+        raise CelError(f"index out of range: {at}")
+    return found.rfind(part, 0, at + len(part))
+
+
+def join(a: Value, separator: Value = "") -> Value:
+    """The strings of a list, one after another."""
+    by = text("join", separator)
+    if not isinstance(a, list):
+        raise no_overload("join", a)
+    return by.join(text("join", each) for each in a)
+
+
+def lower_ascii(a: Value) -> Value:
+    """With small letters, as far as ASCII goes."""
+    return re.sub("[A-Z]+", lambda m: m[0].lower(), text("lowerAscii", a))
+
+
+def upper_ascii(a: Value) -> Value:
+    """With capitals, as far as ASCII goes."""
+    return re.sub("[a-z]+", lambda m: m[0].upper(), text("upperAscii", a))
+
+
+def replace(a: Value, old: Value, new: Value, count: Value = -1) -> Value:
+    """With one part in the place of another."""
+    return text("replace", a).replace(text("replace", old), text("replace", new), whole("replace", count))
+
+
+def split(a: Value, separator: Value, count: Value = -1) -> Value:
+    """What stands between separators; at most so many parts."""
+    found, by, limit = text("split", a), text("split", separator), whole("split", count)
+    if limit == 0:
+        return []
+    if not by:
+        characters = list(found)
+        return (
+            [*characters] if limit < 0 or limit >= len(characters) else [*characters[: limit - 1], found[limit - 1 :]]
+        )
+    return list(found.split(by, limit - 1 if limit > 0 else -1))
+
+
+def substring(a: Value, start: Value, end: Value = UNSET) -> Value:
+    """A part of it."""
+    found, low = text("substring", a), whole("substring", start)
+    high = len(found) if end is UNSET else whole("substring", end)
+    if not (0 <= low <= len(found) and 0 <= high <= len(found)):
+        raise CelError(f"index out of range: {low if not 0 <= low <= len(found) else high}")
+    if low > high:
+        raise CelError(f"invalid substring range. start: {low}, end: {high}")
+    return found[low:high]
+
+
+def trim(a: Value) -> Value:
+    """Without space around it."""
+    return text("trim", a).strip(_SPACE)
+
+
+def reverse(a: Value) -> Value:
+    """From its end to its beginning; lists too."""
+    if isinstance(a, list):
+        return a[::-1]
+    return text("reverse", a)[::-1]
+
+
+def quote(a: Value) -> Value:
+    """In quotes, with escapes."""
+    return f'"{"".join(_QUOTED.get(c, c) for c in text("strings.quote", a))}"'
+
+
+def formatted(pattern: Value, args: Value) -> Value:
+    """A pattern with the arguments in the place of its clauses."""
+    given = text("format", pattern)
+    if not isinstance(args, list):
+        raise no_overload("format", args)
+    left = iter(args)
+
+    def clause(match: re.Match[str]) -> str:
+        if match[2] == "%" and match[1] is None:
+            return "%"
+        value = next(left, _Missing)
+        if value is _Missing:
+            raise CelError(f"index {len(args)} out of range")
+        assert not isinstance(value, type)
+        return _clause(value, match[2], int(match[1]) if match[1] is not None else None)
+
+    if re.search(r"%(?:\.\d*)?$", given.replace("%%", "")):
+        raise CelError("unexpected end of string")
+    return _CLAUSE.sub(clause, given)
+
+
+class _Missing:
+    pass
+
+
+def _clause(value: Value, verb: str, places: int | None) -> str:
+    if places is not None and places > 1000:
+        raise CelError("precision out of range")
+    match verb:
+        case "s":
+            return shown(value)
+        case "d":
+            return _decimal(value)
+        case "f":
+            return _fixed(value, "f", 6 if places is None else places)
+        case "e":
+            return _fixed(value, "e", 6 if places is None else places)
+        case "b":
+            return f"{value:b}" if isinstance(value, bool | int) else _wrong("b", value)
+        case "x" | "X":
+            return _hexadecimal(value, verb)
+        case "o":
+            return f"{value:o}" if isinstance(value, int) and not isinstance(value, bool) else _wrong("o", value)
+    raise CelError(f'could not parse formatting clause: unrecognized formatting clause "{verb}"')
+
+
+def _wrong(verb: str, value: Value) -> str:
+    raise CelError(f"error during formatting: clause %{verb} does not take {value!r}")
+
+
+def _decimal(value: Value) -> str:
+    if isinstance(value, float) and (math.isnan(value) or math.isinf(value)):
+        return _special(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(int(value))
+    return _wrong("d", value)
+
+
+def _special(value: float) -> str:
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def _fixed(value: Value, verb: str, places: int) -> str:
+    if isinstance(value, str) and value in ("NaN", "Infinity", "-Infinity"):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return _wrong(verb, value)
+    found = float(value)
+    if math.isnan(found) or math.isinf(found):
+        return _special(found)
+    return f"{found:.{places}{verb}}"
+
+
+def _hexadecimal(value: Value, verb: str) -> str:
+    if isinstance(value, str | bytes):
+        data = value.encode() if isinstance(value, str) else value
+        return data.hex() if verb == "x" else data.hex().upper()
+    if not isinstance(value, int) or isinstance(value, bool):
+        return _wrong(verb, value)
+    return f"{int(value):{verb}}"
+
+
+def shown(value: Value) -> str:
+    """A value as `%s` shows it."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return "null"
+    if isinstance(value, float):
+        return _special(value) if math.isnan(value) or math.isinf(value) else digits(value)
+    if isinstance(value, int):
+        return str(int(value))
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, Timestamp):
+        return stamp(value)
+    if isinstance(value, Duration):
+        return span(value)
+    if isinstance(value, Type):
+        return value.name
+    if isinstance(value, list):
+        return f"[{', '.join(map(shown, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{k}: {v}' for k, v in sorted(_entries(value)))}}}"
+    raise no_overload("format", value)
+
+
+def _entries(value: Value) -> Iterator[tuple[str, str]]:
+    assert isinstance(value, dict)
+    for k, v in value.items():
+        yield shown(unkey(k)), shown(v)
+
+
+STRINGS: Final[Functions] = {
+    **globals_of({"strings.quote": quote}),
+    **members(
+        {
+            "charAt": char_at,
+            "indexOf": index_of,
+            "lastIndexOf": last_index_of,
+            "join": join,
+            "lowerAscii": lower_ascii,
+            "upperAscii": upper_ascii,
+            "replace": replace,
+            "split": split,
+            "substring": substring,
+            "trim": trim,
+            "reverse": reverse,
+            "format": formatted,
+        }
+    ),
+}
