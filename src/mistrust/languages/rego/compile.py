@@ -181,7 +181,7 @@ class Linker:
             visit(slot, ())
 
     def _function(self, place: Document) -> list[str]:
-        args = [f"a{i}" for i in range(place.arity)]
+        args = [f"p{i}" for i in range(place.arity)]
         lines = [f"def f{place.slot}(c{''.join(f', {a}' for a in args)}):"]
         return lines + self._alternatives(place, args, "FUNCTION")
 

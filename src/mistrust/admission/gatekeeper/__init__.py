@@ -1,0 +1,1 @@
+"""Gatekeeper's templates and constraints (open-policy-agent.github.io/gatekeeper)."""
