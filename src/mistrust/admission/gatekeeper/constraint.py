@@ -68,8 +68,8 @@ class Constraint(msgspec.Struct, frozen=True):
         """
         if self.match.source == "Generated":
             return False
-        objects = [o for o in (review.object, review.old) if o is not None]
-        return any([matches(self.match, o, review.namespace) for o in objects])
+        told = {matches(self.match, o, review.namespace) for o in (review.object, review.old) if o is not None}
+        return True in told
 
     def findings(self, review: Review, inventory: Plain, point: str = WEBHOOK) -> Iterator[Finding]:
         """What it finds. What cannot be found out is an error, never a pass."""
@@ -87,12 +87,12 @@ class Constraint(msgspec.Struct, frozen=True):
 
 def constraint(given: Mapping[str, Plain], templates: Mapping[str, Template]) -> Constraint:
     """A constraint of one of the templates. Raises `InputError` for none."""
-    kind, name = text(dict(given), "kind"), text(dict(given), "metadata", "name")
+    kind, name = text(given, "kind"), text(given, "metadata", "name")
     where = f"{kind} {name}"
     if kind not in templates:
         raise InputError("a constraint without its template", where=where, wanted=f"ConstraintTemplate {kind.lower()}")
     try:
-        spec = msgspec.json.decode(msgspec.json.encode(dict(mapping(dict(given), "spec"))), type=Spec)
+        spec = msgspec.json.decode(msgspec.json.encode(dict(mapping(given, "spec"))), type=Spec)
         parameters: Plain = msgspec.json.decode(spec.parameters)
     except msgspec.ValidationError as error:
         raise InputError("not a constraint", where=where, got=str(error)) from None
@@ -103,10 +103,14 @@ def inventory(objects: list[Mapping[str, Plain]]) -> dict[str, Plain]:
     """`data.inventory`: objects by namespace, version, kind and name."""
     found: dict[str, Plain] = {}
     for each in objects:
-        metadata = mapping(dict(each), "metadata")
+        metadata = mapping(each, "metadata")
         space = text(metadata, "namespace")
         place: dict[str, Plain] = found
-        for key in (*(("namespace", space) if space else ("cluster",)), text(dict(each), "apiVersion"), text(dict(each), "kind")):
+        for key in (
+            *(("namespace", space) if space else ("cluster",)),
+            text(each, "apiVersion"),
+            text(each, "kind"),
+        ):
             inner = place.setdefault(key, {})
             assert isinstance(inner, dict)
             place = inner

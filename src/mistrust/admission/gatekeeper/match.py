@@ -62,9 +62,10 @@ def _of(kinds: Kinds, group: str, kind: str) -> bool:
 
 
 def _space(obj: Plain, namespace: Object | None) -> str:
-    return text(mapping(namespace, "metadata") if namespace is not None else mapping(obj, "metadata"), *(
-        ("name",) if namespace is not None else ("namespace",)
-    ))
+    return text(
+        mapping(namespace, "metadata") if namespace is not None else mapping(obj, "metadata"),
+        *(("name",) if namespace is not None else ("namespace",)),
+    )
 
 
 def _in_namespaces(match: Match, name: str) -> bool:
@@ -80,7 +81,7 @@ def _selects(selector: LabelSelector, obj: Plain, namespace: Object | None, is_n
     if is_namespace:
         return selected(selector, labels(obj))
     if namespace is not None:
-        return selected(selector, labels(dict(namespace)))
+        return selected(selector, labels(namespace))
     space = text(mapping(obj, "metadata"), "namespace")
     if space:
         raise InputError("the Namespace of the object is not known", got=space, do="give it as inventory")

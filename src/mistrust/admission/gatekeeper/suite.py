@@ -8,8 +8,8 @@ import msgspec
 import re2
 
 from mistrust.admission.finding import Finding, Result
-from mistrust.admission.gatekeeper.constraint import GATOR, constraint, inventory
-from mistrust.admission.gatekeeper.template import Template, template
+from mistrust.admission.gatekeeper.constraint import GATOR, Constraint, constraint, inventory
+from mistrust.admission.gatekeeper.template import template
 from mistrust.admission.plain import mapping, text
 from mistrust.admission.review import of_object
 from mistrust.kube.build import Plain
@@ -47,7 +47,7 @@ class Case(msgspec.Struct, frozen=True):
     skip: bool = False
 
 
-class Test(msgspec.Struct, frozen=True):
+class Asked(msgspec.Struct, frozen=True):
     """A template with a constraint."""
 
     template: str
@@ -62,22 +62,22 @@ class Test(msgspec.Struct, frozen=True):
 class Suite(msgspec.Struct, frozen=True):
     """A file of tests."""
 
-    tests: list[Test] = []
+    tests: list[Asked] = []
     skip: bool = False
 
 
 class Outcome(msgspec.Struct, frozen=True):
     """What became of one case."""
 
-    test: str
-    case: str
+    name: str
+    """Test and case."""
     result: Result
     because: str = ""
 
 
 def is_suite(given: Mapping[str, Plain]) -> bool:
     """Is a document a suite?"""
-    return text(dict(given), "kind") == "Suite" and text(dict(given), "apiVersion").startswith("test.gatekeeper.sh/")
+    return text(given, "kind") == "Suite" and text(given, "apiVersion").startswith("test.gatekeeper.sh/")
 
 
 def outcomes(given: Mapping[str, Plain], read: Objects) -> Iterator[Outcome]:
@@ -90,67 +90,63 @@ def outcomes(given: Mapping[str, Plain], read: Objects) -> Iterator[Outcome]:
         yield from _skipped(test) if suite.skip or test.skip else _test(test, read)
 
 
-def _skipped(test: Test) -> Iterator[Outcome]:
-    yield from (Outcome(test.name, case.name, Result.SKIP) for case in test.cases)
+def _skipped(test: Asked) -> Iterator[Outcome]:
+    yield from (Outcome(f"{test.name}/{case.name}", Result.SKIP) for case in test.cases)
 
 
-def _test(test: Test, read: Objects) -> Iterator[Outcome]:
+def _test(test: Asked, read: Objects) -> Iterator[Outcome]:
     try:
         [made] = [template(t) for t in read(test.template)]
         templates = {made.kind: made}
         asked = constraint(read(test.constraint)[0], templates) if test.constraint else None
     except Error as error:
         if test.invalid:
-            yield Outcome(test.name, "", Result.PASS)
+            yield Outcome(test.name, Result.PASS)
         for case in test.cases or ([] if test.invalid else [Case("")]):
-            yield Outcome(test.name, case.name, Result.ERROR, str(error))
+            yield Outcome(f"{test.name}/{case.name}", Result.ERROR, str(error))
         return
     if test.invalid:
-        yield Outcome(test.name, "", Result.FAIL, "the template or the constraint is valid, and should not be")
+        yield Outcome(test.name, Result.FAIL, "the template or the constraint is valid, and should not be")
         return
     if test.expansion:
-        yield from (Outcome(test.name, c.name, Result.UNKNOWN, "expansion is not understood yet") for c in test.cases)
+        yield from (
+            Outcome(f"{test.name}/{c.name}", Result.UNKNOWN, "expansion is not understood yet") for c in test.cases
+        )
         return
     assert asked is not None
     for case in test.cases:
         if case.skip:
-            yield Outcome(test.name, case.name, Result.SKIP)
+            yield Outcome(f"{test.name}/{case.name}", Result.SKIP)
             continue
         try:
-            yield _case(test, case, read, lambda r, i: list(asked.findings(r, i, GATOR)))
+            found = _case(case, read, asked)
+            yield Outcome(f"{test.name}/{found.name}", found.result, found.because)
         except Error as error:
-            yield Outcome(test.name, case.name, Result.ERROR, str(error))
+            yield Outcome(f"{test.name}/{case.name}", Result.ERROR, str(error))
 
 
-def _case(test: Test, case: Case, read: Objects, ask: Callable[..., list[Finding]]) -> Outcome:
+def _case(case: Case, read: Objects, asked: Constraint) -> Outcome:
     objects = read(case.object)
     if len(objects) != 1:
         raise InputError("other than one object", where=case.object, got=str(len(objects)))
-    around = [dict(o) for path in case.inventory for o in read(path)]
+    around = [o for path in case.inventory for o in read(path)]
     space = _namespace(objects[0], around)
-    found = ask(of_object(objects[0], space), inventory(list(around)))
+    found = list(asked.findings(of_object(objects[0], space), inventory(list(around)), GATOR))
     if not case.assertions:
         raise InputError("a case without assertions", where=case.name)
     wrong = next((a for a in case.assertions if not a.holds(found)), None)
     if wrong is None:
-        return Outcome(test.name, case.name, Result.PASS)
+        return Outcome(case.name, Result.PASS)
     messages = "; ".join(f.message for f in found) or "nothing"
     about = f" with {wrong.message!r}" if wrong.message else ""
-    return Outcome(test.name, case.name, Result.FAIL, f"wanted {wrong.violations}{about}, got {messages}")
+    return Outcome(case.name, Result.FAIL, f"wanted {wrong.violations}{about}, got {messages}")
 
 
 def _namespace(given: Mapping[str, Plain], around: Sequence[Mapping[str, Plain]]) -> Mapping[str, Plain] | None:
     """The Namespace of an object, if it is in the inventory."""
-    inner = mapping(dict(given), "request", "object") or dict(given)
-    space = text(dict(inner), "metadata", "namespace")
+    inner = mapping(given, "request", "object") or given
+    space = text(inner, "metadata", "namespace")
     return next(
-        (
-            o
-            for o in around
-            if text(dict(o), "kind") == "Namespace" and text(dict(o), "metadata", "name") == space and space
-        ),
+        (o for o in around if text(o, "kind") == "Namespace" and text(o, "metadata", "name") == space and space),
         None,
     )
-
-
-__all__ = ["Outcome", "Template", "is_suite", "outcomes"]

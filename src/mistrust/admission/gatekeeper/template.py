@@ -85,9 +85,9 @@ class Template(msgspec.Struct, frozen=True):
 
 def template(given: Mapping[str, Plain]) -> Template:
     """Compile a template. Raises `InputError` for one that Gatekeeper refuses too."""
-    spec = mapping(dict(given), "spec")
+    spec = mapping(given, "spec")
     kind = text(spec, "crd", "spec", "names", "kind")
-    name = text(dict(given), "metadata", "name")
+    name = text(given, "metadata", "name")
     where = f"ConstraintTemplate {name}"
     if not kind:
         raise InputError("a template without a kind", where=where, wanted="spec.crd.spec.names.kind")

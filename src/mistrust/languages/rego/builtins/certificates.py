@@ -98,9 +98,7 @@ def _name(name: x509.Name) -> Value:
     common, serial = _words(name, NameOID.COMMON_NAME), _words(name, NameOID.SERIAL_NUMBER)
     found["CommonName"] = common[-1] if common else ""
     found["SerialNumber"] = serial[-1] if serial else ""
-    found["Names"] = [
-        {"Type": [int(n) for n in a.oid.dotted_string.split(".")], "Value": _said(a.value)} for a in name
-    ]
+    found["Names"] = [{"Type": [int(n) for n in a.oid.dotted_string.split(".")], "Value": _said(a.value)} for a in name]
     found["ExtraNames"] = None
     return found
 
@@ -144,7 +142,9 @@ def _alternatives(c: x509.Certificate | x509.CertificateSigningRequest) -> Objec
     return {
         "DNSNames": list(known.get_values_for_type(x509.DNSName)) or None if known is not None else None,
         "EmailAddresses": list(known.get_values_for_type(x509.RFC822Name)) or None if known is not None else None,
-        "IPAddresses": [str(a) for a in known.get_values_for_type(x509.IPAddress)] or None if known is not None else None,
+        "IPAddresses": [str(a) for a in known.get_values_for_type(x509.IPAddress)] or None
+        if known is not None
+        else None,
         "URIs": [_url(u) for u in uris] or None,
         "URIStrings": list(uris) or None,
     }
@@ -413,9 +413,7 @@ CERTIFICATES: Final[Mapping[str, Builtin]] = {
     "crypto.x509.parse_certificates": pure(parse_certificates),
     "crypto.x509.parse_certificate_request": pure(parse_certificate_request),
     "crypto.x509.parse_and_verify_certificates": contextual(parse_and_verify, Needs.CLOCK),
-    "crypto.x509.parse_and_verify_certificates_with_options": contextual(
-        parse_and_verify_with_options, Needs.CLOCK
-    ),
+    "crypto.x509.parse_and_verify_certificates_with_options": contextual(parse_and_verify_with_options, Needs.CLOCK),
     "crypto.x509.parse_rsa_private_key": pure(parse_rsa_private_key),
     "crypto.x509.parse_keypair": pure(parse_keypair),
     "crypto.parse_private_keys": pure(parse_private_keys),

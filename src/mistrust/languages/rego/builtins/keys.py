@@ -137,9 +137,7 @@ def public(jwk: Jwk) -> Public | None:
             case "RSA":
                 return rsa.RSAPublicNumbers(_number(jwk.e), _number(jwk.n)).public_key()
             case "EC" if jwk.crv in CURVES:
-                return ec.EllipticCurvePublicNumbers(
-                    _number(jwk.x), _number(jwk.y), CURVES[jwk.crv][0]()
-                ).public_key()
+                return ec.EllipticCurvePublicNumbers(_number(jwk.x), _number(jwk.y), CURVES[jwk.crv][0]()).public_key()
             case "OKP" if jwk.crv == "Ed25519":
                 return ed25519.Ed25519PublicKey.from_public_bytes(unpadded(jwk.x))
             case "oct":

@@ -61,10 +61,10 @@ def moment(name: str, value: Value) -> tuple[datetime.datetime, int]:
 
 
 def _zone(name: str, zone: str) -> datetime.tzinfo:
-    if zone in ("", "UTC"):
+    if zone in ("", "UTC", "Local"):  # a policy means the same everywhere
         return datetime.UTC
     try:
-        return datetime.datetime.now().astimezone().tzinfo or datetime.UTC if zone == "Local" else ZoneInfo(zone)
+        return ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise failed(name, f"unknown time zone {zone}") from None
 

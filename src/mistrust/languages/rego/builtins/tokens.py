@@ -141,9 +141,7 @@ def _constraints(wanted: Object) -> None:
         if k != "time" and not isinstance(v, str):
             raise BuiltinError(f"token {k} constraint: must be a string")
     if ("cert" in wanted) + ("secret" in wanted) != 1:
-        raise BuiltinError(
-            "duplicate key constraints" if "cert" in wanted else "no key constraint"
-        )
+        raise BuiltinError("duplicate key constraints" if "cert" in wanted else "no key constraint")
 
 
 def _signed(token: Token, wanted: Object) -> bool:
@@ -196,7 +194,9 @@ def _nanoseconds(seconds: float) -> int:
 def encode_sign(header: Value, payload: Value, key: Value) -> Value:
     """A token of objects."""
     name = "io.jwt.encode_sign"
-    parts = (json.dumps(plain(obj(name, i, v)), separators=(",", ":")) for i, v in ((1, header), (2, payload), (3, key)))
+    parts = (
+        json.dumps(plain(obj(name, i, v)), separators=(",", ":")) for i, v in ((1, header), (2, payload), (3, key))
+    )
     return _encoded(*(_whole(part) for part in parts))
 
 
@@ -247,4 +247,3 @@ TOKENS: Final[Mapping[str, Builtin]] = {
     "io.jwt.encode_sign_raw": pure(encode_sign_raw),
     **{f"io.jwt.verify_{a.lower()}": pure(verify(a)) for a in ALGORITHMS},
 }
-
