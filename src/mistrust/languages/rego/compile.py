@@ -17,7 +17,7 @@ from mistrust.languages.rego.lower import Op, everything
 from mistrust.languages.rego.parse import parse_query
 from mistrust.languages.rego.rules import Branch, Definition, Document, Path, scope, tree
 from mistrust.languages.rego.runtime import STEPS, Below, Context, Maybe
-from mistrust.languages.rego.syntax import NOWHERE, At, Const, Module, Var
+from mistrust.languages.rego.syntax import NOWHERE, At, Const, Holds, Literal, Module, Unify, Var
 from mistrust.languages.rego.values import U, Value
 
 Compiled = Callable[[Context], Maybe]
@@ -349,10 +349,19 @@ class Program:
             self._linker._use(place)
         self._linker.link()
 
-    def query(self, text: str, package: Path = ()) -> Query:
-        """A question: `data.a.b = x`. Raises `InputError` for one that cannot be answered."""
+    def query(self, text: str, package: Path = (), *, values: bool = False, version: int = 1) -> Query:
+        """A question: `data.a.b = x`.
+
+        Parameters: `package`, whose rules may be named without it; `values`, whether the value of each expression is
+        asked for too, so that one that is false is an answer like others.
+
+        Raises `InputError` for one that cannot be answered.
+        """
         where = scope(self._modules, package, self._linker.arities)
-        ops: tuple[Op, ...] = where.body(parse_query(text))
+        body = parse_query(text, version=version)
+        if values:
+            body = tuple(_valued(i, literal) for i, literal in enumerate(body))
+        ops: tuple[Op, ...] = where.body(body)
         self._linker._mocked |= _mocked_in(ops)
         names = sorted(n for n in {v for op in ops for v in everything(op)} if not n.startswith("$"))
         block = Block(self._linker, {})
@@ -361,7 +370,8 @@ class Program:
 
         def accept() -> None:
             pairs = [f"{n.partition('.')[0]!r}: {block.names[n]}" for n in names if n in block.names]
-            block.line(f"found.append({{{', '.join(pairs)}}})")
+            own = [block.names.get(f"$x{i}", "True") for i in range(len(body))] if values else []
+            block.line(f"found.append(({{{', '.join(pairs)}}}, [{', '.join(own)}]))")
 
         block.body(ops, accept)
         block.line("return found")
@@ -380,6 +390,22 @@ def _mocked_in(ops: object) -> set[Path]:
     return _mocked(place)
 
 
+def _valued(number: int, literal: Literal) -> Literal:
+    """The same, with the value of its expression in a variable."""
+    says = literal.says
+    if literal.negated or not isinstance(says, Holds):
+        return literal
+    return msgspec.structs.replace(literal, says=Unify(Var(f"$x{number}"), says.term, at=says.at))
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """One way in which a question holds."""
+
+    bindings: dict[str, Value]
+    values: list[Value]
+    """Of each of its expressions."""
+
+
 class Query:
     """A question that can be asked again and again."""
 
@@ -394,6 +420,17 @@ class Query:
         Raises `EvaluationError` where there is no answer: a conflict, too many steps, and, if `strict`, a built-in that
         fails.
         """
+        return [bindings for bindings, _ in self._found(given, data, strict, steps, clock)]
+
+    def answers(
+        self, given: Maybe = U, data: Value = None, *, strict: bool = False, steps: int = STEPS, clock: int = 0
+    ) -> list[Answer]:
+        """The same with the values of the expressions, of a question that was made for them."""
+        return [Answer(*each) for each in self._found(given, data, strict, steps, clock)]
+
+    def _found(
+        self, given: Maybe, data: Value, strict: bool, steps: int, clock: int
+    ) -> list[tuple[dict[str, Value], list[Value]]]:
         context = Context(
             self._program.slots, given, {} if data is None else data, strict=strict, steps=steps, clock=clock
         )
@@ -413,4 +450,4 @@ def compiled(modules: Sequence[Module], builtins: Mapping[str, Builtin] = TABLE)
     return Program(modules, builtins)
 
 
-__all__ = ["Program", "Query", "Var", "compiled"]
+__all__ = ["Answer", "Program", "Query", "compiled"]

@@ -1,4 +1,4 @@
-"""Certificates and keys as objects: the fields of Go's x509.Certificate as encoding/json writes them (topdown/crypto.go)."""
+"""Certificates and keys as objects: Go's x509.Certificate as encoding/json writes it (topdown/crypto.go)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,38 @@
+"""Run policies as they are: ask Rego and CEL, run their tests, and hold objects against them.
+
+eval answers a query as `opa eval --format json` does; cel answers an expression. test runs suites of `gator verify` and
+`opa test` as they are. check asks every policy of a folder about every object, and shows all that fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+
+EXAMPLES = """examples:
+  mistrust policy eval -d policies/ -i review.json 'data.kubernetes.admission.deny'
+  mistrust policy cel 'object.spec.replicas <= 5' -i deployment.yaml
+  mistrust policy test policies/
+  mistrust policy check -d policies/ manifests/
+
+exit codes: 0 fine   1 a test or an object fails   2 usage   3 something was not understood, or has no answer
+"""
+ACTIONS = ("eval", "cel", "test", "check")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `mistrust policy`."""
+    parser.add_argument("action", choices=ACTIONS)
+    parser.add_argument("words", nargs="+", metavar="QUERY|EXPRESSION|PATH", help="what is asked, or files and folders")
+    parser.add_argument("-d", "--data", action="append", default=[], metavar="PATH", help="policies and data")
+    parser.add_argument("-i", "--input", metavar="FILE", help="what it is about; - is standard input")
+    parser.add_argument("--v0-compatible", action="store_true", help="eval, test: Rego of version 0")
+    parser.add_argument("--strict-builtin-errors", action="store_true", help="eval: a built-in that fails ends it")
+    parser.add_argument("--kubernetes", metavar="1.N", help="cel: what this version of Kubernetes knows (the latest)")
+    parser.add_argument("-v", "--verbose", action="store_true", help="test: every test, not those alone that fail")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run one action. Raises `Error` for what cannot be read or understood."""
+    code: int = import_module(f"mistrust.cli.policy_{args.action}").run(args)
+    return code
