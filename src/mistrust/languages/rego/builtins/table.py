@@ -9,6 +9,7 @@ from mistrust.languages.rego.builtins.basic import BASIC
 from mistrust.languages.rego.builtins.builtin import Builtin
 from mistrust.languages.rego.builtins.certificates import CERTIFICATES
 from mistrust.languages.rego.builtins.encoding import ENCODING
+from mistrust.languages.rego.builtins.graphql.table import GRAPHQL
 from mistrust.languages.rego.builtins.misc import MISC
 from mistrust.languages.rego.builtins.network import NETWORK
 from mistrust.languages.rego.builtins.objects import OBJECTS
@@ -28,6 +29,7 @@ TABLE: Final[Mapping[str, Builtin]] = {
     **MISC,
     **TOKENS,
     **CERTIFICATES,
+    **GRAPHQL,
 }
 
 __all__ = ["TABLE", "Builtin"]
