@@ -125,14 +125,20 @@ class Scope:
         builtins: Mapping[tuple[str, ...], int],
     ) -> None:
         self._names, self._functions, self._builtins = names, functions, builtins
+        self._constants: Mapping[tuple[str, ...], Term] = {}
         self._local: dict[str, str] = {}
         self._number = count()
+
+    def giving(self, constants: Mapping[tuple[str, ...], Term]) -> Scope:
+        """The same, in which calls of these functions mean these terms."""
+        self._constants = constants
+        return self
 
     def inner(self) -> Scope:
         """The scope of a body inside."""
         new = Scope.__new__(Scope)
         new._names, new._functions, new._builtins = self._names, self._functions, self._builtins
-        new._number = self._number
+        new._number, new._constants = self._number, self._constants
         new._local = dict(self._local)
         return new
 
@@ -251,6 +257,8 @@ class Scope:
 
     def _side(self, term: Term, before: list[Op], withs: tuple[With, ...]) -> Term:
         """One side of an equation; a call stays one, its arguments are simple."""
+        if isinstance(term, Call) and not term.args and term.name in self._constants:
+            return self._constants[term.name]
         if isinstance(term, Call):
             args = tuple(self._simple(a, before, withs, inside=True) for a in term.args)
             return Call(self.called(term.name, term.at), args, term.at)
@@ -312,7 +320,8 @@ class Scope:
                 return self._ref(term, before, withs, inside=inside)
             case Call():
                 call = self._side(term, before, withs)
-                assert isinstance(call, Call)
+                if not isinstance(call, Call):
+                    return call
                 out = self.fresh()
                 before.append(Does(call.name, call.args, out, withs, term.at))
                 return out

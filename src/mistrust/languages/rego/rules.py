@@ -8,6 +8,7 @@ import msgspec
 
 from mistrust.kube.errors import InputError
 from mistrust.languages.rego.lower import Equals, Op, Ops, Scope
+from mistrust.languages.rego.metadata import chain
 from mistrust.languages.rego.syntax import At, Const, Module, Rule, Term, Var
 
 Path = tuple[str, ...]
@@ -30,8 +31,6 @@ class Definition(msgspec.Struct, frozen=True):
     """The first, then its `else`s."""
     default: bool
     at: At
-    chain: tuple[object, ...] = ()
-    """Its annotations and those around it: what `rego.metadata.chain` gives, from the inside out."""
 
 
 class Document(msgspec.Struct):
@@ -100,7 +99,14 @@ def tree(modules: Sequence[Module], builtins: Mapping[Path, int]) -> Document:
             place = place.children[name]
         known = {**names[module.package], **{i.alias: i.path for i in module.imports}}
         known.pop("input", None)
-        place.rules.append(_definition(rule, Scope(known, functions, builtins), path, module))
+        place.rules.append(
+            _definition(
+                rule,
+                Scope(known, functions, builtins).giving(chain(rule, module, modules, path)),
+                path,
+                len(module.package),
+            )
+        )
     for document in root.every():
         _check(document)
     return root
@@ -130,8 +136,8 @@ def scope(modules: Sequence[Module], package: Path, builtins: Mapping[Path, int]
     return Scope(_names(package, modules), functions, builtins)
 
 
-def _definition(rule: Rule, scope: Scope, path: Path, module: Module) -> Definition:
-    tail = rule.ref[len(path) - len(module.package) :]
+def _definition(rule: Rule, scope: Scope, path: Path, package: int) -> Definition:
+    tail = rule.ref[len(path) - package :]
     first: list[Op] = []
     args: list[str] | None = None
     if rule.args is not None:
@@ -161,14 +167,7 @@ def _definition(rule: Rule, scope: Scope, path: Path, module: Module) -> Definit
         tuple(branches),
         rule.default,
         rule.at,
-        tuple(_annotated(rule, module, path)),
     )
-
-
-def _annotated(rule: Rule, module: Module, path: Path) -> Iterator[object]:
-    del module, path
-    if rule.annotations >= 0:
-        yield rule.annotations
 
 
 def _check(document: Document) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 import re2
 
 from mistrust.languages.rego.builtins.builtin import Builtin, Pure, pure
+from mistrust.languages.rego.builtins.intersecting import globs_match
 from mistrust.languages.rego.builtins.operands import failed, text, texts, whole
 from mistrust.languages.rego.values import Value
 
@@ -218,6 +219,7 @@ _PURE: Final[Mapping[str, Pure]] = {
     "regex.find_all_string_submatch_n": regex_find_all_string_submatch_n,
     "regex.replace": regex_replace,
     "regex.template_match": regex_template_match,
+    "regex.globs_match": globs_match,
     "glob.match": glob_match,
     "glob.quote_meta": glob_quote_meta,
 }

@@ -11,9 +11,12 @@ from mistrust.languages.rego.builtins.certificates import CERTIFICATES
 from mistrust.languages.rego.builtins.encoding import ENCODING
 from mistrust.languages.rego.builtins.graphql.table import GRAPHQL
 from mistrust.languages.rego.builtins.misc import MISC
+from mistrust.languages.rego.builtins.modules import MODULES
 from mistrust.languages.rego.builtins.network import NETWORK
 from mistrust.languages.rego.builtins.objects import OBJECTS
 from mistrust.languages.rego.builtins.patterns import PATTERNS
+from mistrust.languages.rego.builtins.remote import REMOTE
+from mistrust.languages.rego.builtins.schemas import SCHEMAS
 from mistrust.languages.rego.builtins.strings import STRINGS
 from mistrust.languages.rego.builtins.times import TIMES
 from mistrust.languages.rego.builtins.tokens import TOKENS
@@ -30,6 +33,9 @@ TABLE: Final[Mapping[str, Builtin]] = {
     **TOKENS,
     **CERTIFICATES,
     **GRAPHQL,
+    **REMOTE,
+    **SCHEMAS,
+    **MODULES,
 }
 
 __all__ = ["TABLE", "Builtin"]

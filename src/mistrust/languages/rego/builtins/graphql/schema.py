@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from mistrust.languages.rego.builtins.graphql.parse import Parser, Tree, pruned
-from mistrust.languages.rego.values import Value
+from mistrust.languages.rego.values import Hashed, Value
 
 KINDS: Final = {
     "scalar": "SCALAR",
@@ -29,7 +29,7 @@ class Schema(Parser):
 
     def schema(self) -> Tree:
         """A document of definitions and extensions."""
-        found: dict[str, list[Value]] = {
+        found: dict[Hashed, list[Value]] = {
             name: [] for name in ("Definitions", "Directives", "Extensions", "Schema", "SchemaExtension")
         }
         while not self.peek("end"):
@@ -46,7 +46,7 @@ class Schema(Parser):
                 found["Directives"].append(self._directive(description))
             else:
                 found["Definitions"].append(self._definition(description))
-        return pruned({k: v for k, v in found.items()})
+        return pruned({**found})
 
     def _extension(self, tree: Tree) -> Tree:
         if not any(isinstance(v, list) for v in tree.values()):

@@ -139,9 +139,9 @@ class _Checks:
                 yield from self._selected(each, inner)
 
     def _fits(self, inner: str, owner: str) -> Iterator[str]:
-        if inner in self._known.definitions and owner in self._known.definitions:
-            if not self._known.possible(inner) & self._known.possible(owner):
-                yield f'objects of type "{owner}" can never be of type "{inner}".'
+        known = {inner, owner} <= self._known.definitions.keys()
+        if known and not self._known.possible(inner) & self._known.possible(owner):
+            yield f'objects of type "{owner}" can never be of type "{inner}".'
 
     def _field(self, tree: Tree, owner: str) -> Iterator[str]:
         found = self._known.field(owner, word(tree, "Name"))
