@@ -6,7 +6,7 @@ is taken out of a negated expression stands before it, not negated.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import count
 
 import msgspec
@@ -38,6 +38,7 @@ from mistrust.languages.rego.syntax import (
 )
 
 ROOTS = ("data", "input")
+METADATA = ("rego", "metadata")
 
 
 class Equals(msgspec.Struct, frozen=True):
@@ -125,20 +126,20 @@ class Scope:
         builtins: Mapping[tuple[str, ...], int],
     ) -> None:
         self._names, self._functions, self._builtins = names, functions, builtins
-        self._constants: Mapping[tuple[str, ...], Term] = {}
+        self._metadata: Callable[[], Mapping[tuple[str, ...], Term]] = dict
         self._local: dict[str, str] = {}
         self._number = count()
 
-    def giving(self, constants: Mapping[tuple[str, ...], Term]) -> Scope:
-        """The same, in which calls of these functions mean these terms."""
-        self._constants = constants
+    def giving(self, metadata: Callable[[], Mapping[tuple[str, ...], Term]]) -> Scope:
+        """The same, in which calls of `rego.metadata` mean these terms."""
+        self._metadata = metadata
         return self
 
     def inner(self) -> Scope:
         """The scope of a body inside."""
         new = Scope.__new__(Scope)
         new._names, new._functions, new._builtins = self._names, self._functions, self._builtins
-        new._number, new._constants = self._number, self._constants
+        new._number, new._metadata = self._number, self._metadata
         new._local = dict(self._local)
         return new
 
@@ -257,8 +258,8 @@ class Scope:
 
     def _side(self, term: Term, before: list[Op], withs: tuple[With, ...]) -> Term:
         """One side of an equation; a call stays one, its arguments are simple."""
-        if isinstance(term, Call) and not term.args and term.name in self._constants:
-            return self._constants[term.name]
+        if isinstance(term, Call) and not term.args and term.name[:2] == METADATA:
+            return self._metadata()[term.name]
         if isinstance(term, Call):
             args = tuple(self._simple(a, before, withs, inside=True) for a in term.args)
             return Call(self.called(term.name, term.at), args, term.at)

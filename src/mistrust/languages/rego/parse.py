@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
+from typing import TypeVar
 
 from mistrust.kube.errors import InputError
 from mistrust.languages.rego.syntax import (
@@ -21,6 +22,7 @@ from mistrust.languages.rego.tokens import Comment, tokens
 
 TRUE = Const(True)
 METADATA = "METADATA"
+T = TypeVar("T")
 
 
 def parse(text: str, file: str = "policy.rego", *, version: int = 1) -> Module:
@@ -32,15 +34,27 @@ def parse(text: str, file: str = "policy.rego", *, version: int = 1) -> Module:
     [Const(value='allow')]
     """
     comments: list[Comment] = []
-    found = list(tokens(text, file, comments))
-    terms = Terms(found, file, ALWAYS | (FUTURE if version else frozenset()))
-    return _Modules(terms, version).module(tuple(_noted(comments)))
+
+    def module(terms: Terms) -> Module:
+        return _Modules(terms, version).module(tuple(_noted(comments)))
+
+    return _parsed(text, file, version, comments, module)
 
 
 def parse_query(text: str, *, version: int = 1) -> Body:
     """A body by itself: `data.a.b = x; x > 1`."""
-    found = Terms(list(tokens(text, "query")), "query", ALWAYS | (FUTURE if version else frozenset()))
-    return found.body("end")
+    return _parsed(text, "query", version, [], lambda terms: terms.body("end"))
+
+
+def _parsed(text: str, file: str, version: int, comments: list[Comment], parse: Callable[[Terms], T]) -> T:
+    try:
+        terms = Terms(list(tokens(text, file, comments)), file, ALWAYS | (FUTURE if version else frozenset()))
+        try:
+            return parse(terms)
+        except InputError as error:
+            raise terms.told(error) from None
+    except RecursionError:
+        raise InputError("too deeply nested", where=file) from None
 
 
 class _Modules:
@@ -154,7 +168,7 @@ class _Modules:
     def _bodies(self, conditional: bool) -> Iterator[Body]:
         read = self._in
         if conditional:
-            braced = read.attempt(self._braced) if read.now.kind == "{" else None
+            braced = read.attempt(self._braced, "braces") if read.now.kind == "{" else None
             yield braced or (read.literal(),)
             return
         if self._version and read.now.kind == "{" and not conditional:

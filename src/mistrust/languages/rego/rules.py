@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 import msgspec
 
@@ -102,7 +103,7 @@ def tree(modules: Sequence[Module], builtins: Mapping[Path, int]) -> Document:
         place.rules.append(
             _definition(
                 rule,
-                Scope(known, functions, builtins).giving(chain(rule, module, modules, path)),
+                Scope(known, functions, builtins).giving(partial(chain, rule, module, modules, path)),
                 path,
                 len(module.package),
             )

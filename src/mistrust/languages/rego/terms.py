@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
 from decimal import Decimal
-from itertools import count
-from typing import Final, TypeVar
+from typing import Final
 
 from mistrust.kube.errors import InputError
+from mistrust.languages.rego.cursor import Cursor
 from mistrust.languages.rego.syntax import (
     Array,
     ArrayOf,
@@ -26,13 +25,13 @@ from mistrust.languages.rego.syntax import (
     Some,
     SomeIn,
     Statement,
-    Template,
     Term,
     Unify,
     Var,
     With,
 )
-from mistrust.languages.rego.tokens import Token, expression_end, tokens, unescaped
+from mistrust.languages.rego.templates import template
+from mistrust.languages.rego.tokens import tokens
 
 ALWAYS: Final = frozenset(
     ("as", "default", "else", "false", "import", "not", "null", "package", "some", "true", "with")
@@ -42,79 +41,12 @@ CONSTANTS: Final = {"true": True, "false": False, "null": None}
 RELATIONS: Final = {"==": "equal", "!=": "neq", "<": "lt", ">": "gt", "<=": "lte", ">=": "gte"}
 LEVELS: Final = ({"|": "or"}, {"&": "and"}, {"+": "plus", "-": "minus"}, {"*": "mul", "/": "div", "%": "rem"})
 MEMBER, MEMBER_WITH_KEY = ("internal", "member_2"), ("internal", "member_3")
-DEEPEST: Final = 100
-"""Terms inside terms; Python's own stack holds more."""
-MOST_DIGITS: Final = 10_000
-T = TypeVar("T")
+MOST_DIGITS: Final = 4000
+"""Of a whole number; Python prints 4300."""
 
 
-class Terms:
+class Terms(Cursor):
     """Parses what rules are made of."""
-
-    def __init__(self, found: Sequence[Token], file: str, keywords: Collection[str]) -> None:
-        self.tokens, self.file, self.at = found, file, 0
-        self.keywords = set(keywords)
-        self._wild = count()
-        self._depth = 0
-
-    # Tokens
-
-    @property
-    def now(self) -> Token:
-        """The token that comes next."""
-        return self.tokens[self.at]
-
-    def here(self, token: Token | None = None) -> At:
-        """Where the next token stands."""
-        token = token or self.now
-        return At(self.file, token.line, token.column)
-
-    def take(self, kind: str) -> bool:
-        """Go over the next token if it is of this kind."""
-        if self.now.kind == kind:
-            self.at += 1
-            return True
-        return False
-
-    def need(self, kind: str) -> Token:
-        """Go over the next token. Raises `InputError` if it is of another kind."""
-        token = self.now
-        if token.kind != kind:
-            raise self.wrong(kind)
-        self.at += 1
-        return token
-
-    def wrong(self, wanted: str, token: Token | None = None) -> InputError:
-        """The next token does not fit."""
-        token = token or self.now
-        got = "the end" if token.kind == "end" else repr(token.text)
-        return InputError("not Rego", where=str(self.here(token)), got=got, wanted=wanted)
-
-    def word(self, name: str) -> bool:
-        """Is the next token this keyword, and not the head of a reference?"""
-        return self.now.kind == "name" and self.now.text == name and name in self.keywords and not self._referred()
-
-    def take_word(self, name: str) -> bool:
-        """Go over this keyword if it comes next."""
-        if self.word(name):
-            self.at += 1
-            return True
-        return False
-
-    def _referred(self) -> bool:
-        """Is the next token followed by `.` without a space? Then a keyword is a name."""
-        after = self.tokens[self.at + 1] if self.at + 1 < len(self.tokens) else self.now
-        attached = after.kind == "." or (after.kind == "(" and self.now.text == "contains")
-        return attached and not after.spaced and not after.fresh
-
-    def attempt(self, parse: Callable[[], T]) -> T | None:
-        """What is parsed; None, and nothing taken, if that is an error."""
-        begin, depth = self.at, self._depth
-        try:
-            return parse()
-        except InputError:
-            self.at, self._depth = begin, depth
-            return None
 
     # Bodies
 
@@ -186,16 +118,19 @@ class Terms:
         return Every(self._named(key), self._named(value) or "", collection, self.body("}"), at)
 
     def _named(self, name: str | None) -> str | None:
-        return f"${next(self._wild)}" if name == "_" else name
+        return f"${next(self.wild)}" if name == "_" else name
 
     # Terms
 
-    def infix(self, *, keyed: bool = True) -> Term:
-        """A term with operators: `in` binds less than comparisons, these less than arithmetic."""
+    def infix(self, *, keyed: bool = True, head: Term | None = None) -> Term:
+        """A term with operators: `in` binds less than comparisons, these less than arithmetic.
+
+        Parameters: `head`, what was parsed of it already, from `&` on.
+        """
         at = self.here()
-        left = self.relation()
+        left = self.relation(head)
         if keyed and self.now.kind == ",":
-            membered = self.attempt(lambda: self._keyed(left, at))
+            membered = self.attempt(lambda: self._keyed(left, at), "keyed")
             left = left if membered is None else membered
         while self.take_word("in"):
             left = Call(MEMBER, (left, self.relation()), at)
@@ -208,21 +143,21 @@ class Terms:
             raise self.wrong("in")
         return Call(MEMBER_WITH_KEY, (key, value, self.relation()), at)
 
-    def relation(self) -> Term:
+    def relation(self, head: Term | None = None) -> Term:
         """Comparisons and what binds more."""
         at = self.here()
-        left = self.arithmetic(0)
+        left = self.arithmetic(0, head)
         while self.now.kind in RELATIONS:
             name = RELATIONS[self.need(self.now.kind).kind]
             left = Call((name,), (left, self.arithmetic(0)), at)
         return left
 
-    def arithmetic(self, level: int) -> Term:
+    def arithmetic(self, level: int, head: Term | None = None) -> Term:
         """Operators from a level on: `|`, `&`, `+ -`, `* / %`."""
         if level == len(LEVELS):
             return self.term()
         at = self.here()
-        left = self.arithmetic(level + 1)
+        left = head or self.arithmetic(level + 1)
         while self.now.kind in LEVELS[level]:
             name = LEVELS[level][self.need(self.now.kind).kind]
             left = Call((name,), (left, self.arithmetic(level + 1)), at)
@@ -230,11 +165,9 @@ class Terms:
 
     def term(self) -> Term:
         """One term, with what is attached to it: `x.y[z](a)`."""
-        self._depth += 1
-        if self._depth > DEEPEST:
-            raise InputError("too deeply nested", where=str(self.here()), wanted=f"at most {DEEPEST} levels")
+        self.deeper()
         found = self._finish(self._begin())
-        self._depth -= 1
+        self.depth -= 1
         return found
 
     def _begin(self) -> Term:
@@ -244,16 +177,16 @@ class Terms:
                 return self._name()
             case "number":
                 self.at += 1
-                return Const(number(token.text))
+                return self._number(token.text)
             case "-" if self.tokens[self.at + 1].kind == "number" and not self.tokens[self.at + 1].spaced:
                 self.at += 2
-                return Const(number(f"-{self.tokens[self.at - 1].text}"))
+                return self._number(f"-{self.tokens[self.at - 1].text}")
             case "string":
                 self.at += 1
                 return Const(token.text)
             case "template":
                 self.at += 1
-                return self._template(token)
+                return template(token, self.here(token), self._inside)
             case "[":
                 return self._array()
             case "{":
@@ -264,6 +197,13 @@ class Terms:
                 self.need(")")
                 return inner
         raise self.wrong("a term")
+
+    def _number(self, text: str) -> Const:
+        try:
+            return Const(number(text))
+        except ValueError:
+            where = str(self.here(self.tokens[self.at - 1]))
+            raise InputError("the number is too large", where=where, wanted=f"{MOST_DIGITS:,} digits") from None
 
     def _name(self) -> Term:
         token = self.now
@@ -276,7 +216,7 @@ class Terms:
         if token.text == "set" and self.now.kind == "(" and self.tokens[self.at + 1].kind == ")":
             self.at += 2
             return SetOf(())
-        return Var(f"${next(self._wild)}" if token.text == "_" else token.text, self.here(token))
+        return Var(f"${next(self.wild)}" if token.text == "_" else token.text, self.here(token))
 
     def _finish(self, head: Term) -> Term:
         at = self.here()
@@ -300,43 +240,52 @@ class Terms:
     def listed(self, begin: str, end: str) -> tuple[Term, ...]:
         """Terms between two signs, with commas; the last may have one after it."""
         self.need(begin)
+        return self._rest(end)
+
+    def _rest(self, end: str, first: Term | None = None) -> tuple[Term, ...]:
+        """Terms up to a sign. Parameters: `first`, one that was parsed already."""
         found: list[Term] = []
-        while not self.take(end):
-            found.append(self.infix(keyed=False))
+        while first is not None or not self.take(end):
+            found.append(first if first is not None else self.infix(keyed=False))
+            first = None
             if self.now.kind != end:
                 self.need(",")
         return tuple(found)
 
     def _array(self) -> Term:
-        made = self.attempt(lambda: self._comprehension("[", "]"))
-        if made is not None:
-            return ArrayOf(*made)
-        return Array(self.listed("[", "]"))
+        self.need("[")
+        if self.take("]"):
+            return Array(())
+        head, body = self._headed("]")
+        if body is not None:
+            return ArrayOf(head, body)
+        return Array(self._rest("]", self.infix(keyed=False, head=head)))
 
-    def _comprehension(self, begin: str, end: str) -> tuple[Term, Body]:
-        self.need(begin)
+    def _headed(self, end: str) -> tuple[Term, Body | None]:
+        """The beginning of a first term, and the body of a comprehension if that is what follows."""
         head = self.arithmetic(1)
+        return head, self.attempt(lambda: self._such_that(end), end) if self.now.kind == "|" else None
+
+    def _such_that(self, end: str) -> Body:
         self.need("|")
-        return head, self.body(end)
+        return self.body(end)
 
     def _braces(self) -> Term:
-        made = self.attempt(lambda: self._comprehension("{", "}"))
-        if made is not None:
-            return SetFrom(*made)
         self.need("{")
         if self.take("}"):
             return Object(())
-        first = self.infix(keyed=False)
+        head, body = self._headed("}")
+        if body is not None:
+            return SetFrom(head, body)
+        first = self.infix(keyed=False, head=head)
+        if self.now.kind in (",", "}"):
+            return SetOf(self._rest("}", first))
         if not self.take(":"):
-            if self.take("}"):
-                return SetOf((first,))
-            if self.now.kind != ",":
-                raise self.wrong(": , or }")
-            return SetOf((first, *self.listed(",", "}")))
-        made = self.attempt(lambda: self._valued(first))
-        if made is not None:
-            return ObjectFrom(first, *made)
-        items = [(first, self.infix(keyed=False))]
+            raise self.wrong(": , or }")
+        head, body = self._headed("}")
+        if body is not None:
+            return ObjectFrom(first, head, body)
+        items = [(first, self.infix(keyed=False, head=head))]
         while not self.take("}"):
             self.need(",")
             if self.take("}"):
@@ -346,60 +295,30 @@ class Terms:
             items.append((key, self.infix(keyed=False)))
         return Object(tuple(items))
 
-    def _valued(self, _: Term) -> tuple[Term, Body]:
-        head = self.arithmetic(1)
-        self.need("|")
-        return head, self.body("}")
-
-    def _template(self, token: Token) -> Term:
-        """What stands in braces is a term; a backslash before a brace keeps it."""
-        parts: list[str | Term] = []
-        text, place, at, begin = token.text, self.here(token), 0, 0
-
-        def plain(until: int) -> None:
-            said = text[begin:until]
-            said = said.replace("\\{", "{").replace("\\}", "}") if token.raw else unescaped(_braced(said), place)
-            if said:
-                parts.append(said)
-
-        while at < len(text):
-            if text[at] == "\\":
-                at += 2
-            elif text[at] == "{":
-                plain(at)
-                end = expression_end(text, at + 1, place)
-                parts.append(self._inside(text[at + 1 : end - 1]))
-                at = begin = end
-            else:
-                at += 1
-        plain(len(text))
-        return Template(tuple(parts)) if parts else Const("")
-
     def _inside(self, text: str) -> Term:
         inner = Terms(list(tokens(text, self.file)), self.file, self.keywords)
-        inner._wild, inner._depth = self._wild, self._depth
+        inner.wild, inner.depth = self.wild, self.depth
         said = inner.literal()
         inner.need("end")
         if not isinstance(said.says, Holds) or said.negated:
             raise InputError("not a term", where=str(said), wanted="a term in the braces of a template string")
-        value = Var(f"${next(self._wild)}")
+        value = Var(f"${next(self.wild)}")
         return ArrayOf(value, (Literal(Unify(value, said.says.term, at=said.says.at), withs=said.withs),))
 
 
-def _braced(text: str) -> str:
-    """Escapes of braces as escapes of JSON."""
-    return text.replace("\\{", "\\u007b").replace("\\}", "\\u007d")
-
-
 def number(text: str) -> int | float:
-    """A number as JSON has it; whole ones exactly, whatever their size.
+    """A number as JSON has it; whole ones exactly. Raises `ValueError` for one with more digits than there may be.
 
     >>> number("1e3"), number("0.5"), number("12345678901234567890")
     (1000, 0.5, 12345678901234567890)
     """
+    if len(text) > MOST_DIGITS:
+        raise ValueError(text)
     if text.lstrip("-").isdigit():
         return int(text)
     found = float(text)
     if found in (float("inf"), float("-inf")):
-        return int(Decimal(text)) if abs(Decimal(text).adjusted()) < MOST_DIGITS else found
+        if Decimal(text).adjusted() > MOST_DIGITS:
+            raise ValueError(text)
+        return int(Decimal(text))
     return int(found) if found.is_integer() and abs(found) < 1 << 53 else found
