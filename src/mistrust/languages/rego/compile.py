@@ -12,8 +12,7 @@ from mistrust.languages.rego import runtime, values
 from mistrust.languages.rego.builtins.table import TABLE, Builtin
 from mistrust.languages.rego.emit import Block
 from mistrust.languages.rego.errors import BuiltinError, EvaluationError
-from mistrust.languages.rego.lower import Function as FunctionName
-from mistrust.languages.rego.lower import Op, everything
+from mistrust.languages.rego.ops import Op, everything
 from mistrust.languages.rego.parse import parse_query
 from mistrust.languages.rego.rules import Branch, Definition, Document, Path, scope, tree
 from mistrust.languages.rego.runtime import STEPS, Below, Context, Maybe
@@ -317,8 +316,6 @@ def _mocked(root: Document) -> set[Path]:
     found: set[Path] = set()
 
     def look(op: object) -> None:
-        if isinstance(op, FunctionName):
-            return
         if isinstance(op, msgspec.Struct):
             for w in getattr(op, "withs", ()):
                 head = w.target.head

@@ -13,18 +13,16 @@ from typing import TYPE_CHECKING
 
 from mistrust.kube.errors import InputError
 from mistrust.languages.rego import order
-from mistrust.languages.rego.lower import (
+from mistrust.languages.rego.ops import (
     All,
-    Comprehension,
     Does,
     Equals,
-    Function,
+    FunctionName,
     Gathered,
     Not,
     Op,
     Ops,
     Test,
-    in_gathered,
 )
 from mistrust.languages.rego.syntax import Array, Const, Object, Ref, SetOf, Template, Term, Var, With
 
@@ -148,8 +146,8 @@ class Block:
             assert isinstance(w.target.head, Var)
             path = (w.target.head.name, *(str(p.value) for p in w.target.path if isinstance(p, Const)))
             if self.linker.callable(path):
-                if isinstance(w.value, Function):
-                    mocks.append(f"{path!r}: ({self.linker.function(w.value.function)}, U)")
+                if isinstance(w.value, FunctionName):
+                    mocks.append(f"{path!r}: ({self.linker.function(w.value.name)}, U)")
                 else:
                     mocks.append(f"{path!r}: (None, {self.value(w.value)})")
             else:
@@ -165,7 +163,7 @@ class Block:
                     self.line("continue")
             case _:
                 value = self.value(term)
-                if isinstance(term, Ref | Var) and not isinstance(term, Comprehension):
+                if isinstance(term, Ref | Var):
                     self.line(f"if {value} is False: continue")
 
     def _not(self, op: Not) -> None:
@@ -223,13 +221,13 @@ class Block:
                 self._together(pairs)
                 return
         for one, other in ((left, right), (right, left)):
-            new = order._value(one, bound, bound)
+            new = order.asked(one, bound, bound)
             if new is None:
                 continue
-            if order._pattern(other, bound | new, bound | new) is not None:
+            if order.matched(other, bound | new, bound | new) is not None:
                 self.matched(other, self.value(one))
                 return
-            if order._value(other, bound | new, bound | new) is not None:
+            if order.asked(other, bound | new, bound | new) is not None:
                 first = self.value(one)
                 self._same(first, self.value(other))
                 return
@@ -239,7 +237,7 @@ class Block:
         left = pairs
         while left:
             bound = set(self.names)
-            now = next((p for p in left if order._equal(*p, bound, bound) is not None), None)
+            now = next((p for p in left if order.equated(*p, bound, bound) is not None), None)
             if now is None:
                 raise InputError("unsafe variable", wanted="a value on one side of the equation")
             self.equal(*now)
@@ -248,7 +246,7 @@ class Block:
     def matched(self, pattern: Term, value: str) -> None:
         """A value has the form of a pattern, whose variables get what stands there."""
         match pattern:
-            case Comprehension():
+            case Gathered():
                 self._same(value, self.value(pattern))
             case Var() if pattern.name not in self.names:
                 name = self.fresh("v")
@@ -272,7 +270,7 @@ class Block:
 
     def _ground(self, term: Term) -> bool:
         bound = set(self.names)
-        return order._value(term, bound, bound) is not None
+        return order.asked(term, bound, bound) is not None
 
     def _same(self, one: str, other: str) -> None:
         quick = f"{one} is not {other} and " if one.isidentifier() and other.isidentifier() else ""
@@ -298,9 +296,8 @@ class Block:
         match term:
             case Const():
                 return self.linker.constant(term.value)
-            case Comprehension():
-                assert term.gathered is not None
-                return self._gathered(term.gathered)
+            case Gathered():
+                return self._gathered(term)
             case Var():
                 if term.name in self.names:
                     return self.names[term.name]
@@ -339,8 +336,6 @@ class Block:
                 assert gathered.key is not None
                 self.line(f"put_key({found}, {self.value(gathered.key)}, {head})")
 
-        hidden = {n: p for n, p in self.names.items() if n in in_gathered(gathered) or n in self.names}
-        del hidden
         self.body(gathered.body, accept)
         self.sorted = before
         if gathered.kind == "array":

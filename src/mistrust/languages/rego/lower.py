@@ -6,17 +6,16 @@ is taken out of a negated expression stands before it, not negated.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import count
+from collections.abc import Iterator
 
 import msgspec
 
 from mistrust.kube.errors import InputError
+from mistrust.languages.rego.names import Names
+from mistrust.languages.rego.ops import ROOTS, All, Does, Equals, FunctionName, Gathered, Not, Op, Ops, Test
 from mistrust.languages.rego.syntax import (
-    NOWHERE,
     Array,
     ArrayOf,
-    At,
     Body,
     Call,
     Const,
@@ -37,160 +36,11 @@ from mistrust.languages.rego.syntax import (
     With,
 )
 
-ROOTS = ("data", "input")
 METADATA = ("rego", "metadata")
 
 
-class Equals(msgspec.Struct, frozen=True):
-    """Both sides are made the same: variables that have no value get one."""
-
-    left: Term
-    right: Term
-    withs: tuple[With, ...] = ()
-    at: At = NOWHERE
-
-
-class Test(msgspec.Struct, frozen=True):
-    """Something is defined and not false."""
-
-    term: Term
-    withs: tuple[With, ...] = ()
-    at: At = NOWHERE
-
-
-class Does(msgspec.Struct, frozen=True):
-    """A call; without `out` its answer must not be false."""
-
-    name: tuple[str, ...]
-    args: tuple[Term, ...]
-    out: Term | None = None
-    withs: tuple[With, ...] = ()
-    at: At = NOWHERE
-
-
-class Not(msgspec.Struct, frozen=True):
-    """None of it may hold."""
-
-    inner: Op
-    withs: tuple[With, ...] = ()
-    at: At = NOWHERE
-
-
-class All(msgspec.Struct, frozen=True):
-    """The body holds for every element."""
-
-    key: Var | None
-    value: Var
-    collection: Term
-    body: Ops
-    withs: tuple[With, ...] = ()
-    at: At = NOWHERE
-
-
-Op = Equals | Test | Does | Not | All
-Ops = tuple[Op, ...]
-
-
-class Gathered(msgspec.Struct, frozen=True):
-    """A comprehension: what to gather, and when."""
-
-    kind: str
-    """`array`, `set` or `object`."""
-    key: Term | None
-    head: Term
-    body: Ops
-
-
-class Function(Var, frozen=True):
-    """Stands for a function, where `with` puts one in the place of another."""
-
-    function: tuple[str, ...] = ()
-
-
-class Comprehension(Var, frozen=True):
-    """Stands for a gathered value; `gathered` says how it comes about."""
-
-    gathered: Gathered | None = None
-
-
-class Scope:
-    """What names mean at one place.
-
-    Parameters: `names`, what the package and the imports know, each with its path, which begins with data or input.
-    """
-
-    def __init__(
-        self,
-        names: Mapping[str, tuple[str, ...]],
-        functions: Mapping[tuple[str, ...], int],
-        builtins: Mapping[tuple[str, ...], int],
-    ) -> None:
-        self._names, self._functions, self._builtins = names, functions, builtins
-        self._metadata: Callable[[], Mapping[tuple[str, ...], Term]] = dict
-        self._local: dict[str, str] = {}
-        self._number = count()
-
-    def giving(self, metadata: Callable[[], Mapping[tuple[str, ...], Term]]) -> Scope:
-        """The same, in which calls of `rego.metadata` mean these terms."""
-        self._metadata = metadata
-        return self
-
-    def inner(self) -> Scope:
-        """The scope of a body inside."""
-        new = Scope.__new__(Scope)
-        new._names, new._functions, new._builtins = self._names, self._functions, self._builtins
-        new._number, new._metadata = self._number, self._metadata
-        new._local = dict(self._local)
-        return new
-
-    def declare(self, name: str) -> str:
-        """A name of the body's own from here on."""
-        self._local[name] = name if name.startswith("$") else f"{name}.{next(self._number)}"
-        return self._local[name]
-
-    def fresh(self) -> Var:
-        """A variable that nobody wrote."""
-        return Var(f"$${next(self._number)}")
-
-    def declare_all(self, term: Term) -> None:
-        """Every variable of a pattern that is declared there."""
-        match term:
-            case Var():
-                self.declare(term.name)
-            case Array() | SetOf():
-                for item in term.items:
-                    self.declare_all(item)
-            case Object():
-                for _, value in term.items:
-                    self.declare_all(value)
-            case _:
-                pass
-
-    # Names
-
-    def var(self, var: Var) -> Term:
-        """What a name by itself means."""
-        if var.name in self._local:
-            return Var(self._local[var.name], var.at)
-        if var.name in ROOTS:
-            return Ref(var, (), var.at)
-        if (path := self._names.get(var.name)) is not None:
-            return Ref(Var(path[0]), tuple(map(Const, path[1:])), var.at)
-        return var
-
-    def function(self, name: tuple[str, ...]) -> tuple[str, ...]:
-        """The full name of a function; of a built-in its own."""
-        if name[0] in ROOTS or name[0] not in self._names:
-            return name
-        full = (*self._names[name[0]], *name[1:])
-        return full if full in self._functions or name not in self._builtins else name
-
-    def called(self, name: tuple[str, ...], at: At) -> tuple[str, ...]:
-        """The same for a call. Raises `InputError` where there is no such function."""
-        full = self.function(name)
-        if full not in self._functions and full not in self._builtins:
-            raise InputError("no such function", where=str(at), got=".".join(full))
-        return full
+class Scope(Names):
+    """Takes bodies apart, by what names mean at one place."""
 
     # Bodies
 
@@ -259,7 +109,7 @@ class Scope:
     def _side(self, term: Term, before: list[Op], withs: tuple[With, ...]) -> Term:
         """One side of an equation; a call stays one, its arguments are simple."""
         if isinstance(term, Call) and not term.args and term.name[:2] == METADATA:
-            return self._metadata()[term.name]
+            return self.metadata()[term.name]
         if isinstance(term, Call):
             args = tuple(self._simple(a, before, withs, inside=True) for a in term.args)
             return Call(self.called(term.name, term.at), args, term.at)
@@ -268,7 +118,7 @@ class Scope:
     def _holds(self, says: Holds, before: list[Op], withs: tuple[With, ...]) -> Op:
         term = self._side(says.term, before, withs)
         if isinstance(term, Call):
-            arity = self._functions.get(term.name, self._builtins.get(term.name, -1))
+            arity = self.functions.get(term.name, self.builtins.get(term.name, -1))
             if len(term.args) == arity + 1:  # the last argument is what comes of it
                 return Does(term.name, term.args[:-1], term.args[-1], withs, says.at)
             return Does(term.name, term.args, None, withs, says.at)
@@ -288,21 +138,21 @@ class Scope:
         if isinstance(resolved, Ref) and isinstance(resolved.head, Var) and resolved.head.name in ROOTS:
             full = (resolved.head.name, *(str(p.value) for p in resolved.path if isinstance(p, Const)), *path[1:])
         new = Ref(Var(full[0]), tuple(map(Const, full[1:])), target.at)
-        if full in self._functions or full in self._builtins:
+        if full in self.functions or full in self.builtins:
             if (name := self._function_named(given.value)) is not None:
                 return With(new, name)
         elif full[0] not in ROOTS:
             raise InputError("not a target of `with`", where=str(target.at), wanted="input, data or a function")
         return With(new, self._simple(given.value, before, ()))
 
-    def _function_named(self, term: Term) -> Function | None:
+    def _function_named(self, term: Term) -> FunctionName | None:
         """The function that a term is the name of."""
         head = term.head if isinstance(term, Ref) else term
         rest = term.path if isinstance(term, Ref) else ()
-        if not isinstance(head, Var) or head.name in self._local:
+        if not isinstance(head, Var) or head.name in self.local:
             return None
         name = self.function((head.name, *(str(p.value) for p in rest if isinstance(p, Const))))
-        return Function(head.name, function=name) if name in self._functions or name in self._builtins else None
+        return FunctionName(name) if name in self.functions or name in self.builtins else None
 
     # Terms
 
@@ -312,7 +162,7 @@ class Scope:
 
     def _simple(self, term: Term, before: list[Op], withs: tuple[With, ...], *, inside: bool = False) -> Term:
         match term:
-            case Const():
+            case Const() | Gathered() | FunctionName():
                 return term
             case Var():
                 found = self.var(term)
@@ -356,7 +206,7 @@ class Scope:
         new_key = inner.simple(k, ops) if k is not None else None
         new_head = inner.simple(head, ops)
         whole = tuple(msgspec.structs.replace(op, withs=(*withs, *op.withs)) for op in ops) if withs else tuple(ops)
-        return Comprehension("$gathered", gathered=Gathered(kind, new_key, new_head, whole))
+        return Gathered(kind, new_key, new_head, whole)
 
     def _ref(self, ref: Ref, before: list[Op], withs: tuple[With, ...], *, inside: bool) -> Term:
         head = ref.head
@@ -374,81 +224,3 @@ class Scope:
         out = self.fresh()
         before.append(Equals(out, ref, withs, ref.at))
         return out
-
-
-def variables(terms: Iterable[Term | None]) -> Iterator[str]:
-    """The variables of terms, but those that are only inside comprehensions."""
-    for term in terms:
-        match term:
-            case Comprehension() | Function():
-                pass
-            case Var() if term.name not in ROOTS:
-                yield term.name
-            case Ref():
-                yield from variables((term.head, *term.path))
-            case Array() | SetOf():
-                yield from variables(term.items)
-            case Object():
-                for pair in term.items:
-                    yield from variables(pair)
-            case Template():
-                yield from variables(p for p in term.parts if not isinstance(p, str))
-            case _:
-                pass
-
-
-def closures(terms: Iterable[Term | None]) -> Iterator[Gathered]:
-    """The comprehensions in terms."""
-    for term in terms:
-        match term:
-            case Comprehension():
-                assert term.gathered is not None
-                yield term.gathered
-            case Ref():
-                yield from closures((term.head, *term.path))
-            case Array() | SetOf():
-                yield from closures(term.items)
-            case Object():
-                for pair in term.items:
-                    yield from closures(pair)
-            case Template():
-                yield from closures(p for p in term.parts if not isinstance(p, str))
-            case _:
-                pass
-
-
-def terms_of(op: Op) -> tuple[Term | None, ...]:
-    """What an operation is about, but for the bodies inside it."""
-    values = tuple(w.value for w in op.withs)
-    match op:
-        case Equals():
-            return (op.left, op.right, *values)
-        case Test():
-            return (op.term, *values)
-        case Does():
-            return (*op.args, op.out, *values)
-        case All():
-            return (op.collection, *values)
-        case Not():
-            return (*terms_of(op.inner), *values)
-
-
-def everything(op: Op) -> set[str]:
-    """Every variable of an operation, those of bodies inside it included."""
-    found = set(variables(terms_of(op)))
-    for gathered in closures(terms_of(op)):
-        found |= in_gathered(gathered)
-    while isinstance(op, Not):
-        op = op.inner
-    if isinstance(op, All):
-        own = {v.name for v in (op.key, op.value) if v is not None}
-        found |= {name for inner in op.body for name in everything(inner)} - own
-    return found
-
-
-def in_gathered(gathered: Gathered) -> set[str]:
-    """Every variable of a comprehension."""
-    found = set(variables((gathered.key, gathered.head)))
-    for inner in closures((gathered.key, gathered.head)):
-        found |= in_gathered(inner)
-    return found | {name for op in gathered.body for name in everything(op)}

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from mistrust.kube.errors import InputError
-from mistrust.languages.rego.lower import (
+from mistrust.languages.rego.ops import (
     ROOTS,
     All,
-    Comprehension,
     Does,
     Equals,
-    Function,
+    FunctionName,
+    Gathered,
     Not,
     Op,
     Ops,
@@ -72,22 +72,22 @@ def _open(op: Op) -> Names:
 def gives(op: Op, bound: Names, own: Names) -> Names | None:
     """The variables that an operation gives a value; None if it cannot run yet. `own` are those of the whole body."""
     for given in op.withs:
-        if _value(given.value, bound, own, ground=True) is None:
+        if asked(given.value, bound, own, ground=True) is None:
             return None
     match op:
         case Equals():
-            return _equal(op.left, op.right, bound, own)
+            return equated(op.left, op.right, bound, own)
         case Test():
-            return _value(op.term, bound, own)
+            return asked(op.term, bound, own)
         case Does():
-            if any(_value(a, bound, own, ground=True) is None for a in op.args):
+            if any(asked(a, bound, own, ground=True) is None for a in op.args):
                 return None
-            return set() if op.out is None else _pattern(op.out, bound, own)
+            return set() if op.out is None else matched(op.out, bound, own)
         case Not():
             return set() if _needs(op, own) <= bound else None
         case All():
             free = {v.name for v in (op.key, op.value) if v is not None}
-            new = _value(op.collection, bound, own)
+            new = asked(op.collection, bound, own)
             if new is None or not ((_needs(op, own) - free) <= bound | new):
                 return None
             return new
@@ -103,73 +103,74 @@ def _needs(op: Op, own: Names) -> Names:
     return shared | {n for g in closures(terms_of(op)) for n in in_gathered(g) & own}
 
 
-def _value(term: Term | None, bound: Names, own: Names, *, ground: bool = False) -> Names | None:
+def asked(term: Term | None, bound: Names, own: Names, *, ground: bool = False) -> Names | None:
     """What becomes known when the value of a term is asked for; None if it cannot be."""
     new: Names = set()
     match term:
-        case None | Const():
+        case None | Const() | FunctionName():
             return new
-        case Comprehension():
+        case Gathered():
             needs = {n for g in closures((term,)) for n in in_gathered(g) & own}
             return new if needs <= bound else None
         case Var():
-            return new if term.name in bound or term.name in ROOTS or isinstance(term, Function) else None
+            return new if term.name in bound or term.name in ROOTS else None
         case Ref():
-            if _value(term.head, bound, own, ground=True) is None:
+            if asked(term.head, bound, own, ground=True) is None:
                 return None
             for part in term.path:
-                more = _pattern(part, bound | new, own)
+                more = matched(part, bound | new, own)
                 if more is None or (ground and more):
                     return None
                 new |= more
             return new
         case Array() | SetOf():
-            return new if all(_value(i, bound, own, ground=True) is not None for i in term.items) else None
+            return new if all(asked(i, bound, own, ground=True) is not None for i in term.items) else None
         case Object():
             inner = (i for pair in term.items for i in pair)
-            return new if all(_value(i, bound, own, ground=True) is not None for i in inner) else None
+            return new if all(asked(i, bound, own, ground=True) is not None for i in inner) else None
         case Template():
             inner = (p for p in term.parts if not isinstance(p, str))
-            return new if all(_value(i, bound, own, ground=True) is not None for i in inner) else None
+            return new if all(asked(i, bound, own, ground=True) is not None for i in inner) else None
         case _:
             return None
 
 
-def _pattern(term: Term, bound: Names, own: Names) -> Names | None:
+def matched(term: Term, bound: Names, own: Names) -> Names | None:
     """What becomes known when a term is matched with a value; None if it cannot be."""
     match term:
-        case Var() if not isinstance(term, Comprehension):
+        case Var():
             return {term.name} - bound
         case Array():
             return _patterns(term.items, bound, own)
         case Object():
-            if any(_value(k, bound, own, ground=True) is None for k, _ in term.items):
+            if any(asked(k, bound, own, ground=True) is None for k, _ in term.items):
                 return None
             return _patterns([v for _, v in term.items], bound, own)
         case _:
-            return _value(term, bound, own, ground=True)
+            return asked(term, bound, own, ground=True)
 
 
 def _patterns(terms: Iterable[Term], bound: Names, own: Names) -> Names | None:
     new: Names = set()
     for term in terms:
-        more = _pattern(term, bound | new, own)
+        more = matched(term, bound | new, own)
         if more is None:
             return None
         new |= more
     return new
 
 
-def _equal(left: Term, right: Term, bound: Names, own: Names) -> Names | None:
+def equated(left: Term, right: Term, bound: Names, own: Names) -> Names | None:
+    """What becomes known when two terms are made the same; None if they cannot be."""
     if isinstance(left, Array) and isinstance(right, Array) and len(left.items) == len(right.items):
         return _together(list(zip(left.items, right.items, strict=True)), bound, own)
     if isinstance(left, Object) and isinstance(right, Object) and (pairs := paired(left, right)) is not None:
         return _together(pairs, bound, own)
     for one, other in ((left, right), (right, left)):
-        new = _value(one, bound, own)
+        new = asked(one, bound, own)
         if new is not None:
-            more = _pattern(other, bound | new, own)
-            if more is None and (again := _value(other, bound | new, own)) is not None:
+            more = matched(other, bound | new, own)
+            if more is None and (again := asked(other, bound | new, own)) is not None:
                 more = again
             if more is not None:
                 return new | more
@@ -182,7 +183,7 @@ def _together(pairs: list[tuple[Term, Term]], bound: Names, own: Names) -> Names
     while left:
         waiting = []
         for pair in left:
-            more = _equal(*pair, bound | new, own)
+            more = equated(*pair, bound | new, own)
             if more is None:
                 waiting.append(pair)
             else:

@@ -8,8 +8,9 @@ from functools import partial
 import msgspec
 
 from mistrust.kube.errors import InputError
-from mistrust.languages.rego.lower import Equals, Op, Ops, Scope
+from mistrust.languages.rego.lower import Scope
 from mistrust.languages.rego.metadata import chain
+from mistrust.languages.rego.ops import Equals, Op, Ops
 from mistrust.languages.rego.syntax import At, Const, Module, Rule, Term, Var
 
 Path = tuple[str, ...]

@@ -5,7 +5,12 @@ The grammar is that of openpolicyagent.org/docs/policy-reference#grammar.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, TypeAlias
+
 import msgspec
+
+if TYPE_CHECKING:
+    from mistrust.languages.rego.ops import FunctionName, Gathered
 
 Scalar = None | bool | int | float | str
 
@@ -104,7 +109,9 @@ class ObjectFrom(msgspec.Struct, frozen=True):
     body: Body
 
 
-Term = Const | Var | Ref | Array | Object | SetOf | Call | Template | ArrayOf | SetFrom | ObjectFrom
+Written = Const | Var | Ref | Array | Object | SetOf | Call | Template | ArrayOf | SetFrom | ObjectFrom
+Term: TypeAlias = "Written | Gathered | FunctionName"
+"""A term as it is written, or what `lower` makes of some."""
 
 
 class With(msgspec.Struct, frozen=True):
