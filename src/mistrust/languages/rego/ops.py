@@ -153,3 +153,21 @@ def in_gathered(gathered: Gathered) -> set[str]:
     for inner in closures((gathered.key, gathered.head)):
         found |= in_gathered(inner)
     return found | {name for op in gathered.body for name in everything(op)}
+
+
+def withs(ops: Iterable[Op]) -> Iterator[With]:
+    """Every `with` of operations, those of bodies inside them included."""
+    for op in ops:
+        yield from op.withs
+        yield from withs_in(terms_of(op))
+        if isinstance(op, Not):
+            yield from withs((op.inner,))
+        if isinstance(op, All):
+            yield from withs(op.body)
+
+
+def withs_in(terms: Iterable[Term | None]) -> Iterator[With]:
+    """Every `with` of the comprehensions in terms."""
+    for gathered in closures(terms):
+        yield from withs(gathered.body)
+        yield from withs_in((gathered.key, gathered.head))
