@@ -46,12 +46,8 @@ class Program:
         if values:
             body = tuple(_valued(i, literal) for i, literal in enumerate(body))
         with bounded():
-            return Query(
-                self,
-                self._compiled(
-                    scope(self._modules, package, self._linker.arities).body(body), len(body) if values else 0
-                ),
-            )
+            ops = scope(self._modules, package, self._linker.arities).body(body)
+            return Query(self, self._compiled(ops, len(body) if values else 0))
 
     def _compiled(self, ops: Ops, values: int) -> Callable[[Context], object]:
         """Parameters: `values`, the number of expressions whose values are asked for."""

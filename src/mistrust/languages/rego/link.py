@@ -23,7 +23,7 @@ NAMES: Final[Mapping[str, object]] = {
     **{n: getattr(runtime, n) for n in ("get", "items", "sorted_items", "same", "put", "put_key", "put_member")},
     **{
         n: getattr(runtime, n)
-        for n in ("grown", "merged", "descend", "stored", "iterable", "spoken", "walk", "reached")
+        for n in ("grown", "merged", "descend", "stored", "iterable", "spoken", "walk", "reached", "charge", "joined")
     },
     **{n: getattr(values, n) for n in ("Set", "U", "equal", "fitting", "key", "made")},
     "BuiltinError": BuiltinError,
@@ -130,6 +130,8 @@ class Linker:
             block.line("except BuiltinError as e:")
             block.line(f"    {block.c}.failed(e)")
             block.line("    continue")
+            if not builtin.free:
+                block.line(f"charge({block.c}, {out}{listed})")
 
     def document(self, place: Document) -> str:
         """The Python function that gives a document."""

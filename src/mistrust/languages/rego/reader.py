@@ -106,7 +106,7 @@ class Reader(Writer):
                 return self._kept(f"made(({''.join(f'({k}, {v}), ' for _, k, v in pairs)}))")
             case Template():
                 parts = [repr(p) if isinstance(p, str) else f"spoken({self.value(p)})" for p in term.parts]
-                return self._kept(f"''.join(({', '.join(parts)},))")
+                return self._kept(f"joined({self.c}, {', '.join(parts)})")
             case _:
                 raise InputError("not a value here", got=type(term).__name__)
 

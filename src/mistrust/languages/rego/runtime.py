@@ -25,6 +25,9 @@ from mistrust.languages.rego.values import (
 LOOKUP: Final = (KeyError, TypeError, IndexError)
 ONE: Final = (None,)
 STEPS: Final = 10_000_000
+"""Elements that one evaluation may look at and build."""
+CHARACTERS: Final = 16
+"""Of a text, that count as one element."""
 COMPLETE: Final = "complete rules must not produce multiple outputs"
 FUNCTION: Final = "functions must not produce multiple outputs for same inputs"
 KEYS: Final = "object keys must be unique"
@@ -214,6 +217,24 @@ def _spend(c: Context, steps: int) -> None:
     c.spent[0] -= steps + 1
     if c.spent[0] < 0:
         raise BudgetError("the policy takes more steps than it may")
+
+
+def charge(c: Context, *values: Maybe) -> None:
+    """Pay for what a built-in looked at and what it made. Raises `BudgetError` if it is too much."""
+    steps = 0
+    for value in values:
+        if type(value) is str:
+            steps += len(value) // CHARACTERS
+        elif isinstance(value, list | dict | Set):
+            steps += len(value)
+    if steps:
+        _spend(c, steps)
+
+
+def joined(c: Context, *parts: str) -> str:
+    """The parts of a template string, one after another."""
+    charge(c, *parts)
+    return "".join(parts)
 
 
 def same(known: Maybe, value: Value, what: str) -> Value:

@@ -8,11 +8,14 @@ from functools import reduce
 from typing import Final
 
 from mistrust.languages.rego.builtins.builtin import Builtin, Pure, contextual, pure
+from mistrust.languages.rego.builtins.operands import ELEMENT, sized
 from mistrust.languages.rego.errors import BuiltinError, OperandError
 from mistrust.languages.rego.runtime import Context, walk
 from mistrust.languages.rego.values import Obj, Set, Value, compare, equal, kind, number, ordered, pairs
 
 Number = int | float
+BITS: Final = 1 << 13
+"""Of a whole number: what Python still prints."""
 
 
 def operand(at: int, wanted: str, got: Value, name: str = "") -> OperandError:
@@ -30,7 +33,10 @@ def num(at: int, value: Value) -> Number:
 
 def shown(value: Number) -> Number:
     """Whole numbers as such."""
-    if type(value) is float:
+    if type(value) is int:
+        if value.bit_length() > BITS:
+            raise BuiltinError("number out of range")
+    elif isinstance(value, float):
         if math.isinf(value) or math.isnan(value):
             raise BuiltinError("number out of range")
         if value.is_integer() and abs(value) < 1 << 63:
@@ -56,7 +62,7 @@ def minus(a: Value, b: Value) -> Value:
 def mul(a: Value, b: Value) -> Value:
     """a * b."""
     x, y = num(1, a), num(2, b)
-    if type(x) is int and type(y) is int and x.bit_length() + y.bit_length() > 1 << 16:
+    if type(x) is int and type(y) is int and x.bit_length() + y.bit_length() > BITS + 1:
         raise BuiltinError("number out of range")
     return shown(x * y)
 
@@ -105,6 +111,7 @@ def absolute(a: Value) -> Value:
 def numbers_range(a: Value, b: Value) -> Value:
     """From one whole number to the other, both included, up or down."""
     x, y = whole("numbers.range", 1, a), whole("numbers.range", 2, b)
+    sized("numbers.range", ELEMENT * abs(x - y))
     return list(range(x, y + 1)) if x <= y else list(range(x, y - 1, -1))
 
 
@@ -114,6 +121,7 @@ def numbers_range_step(a: Value, b: Value, c: Value) -> Value:
     x, y, step = (whole(name, i, v) for i, v in enumerate((a, b, c), 1))
     if step <= 0:
         raise BuiltinError(f"{name}: step must be a positive number above zero")
+    sized(name, ELEMENT * abs(x - y) // step)
     return list(range(x, y + 1, step)) if x <= y else list(range(x, y - 1, -step))
 
 
@@ -135,7 +143,7 @@ def bits(name: str, function: Callable[[int, int], int]) -> Callable[[Value, Val
         if name in ("bits.lsh", "bits.rsh") and y < 0:
             said = "operand 2 must be an unsigned integer number but got a negative integer"
             raise OperandError(f"{name}: {said}")
-        if name == "bits.lsh" and y > 1 << 16:
+        if name == "bits.lsh" and x.bit_length() + y > BITS:
             raise BuiltinError(f"{name}: number out of range")
         return function(x, y)
 
@@ -377,6 +385,13 @@ _PURE: Final[Mapping[str, Pure]] = {
     "type_name": type_name,
     "trace": trace,
 }
-BASIC: Final[Mapping[str, Builtin]] = {name: pure(function) for name, function in _PURE.items()} | {
-    "walk": contextual(walked)
+_FREE: Final = frozenset(
+    (
+        *("plus", "mul", "div", "rem", "round", "ceil", "floor", "abs", "lt", "lte", "gt", "gte", "equal", "eq", "neq"),
+        *("count", "is_null", "is_boolean", "is_number", "is_string", "is_array", "is_object", "is_set", "type_name"),
+    )
+)
+BASIC: Final[Mapping[str, Builtin]] = {
+    **{name: pure(function, free=name in _FREE) for name, function in _PURE.items()},
+    "walk": contextual(walked),
 }

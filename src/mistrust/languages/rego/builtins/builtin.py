@@ -10,7 +10,7 @@ from typing import Unpack, cast
 import msgspec
 
 from mistrust.languages.rego.errors import BuiltinError
-from mistrust.languages.rego.runtime import Context, Function, Maybe
+from mistrust.languages.rego.runtime import Context, Function, Maybe, charge
 from mistrust.languages.rego.values import U, Value
 
 
@@ -41,6 +41,8 @@ class Builtin(msgspec.Struct, frozen=True):
     needs: Needs = Needs.PURE
     context: bool = False
     """Does it take the context before its arguments?"""
+    free: bool = False
+    """Does it take the same time whatever its arguments are?"""
 
     def called(self) -> Function:
         """The same as a function of the context and the arguments, undefined where it cannot answer."""
@@ -48,7 +50,9 @@ class Builtin(msgspec.Struct, frozen=True):
 
         def call(c: Context, /, *args: Value) -> Maybe:
             try:
-                return function(c, *args) if self.context else function(*args)
+                found = function(c, *args) if self.context else function(*args)
+                charge(c, found, *args)
+                return found
             except BuiltinError as error:
                 c.failed(error)
                 return U
@@ -56,9 +60,9 @@ class Builtin(msgspec.Struct, frozen=True):
         return call
 
 
-def pure(function: Pure) -> Builtin:
+def pure(function: Pure, *, free: bool = False) -> Builtin:
     """A built-in that looks at its arguments alone."""
-    return Builtin(function, len(signature(function).parameters))
+    return Builtin(function, len(signature(function).parameters), free=free)
 
 
 def contextual(function: Contextual, needs: Needs = Needs.PURE) -> Builtin:

@@ -63,6 +63,9 @@ def json_marshal(value: Value) -> Value:
     return written(value)
 
 
+WIDEST: Final = 100
+
+
 def json_marshal_with_options(value: Value, options: Value) -> Value:
     """JSON over several lines."""
     name = "json.marshal_with_options"
@@ -78,7 +81,11 @@ def json_marshal_with_options(value: Value, options: Value) -> Value:
                 indent = text(name, 2, given)
             case _:
                 raise OperandError(f'object contained unknown key "{option}"')
-    return prefix + _indented(plain(value), f"\n{prefix}", indent) if pretty else written(value)
+    if not pretty:
+        return written(value)
+    if max(len(prefix), len(indent)) > WIDEST:
+        raise failed(name, f"more than {WIDEST} characters before a line")
+    return prefix + _indented(plain(value), f"\n{prefix}", indent)
 
 
 def _indented(value: object, line: str, indent: str) -> str:

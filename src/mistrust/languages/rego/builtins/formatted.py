@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from mistrust.languages.rego.builtins.operands import sized
 from mistrust.languages.rego.errors import BuiltinError
 from mistrust.languages.rego.runtime import digits, told
 from mistrust.languages.rego.values import Value
@@ -22,9 +23,9 @@ def sprintf(pattern: str, args: Sequence[Value]) -> str:
         return plain(args[0])
     if pattern == "%d" and len(args) == 1 and type(args[0]) is int:
         return str(args[0])
-    at, used, out = 0, False, []
-    begin = 0
+    at, begin, out = 0, 0, []
     indexed = False
+    length = 0
     for match in _VERB.finditer(pattern):
         out.append(pattern[begin : match.start()])
         begin = match.end()
@@ -53,12 +54,12 @@ def sprintf(pattern: str, args: Sequence[Value]) -> str:
         if any(isinstance(n, int) and abs(n) > LONGEST for n in (size, places)):
             raise BuiltinError("sprintf: too wide")
         out.append(_one(args[at], verb, flags, size, places))
-        at, used = at + 1, True
+        length = sized("sprintf", length + len(out[-1]))
+        at += 1
     out.append(pattern[begin:])
     if at < len(args) and not indexed:
         extra = ", ".join(f"{_type(v)}={plain(v)}" for v in args[at:])
         out.append(f"%!(EXTRA {extra})")
-    del used
     return "".join(out)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from mistrust.languages.rego.builtins.builtin import Builtin, Pure, pure
-from mistrust.languages.rego.builtins.operands import array, collection, failed, obj, wrong
+from mistrust.languages.rego.builtins.operands import ELEMENT, array, collection, failed, obj, sized, wrong
 from mistrust.languages.rego.errors import OperandError
 from mistrust.languages.rego.runtime import Maybe, get
 from mistrust.languages.rego.values import Hashed, Set, U, Undefined, Value, equal, fitting, key, kind, unkey
@@ -349,9 +349,11 @@ def reachable_paths(graph: Value, initial: Value) -> Value:
     """Every path that goes as far as it can without coming back."""
     known = obj("graph.reachable_paths", 1, graph)
     out: list[Value] = []
+    size = 0
     for root in collection("graph.reachable_paths", 2, initial, "one of {set, array}"):
-        if key(root) in known:
-            out += _walked(known, root, [root], {key(root)})
+        for path in _walked(known, root, [root], {key(root)}) if key(root) in known else ():
+            size = sized("graph.reachable_paths", size + ELEMENT * len(path))
+            out.append(path)
     return Set(out)
 
 

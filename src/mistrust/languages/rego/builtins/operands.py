@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from mistrust.languages.rego.errors import BuiltinError, OperandError
+from typing import Final
+
+from mistrust.languages.rego.errors import BudgetError, BuiltinError, OperandError
 from mistrust.languages.rego.values import Hashed, Set, Value, kind, number, ordered
+
+LARGEST: Final = 1 << 24
+"""Characters of one text, and sixteen times the elements of one collection."""
+ELEMENT: Final = 16
 
 
 def wrong(name: str, at: int, wanted: str, got: Value) -> OperandError:
@@ -73,6 +79,13 @@ def texts(name: str, at: int, value: Value, wanted: str = "one of {array, set}")
             said = f"{kind(value)} of strings but got {kind(value)} containing {kind(each)}"
             raise OperandError(f"{name}: operand {at} must be {said}")
     return [each for each in found if isinstance(each, str)]
+
+
+def sized(name: str, size: int) -> int:
+    """The size of what a built-in is about to make. Raises `BudgetError` for more than there may be."""
+    if size > LARGEST:
+        raise BudgetError(f"{name}: the answer is too large")
+    return size
 
 
 def failed(name: str, why: str) -> BuiltinError:

@@ -11,7 +11,7 @@ import re2
 
 from mistrust.languages.rego.builtins.builtin import Builtin, Pure, pure
 from mistrust.languages.rego.builtins.intersecting import globs_match
-from mistrust.languages.rego.builtins.operands import failed, text, texts, whole
+from mistrust.languages.rego.builtins.operands import failed, sized, text, texts, whole
 from mistrust.languages.rego.values import Value
 
 QUIET: Final = re2.Options()
@@ -106,9 +106,10 @@ def regex_replace(value: Value, pattern: Value, replacement: Value) -> Value:
         return _GROUP.sub(group, by)
 
     out: list[str] = []
-    begin = 0
+    begin, size = 0, len(given)
     for match in found.finditer(given):
         out += [given[begin : match.start()], expanded(match)]
+        size = sized(name, size + len(out[-1]))
         begin = match.end()
     return "".join([*out, given[begin:]])
 

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Final
 
 from mistrust.languages.rego.builtins.builtin import Builtin, Pure, pure
 from mistrust.languages.rego.builtins.formatted import sprintf
-from mistrust.languages.rego.builtins.operands import amount, array, collection, failed, obj, text, texts, whole, wrong
+from mistrust.languages.rego.builtins.operands import (
+    amount,
+    array,
+    collection,
+    failed,
+    obj,
+    sized,
+    text,
+    texts,
+    whole,
+    wrong,
+)
 from mistrust.languages.rego.builtins.template import render
 from mistrust.languages.rego.errors import OperandError
 from mistrust.languages.rego.values import Set, Value, kind, ordered
@@ -17,7 +29,9 @@ DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 def concat(delimiter: Value, parts: Value) -> Value:
     """The strings with the delimiter between them."""
-    return text("concat", 1, delimiter).join(texts("concat", 2, parts, "one of {set, array}"))
+    by, several = text("concat", 1, delimiter), texts("concat", 2, parts, "one of {set, array}")
+    sized("concat", sum(map(len, several)) + len(by) * len(several))
+    return by.join(several)
 
 
 def contains(whole_: Value, part: Value) -> Value:
@@ -75,7 +89,9 @@ def upper(value: Value) -> Value:
 
 def replace(whole_: Value, old: Value, new: Value) -> Value:
     """With one part in the place of another."""
-    return text("replace", 1, whole_).replace(text("replace", 2, old), text("replace", 3, new))
+    found, gone, by = text("replace", 1, whole_), text("replace", 2, old), text("replace", 3, new)
+    sized("replace", len(found) + found.count(gone) * len(by))
+    return found.replace(gone, by)
 
 
 def replace_n(patterns: Value, value: Value) -> Value:
@@ -91,11 +107,12 @@ def replace_n(patterns: Value, value: Value) -> Value:
     if len(table) != len(found):
         raise OperandError(f"{name}: operand 1 non-string key found")
     out: list[str] = []
-    at = 0
+    at = size = 0
     while at <= len(left):
         hit = next(((o, n) for o, n in table if left.startswith(o, at)), None)
         if hit is not None:
             out.append(hit[1])
+            size = sized(name, size + len(hit[1]))
         if hit is None or not hit[0]:
             out.append(left[at : at + 1])
             at += 1
@@ -158,13 +175,15 @@ def trim_space(value: Value) -> Value:
 def any_prefix_match(search: Value, base: Value) -> Value:
     """Does any of the strings begin with any of the others?"""
     name = "strings.any_prefix_match"
-    return any(s.startswith(tuple(_some(name, 2, base))) for s in _some(name, 1, search))
+    wanted = tuple(_some(name, 2, base))
+    return any(s.startswith(wanted) for s in _some(name, 1, search))
 
 
 def any_suffix_match(search: Value, base: Value) -> Value:
     """Does any of the strings end with any of the others?"""
     name = "strings.any_suffix_match"
-    return any(s.endswith(tuple(_some(name, 2, base))) for s in _some(name, 1, search))
+    wanted = tuple(_some(name, 2, base))
+    return any(s.endswith(wanted) for s in _some(name, 1, search))
 
 
 def _some(name: str, at: int, value: Value) -> list[str]:
@@ -240,9 +259,12 @@ def _parsed(value: str) -> int | float:
     if stripped.startswith(("inf", "nan")) or value != value.strip() or "_" in value:
         raise OperandError(f"to_number: operand 1 must be valid number string but got {value}")
     try:
-        return int(value) if stripped.isdecimal() and stripped.isascii() else float(value)
+        found = int(value) if stripped.isdecimal() and stripped.isascii() else float(value)
     except ValueError:
         raise failed("to_number", f"invalid syntax: {value}") from None
+    if found in (math.inf, -math.inf):
+        raise failed("to_number", f"value out of range: {value}")
+    return found
 
 
 def cast_array(value: Value) -> Value:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from mistrust.languages.rego.builtins.operands import ELEMENT, sized
 from mistrust.languages.rego.errors import BuiltinError
 from mistrust.languages.rego.runtime import told
 from mistrust.languages.rego.values import Hashed, Set, Value, ordered, pairs
@@ -17,17 +18,29 @@ NAME: Final = "strings.render_template"
 MISSING: Final = "<undefined>"
 _ACTION: Final = re.compile(r"\{\{(-\s)?\s*(.*?)\s*(\s-)?\}\}", re.S)
 _RANGE: Final = re.compile(r"(?:\$(\w+)\s*(?:,\s*\$(\w+)\s*)?:=\s*)?(.+)", re.S)
-_LONGEST: Final = 1 << 22
+
+
+class Out:
+    """What is written, and how much that is: every turn of a loop counts, even where it writes nothing."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self._size = 0
+
+    def add(self, text: str) -> None:
+        """One part more. Raises `BudgetError` for too much."""
+        self._size = sized(NAME, self._size + len(text) + ELEMENT)
+        self.parts.append(text)
 
 
 def render(template: str, variables: Mapping[Hashed, Value]) -> str:
     """The template, filled in. Raises `BuiltinError` for one that is not understood."""
     parts = list(_parts(template))
-    out: list[str] = []
+    out = Out()
     at = _block(parts, 0, dict(variables), {"": dict(variables)}, out, live=True, depth=0)
     if at != len(parts):
         raise BuiltinError(f"{NAME}: unexpected {{{{{parts[at][1]}}}}}")
-    return "".join(out)
+    return "".join(out.parts)
 
 
 def _parts(template: str) -> Iterator[tuple[bool, str]]:
@@ -48,7 +61,7 @@ Names = dict[str, Value]
 
 
 def _block(
-    parts: list[tuple[bool, str]], at: int, dot: Value, names: Names, out: list[str], *, live: bool, depth: int
+    parts: list[tuple[bool, str]], at: int, dot: Value, names: Names, out: Out, *, live: bool, depth: int
 ) -> int:
     """Write up to `end` or `else`; returns where that is."""
     if depth > 50:
@@ -58,9 +71,7 @@ def _block(
         word, _, rest = text.partition(" ")
         if not action:
             if live:
-                out.append(text)
-                if sum(map(len, out[-1:])) > _LONGEST:
-                    raise BuiltinError(f"{NAME}: too long")
+                out.add(text)
         elif word in ("end", "else"):
             return at
         elif word in ("if", "with", "range"):
@@ -69,7 +80,7 @@ def _block(
         elif text.startswith("/*"):
             pass
         elif live:
-            out.append(_shown(_value(text, dot, names)))
+            out.add(_shown(_value(text, dot, names)))
         at += 1
     return at
 
@@ -81,7 +92,7 @@ def _controlled(
     rest: str,
     dot: Value,
     names: Names,
-    out: list[str],
+    out: Out,
     *,
     live: bool,
     depth: int,
@@ -89,7 +100,7 @@ def _controlled(
     match = _RANGE.fullmatch(rest) if word == "range" else None
     value = _value(match[3] if match else rest, dot, names) if live else None
     inside = at + 1
-    end = _block(parts, inside, dot, names, [], live=False, depth=depth + 1)
+    end = _block(parts, inside, dot, names, Out(), live=False, depth=depth + 1)
     if word == "range":
         rounds = list(_rounds(value)) if live else []
         for k, v in rounds:
