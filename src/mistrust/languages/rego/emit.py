@@ -115,7 +115,7 @@ class Block(Reader):
 
     def equal(self, left: Term, right: Term) -> None:
         """Both sides are made the same."""
-        bound = set(self.names)
+        bound = self.names.keys()
         if isinstance(left, Array) and isinstance(right, Array):
             if len(left.items) != len(right.items):
                 self.line("continue")
@@ -131,10 +131,11 @@ class Block(Reader):
             new = order.asked(one, bound, bound)
             if new is None:
                 continue
-            if order.matched(other, bound | new, bound | new) is not None:
+            known = bound | new if new else bound
+            if order.matched(other, known, known) is not None:
                 self.matched(other, self.value(one))
                 return
-            if order.asked(other, bound | new, bound | new) is not None:
+            if order.asked(other, known, known) is not None:
                 first = self.value(one)
                 self._same(first, self.value(other))
                 return
@@ -143,7 +144,7 @@ class Block(Reader):
     def _together(self, pairs: list[tuple[Term, Term]]) -> None:
         left = pairs
         while left:
-            bound = set(self.names)
+            bound = self.names.keys()
             now = next((p for p in left if order.equated(*p, bound, bound) is not None), None)
             if now is None:
                 raise InputError("unsafe variable", wanted="a value on one side of the equation")

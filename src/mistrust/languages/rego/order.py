@@ -5,7 +5,7 @@ As OPA's ast.reorderBodyForSafety: what stands first runs first if it can.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Set
 
 from mistrust.kube.errors import InputError
 from mistrust.languages.rego.ops import (
@@ -28,6 +28,7 @@ from mistrust.languages.rego.ops import (
 from mistrust.languages.rego.syntax import Array, Const, Object, Ref, SetOf, Template, Term, Var
 
 Names = set[str]
+Known = Set[str]
 
 
 def ordered(ops: Ops, bound: Collection[str], wanted: Iterable[str] = ()) -> Ops:
@@ -69,7 +70,7 @@ def _open(op: Op) -> Names:
     return set(variables(terms_of(op)))
 
 
-def gives(op: Op, bound: Names, own: Names) -> Names | None:
+def gives(op: Op, bound: Known, own: Known) -> Names | None:
     """The variables that an operation gives a value; None if it cannot run yet. `own` are those of the whole body."""
     for given in op.withs:
         if asked(given.value, bound, own, ground=True) is None:
@@ -88,12 +89,12 @@ def gives(op: Op, bound: Names, own: Names) -> Names | None:
         case All():
             free = {v.name for v in (op.key, op.value) if v is not None}
             new = asked(op.collection, bound, own)
-            if new is None or not ((_needs(op, own) - free) <= bound | new):
+            if new is None or not ((_needs(op, own) - free) <= _both(bound, new)):
                 return None
             return new
 
 
-def _needs(op: Op, own: Names) -> Names:
+def _needs(op: Op, own: Known) -> Names:
     inner: Op = op
     while isinstance(inner, Not):
         inner = inner.inner
@@ -103,7 +104,7 @@ def _needs(op: Op, own: Names) -> Names:
     return shared | {n for g in closures(terms_of(op)) for n in in_gathered(g) & own}
 
 
-def asked(term: Term | None, bound: Names, own: Names, *, ground: bool = False) -> Names | None:
+def asked(term: Term | None, bound: Known, own: Known, *, ground: bool = False) -> Names | None:
     """What becomes known when the value of a term is asked for; None if it cannot be."""
     new: Names = set()
     match term:
@@ -118,7 +119,7 @@ def asked(term: Term | None, bound: Names, own: Names, *, ground: bool = False) 
             if asked(term.head, bound, own, ground=True) is None:
                 return None
             for part in term.path:
-                more = matched(part, bound | new, own)
+                more = matched(part, _both(bound, new), own)
                 if more is None or (ground and more):
                     return None
                 new |= more
@@ -135,11 +136,11 @@ def asked(term: Term | None, bound: Names, own: Names, *, ground: bool = False) 
             return None
 
 
-def matched(term: Term, bound: Names, own: Names) -> Names | None:
+def matched(term: Term, bound: Known, own: Known) -> Names | None:
     """What becomes known when a term is matched with a value; None if it cannot be."""
     match term:
         case Var():
-            return {term.name} - bound
+            return set() if term.name in bound else {term.name}
         case Array():
             return _patterns(term.items, bound, own)
         case Object():
@@ -150,17 +151,17 @@ def matched(term: Term, bound: Names, own: Names) -> Names | None:
             return asked(term, bound, own, ground=True)
 
 
-def _patterns(terms: Iterable[Term], bound: Names, own: Names) -> Names | None:
+def _patterns(terms: Iterable[Term], bound: Known, own: Known) -> Names | None:
     new: Names = set()
     for term in terms:
-        more = matched(term, bound | new, own)
+        more = matched(term, _both(bound, new), own)
         if more is None:
             return None
         new |= more
     return new
 
 
-def equated(left: Term, right: Term, bound: Names, own: Names) -> Names | None:
+def equated(left: Term, right: Term, bound: Known, own: Known) -> Names | None:
     """What becomes known when two terms are made the same; None if they cannot be."""
     if isinstance(left, Array) and isinstance(right, Array) and len(left.items) == len(right.items):
         return _together(list(zip(left.items, right.items, strict=True)), bound, own)
@@ -169,21 +170,21 @@ def equated(left: Term, right: Term, bound: Names, own: Names) -> Names | None:
     for one, other in ((left, right), (right, left)):
         new = asked(one, bound, own)
         if new is not None:
-            more = matched(other, bound | new, own)
-            if more is None and (again := asked(other, bound | new, own)) is not None:
+            more = matched(other, _both(bound, new), own)
+            if more is None and (again := asked(other, _both(bound, new), own)) is not None:
                 more = again
             if more is not None:
                 return new | more
     return None
 
 
-def _together(pairs: list[tuple[Term, Term]], bound: Names, own: Names) -> Names | None:
+def _together(pairs: list[tuple[Term, Term]], bound: Known, own: Known) -> Names | None:
     new: Names = set()
     left = pairs
     while left:
         waiting = []
         for pair in left:
-            more = equated(*pair, bound | new, own)
+            more = equated(*pair, _both(bound, new), own)
             if more is None:
                 waiting.append(pair)
             else:
@@ -192,6 +193,10 @@ def _together(pairs: list[tuple[Term, Term]], bound: Names, own: Names) -> Names
             return None
         left = waiting
     return new
+
+
+def _both(bound: Known, new: Names) -> Known:
+    return bound | new if new else bound
 
 
 def paired(left: Object, right: Object) -> list[tuple[Term, Term]] | None:

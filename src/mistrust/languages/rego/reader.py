@@ -58,7 +58,7 @@ class Reader(Writer):
                 self._same(value, self.value(pattern))
 
     def _ground(self, term: Term) -> bool:
-        bound = set(self.names)
+        bound = self.names.keys()
         return order.asked(term, bound, bound) is not None
 
     def _same(self, one: str, other: str) -> None:
