@@ -6,9 +6,10 @@ Nothing that an expression says becomes text but through `repr` of a plain const
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, cast
+from typing import Final, Unpack, cast
 
 from mistrust.languages.cel import operators
+from mistrust.languages.cel.budget import pay, spend
 from mistrust.languages.cel.exact import entries
 from mistrust.languages.cel.function import Functions
 from mistrust.languages.cel.resolve import LOCAL, Resolved, local, resolved
@@ -31,33 +32,55 @@ from mistrust.languages.cel.syntax import (
 )
 from mistrust.languages.cel.values import NONE, CelError, Hashed, Optional, Value, equal, key, no_overload
 
+SIZED: Final = frozenset((str, bytes, list, dict))
+
 
 class SlowError(Exception):
     """There is no fast way for this."""
 
 
-class BudgetError(Exception):
-    """It looks at more elements than it may."""
-
-
 def elements(left: list[int], value: Value) -> list[Value]:
     """What a macro looks at, counted."""
     found = operators.elements(value)
-    _spend(left, len(found))
+    spend(left, len(found) + 1)
     return found
 
 
 def pairs(left: list[int], value: Value) -> list[tuple[Value, Value]]:
     """The same with index or key."""
     found = list(operators.pairs(value))
-    _spend(left, len(found))
+    spend(left, len(found) + 1)
     return found
 
 
-def _spend(left: list[int], steps: int) -> None:
-    left[0] -= steps + 1
-    if left[0] < 0:
-        raise BudgetError
+def paid(left: list[int], answer: Callable[[Unpack[tuple[Value, ...]]], Value], *args: Value) -> Value:
+    """What a function answers, paid for what it looks at and makes."""
+    pay(left, *args)
+    found = answer(*args)
+    pay(left, found)
+    return found
+
+
+def added(left: list[int], a: Value, b: Value) -> Value:
+    """a + b."""
+    found = operators.add(a, b)
+    if type(found) in SIZED:
+        pay(left, found)
+    return found
+
+
+def contained(left: list[int], a: Value, b: Value) -> Value:
+    """a in b."""
+    if type(b) is list:
+        pay(left, a, b)
+    return operators.contained(a, b)
+
+
+def alike(left: list[int], a: Value, b: Value) -> bool:
+    """a == b."""
+    if type(a) in SIZED:
+        pay(left, a)
+    return equal(a, b)
 
 
 def mapped(items: Sequence[tuple[Value, Value]]) -> Value:
@@ -90,7 +113,10 @@ NAMES: Final[Mapping[str, object]] = {
     "has": operators.has,
     "maybe": operators.maybe,
     "index": operators.index,
-    "equal": equal,
+    "alike": alike,
+    "added": added,
+    "contained": contained,
+    "paid": paid,
     "elements": elements,
     "pairs": pairs,
     "entries": entries,
@@ -103,7 +129,6 @@ NAMES: Final[Mapping[str, object]] = {
     "__builtins__": {},
 }
 _SIGNS: Final = {
-    "+": "add",
     "-": "subtract",
     "*": "multiply",
     "/": "divide",
@@ -113,8 +138,8 @@ _SIGNS: Final = {
     "<=": "at_most",
     ">": "greater",
     ">=": "at_least",
-    "in": "contained",
 }
+_PAID: Final = {"+": "added", "in": "contained"}
 _BOOLEAN: Final = frozenset(("==", "!=", "<", "<=", ">", ">=", "in", "!"))
 
 Fast = Callable[[list[int], Mapping[str, Value]], Value]
@@ -233,7 +258,8 @@ class _Writer:
             return self._kept(self._constants[found], "k")
         if isinstance(found, Resolved):
             args = ", ".join(map(self.text, found.args))
-            return f"{self._kept(found.function.answer, 'f')}({args})"
+            answer = self._kept(found.function.answer, "f")
+            return f"{answer}({args})" if found.function.free else f"paid(c, {answer}, {args})"
         match node:
             case Name():
                 raise SlowError
@@ -255,6 +281,8 @@ class _Writer:
             return f"(not {self._bool(args[0])})"
         if name in ("==", "!="):
             return self._compared(name, *args)
+        if name in _PAID:
+            return f"{_PAID[name]}(c, {', '.join(map(self.text, args))})"
         if name not in _SIGNS:
             raise SlowError
         return f"{_SIGNS[name]}({', '.join(map(self.text, args))})"
@@ -265,7 +293,7 @@ class _Writer:
                 return f"({self.text(other)} {sign} {one.value!r})"
             if isinstance(one, Literal) and (one.value is None or isinstance(one.value, bool)):
                 return f"({self.text(other)} {'is' if sign == '==' else 'is not'} {one.value})"
-        said = f"equal({self.text(left)}, {self.text(right)})"
+        said = f"alike(c, {self.text(left)}, {self.text(right)})"
         return said if sign == "==" else f"(not {said})"
 
     def _macro(self, node: Macro) -> str:

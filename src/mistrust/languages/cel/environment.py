@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
-from mistrust.languages.cel.emit import BudgetError, fast
+from mistrust.languages.cel.budget import STEPS, BudgetError
+from mistrust.languages.cel.emit import fast
 from mistrust.languages.cel.exact import Exact
 from mistrust.languages.cel.function import Functions
 from mistrust.languages.cel.libraries.versions import LATEST, known, two_variables
@@ -13,10 +13,6 @@ from mistrust.languages.cel.parse import parse
 from mistrust.languages.cel.standard import CONSTANTS
 from mistrust.languages.cel.syntax import Node
 from mistrust.languages.cel.values import CelError, Value
-
-STEPS: Final = 1_000_000
-"""Elements that one evaluation may look at."""
-SPENT: Final = "operation cancelled: actual cost limit exceeded"
 
 
 class EvaluationError(Exception):
@@ -52,13 +48,13 @@ class Program:
         if self._fast is not None:
             try:
                 return self._fast([steps], names)
-            except BudgetError:
-                raise EvaluationError(SPENT) from None
+            except BudgetError as error:
+                raise EvaluationError(str(error)) from None
             except Exception:  # noqa: S110 - the exact evaluator knows what went wrong, and whether it matters
                 pass
         try:
             return Exact(self._environment.functions, CONSTANTS, steps).value(self.node, names)
-        except CelError as error:
+        except (CelError, BudgetError) as error:
             raise EvaluationError(str(error)) from None
         except RecursionError:
             raise EvaluationError("too deeply nested") from None

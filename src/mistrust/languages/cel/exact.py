@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import cmp_to_key
 
 from mistrust.languages.cel import operators
+from mistrust.languages.cel.budget import pay, spend
 from mistrust.languages.cel.function import Functions
 from mistrust.languages.cel.resolve import Resolved, local, resolved
 from mistrust.languages.cel.syntax import (
@@ -34,13 +35,11 @@ class Exact:
     """Answers by walking the tree. Parameters: `functions`, what can be called; `steps`, how much may be looked at."""
 
     def __init__(self, functions: Functions, constants: Names, steps: int) -> None:
-        self._functions, self._constants, self._left = functions, constants, steps
+        self._functions, self._constants, self._left = functions, constants, [steps]
 
     def value(self, node: Node, names: Names) -> Value:
         """The value of an expression. Raises `CelError` where it is an error."""
-        self._left -= 1
-        if self._left < 0:
-            raise CelError("operation cancelled: actual cost limit exceeded")
+        spend(self._left, 1)
         match node:
             case Literal():
                 return node.value
@@ -74,7 +73,9 @@ class Exact:
         if isinstance(found, str):
             return names[found] if found in names else self._constants[found]
         if isinstance(found, Resolved):
-            return found.function.answer(*(self.value(a, names) for a in found.args))
+            given = [self.value(a, names) for a in found.args]
+            pay(self._left, *given)
+            return self._paid(found.function.answer(*given))
         match node:
             case Name():
                 raise CelError(f"undeclared reference to '{node.name}'")
@@ -84,10 +85,15 @@ class Exact:
             case Call():
                 args = [self.value(a, names) for a in node.args]
                 if node.target is None and node.function in operators.OPERATORS:
-                    return operators.OPERATORS[node.function](*args)
+                    pay(self._left, *args)
+                    return self._paid(operators.OPERATORS[node.function](*args))
                 if node.target is not None:
                     args = [self.value(node.target, names), *args]
                 raise no_overload(node.function, *args)
+
+    def _paid(self, found: Value) -> Value:
+        pay(self._left, found)
+        return found
 
     def _logical(self, left: Node, right: Node, names: Names, *, absorbing: bool) -> Value:
         """`&&` and `||`: one side that decides makes the error of the other disappear."""

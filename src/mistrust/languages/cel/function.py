@@ -29,29 +29,31 @@ class Function(msgspec.Struct, frozen=True):
     most: int
     member: bool
     """Is it called as `target.name(...)`?"""
+    free: bool = False
+    """Does it take the same time whatever its arguments are?"""
 
     def takes(self, count: int) -> bool:
         """May it be called with so many?"""
         return self.least <= count <= self.most
 
 
-def function(answer: Answer, *, member: bool) -> Function:
+def function(answer: Answer, *, member: bool, free: bool = False) -> Function:
     """A function; how many arguments it takes is told by its signature."""
     parameters = signature(answer).parameters.values()
     some = [p for p in parameters if p.kind is not Parameter.VAR_POSITIONAL]
     least = sum(p.default is Parameter.empty for p in some)
     most = len(some) if len(some) == len(parameters) else 255
-    return Function(cast("Callable[[Unpack[tuple[Value, ...]]], Value]", answer), least, most, member)
+    return Function(cast("Callable[[Unpack[tuple[Value, ...]]], Value]", answer), least, most, member, free)
 
 
-def members(answers: Mapping[str, Answer]) -> dict[tuple[str, bool], Function]:
+def members(answers: Mapping[str, Answer], *, free: bool = False) -> dict[tuple[str, bool], Function]:
     """Functions that are called on a target."""
-    return {(name, True): function(answer, member=True) for name, answer in answers.items()}
+    return {(name, True): function(answer, member=True, free=free) for name, answer in answers.items()}
 
 
-def globals_of(answers: Mapping[str, Answer]) -> dict[tuple[str, bool], Function]:
+def globals_of(answers: Mapping[str, Answer], *, free: bool = False) -> dict[tuple[str, bool], Function]:
     """Functions that are called by name."""
-    return {(name, False): function(answer, member=False) for name, answer in answers.items()}
+    return {(name, False): function(answer, member=False, free=free) for name, answer in answers.items()}
 
 
 Functions = Mapping[tuple[str, bool], Function]

@@ -31,7 +31,8 @@ from mistrust.languages.cel.values import HIGH, TOP, UInt
 
 LARGEST: Final = 100_000
 """Code points of an expression; the API server stops there too."""
-DEEPEST: Final = 100
+DEEPEST: Final = 64
+"""Expressions inside expressions: each takes a dozen calls, and Python's own stack holds a thousand."""
 RESERVED: Final = frozenset(
     (
         *("as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "loop"),
@@ -83,7 +84,10 @@ def parse(text: str, *, two_variables: bool = True) -> Node:
     """
     if len(text) > LARGEST:
         raise InputError("the expression is too long", got=f"{len(text):,} code points", wanted=f"{LARGEST:,}")
-    return _Parser(list(_tokens(text)), two_variables).whole()
+    try:
+        return _Parser(list(_tokens(text)), two_variables).whole()
+    except RecursionError:
+        raise InputError("too deeply nested") from None
 
 
 def _tokens(text: str) -> Iterator[Token]:

@@ -181,32 +181,22 @@ def kind(a: Value) -> Value:
 
 
 STANDARD: Final[Functions] = {
+    **globals_of({"matches": matches, "string": to_string, "bytes": to_bytes, "timestamp": timestamp}),
     **globals_of(
         {
             "size": size,
-            "matches": matches,
             "int": to_int,
             "uint": to_uint,
             "double": to_double,
-            "string": to_string,
-            "bytes": to_bytes,
             "bool": to_bool,
             "dyn": dyn,
             "type": kind,
-            "timestamp": timestamp,
             "duration": duration,
-        }
+        },
+        free=True,
     ),
-    **members(
-        {
-            "size": size,
-            "contains": contains,
-            "startsWith": starts_with,
-            "endsWith": ends_with,
-            "matches": matches,
-            **zoned(),
-        }
-    ),
+    **members({"contains": contains, "matches": matches}),
+    **members({"size": size, "startsWith": starts_with, "endsWith": ends_with, **zoned()}, free=True),
 }
 CONSTANTS: Final[dict[str, Value]] = {
     name: Type(name)

@@ -6,12 +6,11 @@ from functools import cmp_to_key
 from itertools import pairwise
 from typing import Final
 
+from mistrust.languages.cel.budget import STEPS, BudgetError
 from mistrust.languages.cel.function import Functions, globals_of, members
 from mistrust.languages.cel.libraries import strings
 from mistrust.languages.cel.operators import add
 from mistrust.languages.cel.values import CelError, Value, compare, equal, frozen, no_overload, type_of
-
-MOST: Final = 1_000_000
 
 
 def several(name: str, a: Value) -> list[Value]:
@@ -101,6 +100,8 @@ def _flat(a: list[Value], levels: int) -> list[Value]:
     out: list[Value] = []
     for each in a:
         out += _flat(each, levels - 1) if isinstance(each, list) else [each]
+        if len(out) > STEPS:
+            raise BudgetError
     return out
 
 
@@ -115,8 +116,8 @@ def distinct(a: Value) -> Value:
 def range_(a: Value) -> Value:
     """From 0 on."""
     count = strings.whole("lists.range", a)
-    if count > MOST:
-        raise CelError("operation cancelled: actual cost limit exceeded")
+    if count > STEPS:
+        raise BudgetError
     return list(range(count))
 
 

@@ -79,23 +79,10 @@ def last(a: Value) -> Value:
 
 
 OPTIONALS: Final[Functions] = {
-    **globals_of(
-        {
-            "optional.of": of,
-            "optional.none": none,
-            "optional.ofNonZeroValue": of_non_zero,
-            "optional.unwrap": unwrapped,
-        }
-    ),
+    **globals_of({"optional.of": of, "optional.none": none, "optional.ofNonZeroValue": of_non_zero}, free=True),
+    **globals_of({"optional.unwrap": unwrapped}),
     **members(
-        {
-            "hasValue": has_value,
-            "value": value,
-            "or": or_,
-            "orValue": or_value,
-            "unwrapOpt": unwrapped,
-            "first": first,
-            "last": last,
-        }
+        {"hasValue": has_value, "value": value, "or": or_, "orValue": or_value, "first": first, "last": last}, free=True
     ),
+    **members({"unwrapOpt": unwrapped}),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from mistrust.languages.cel.budget import STEPS, BudgetError
 from mistrust.languages.cel.function import Functions, globals_of
 from mistrust.languages.cel.operators import contained
 from mistrust.languages.cel.values import Value, no_overload
@@ -11,6 +12,8 @@ from mistrust.languages.cel.values import Value, no_overload
 
 def _lists(name: str, a: Value, b: Value) -> tuple[list[Value], list[Value]]:
     if isinstance(a, list) and isinstance(b, list):
+        if len(a) * len(b) > STEPS:
+            raise BudgetError
         return a, b
     raise no_overload(name, a, b)
 

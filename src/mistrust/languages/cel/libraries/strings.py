@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from mistrust.languages.cel.budget import sized
 from mistrust.languages.cel.function import Functions, globals_of, members
 from mistrust.languages.cel.standard import digits, text
 from mistrust.languages.cel.times import span, stamp
@@ -83,7 +84,9 @@ def join(a: Value, separator: Value = "") -> Value:
     by = text("join", separator)
     if not isinstance(a, list):
         raise no_overload("join", a)
-    return by.join(text("join", each) for each in a)
+    parts = [text("join", each) for each in a]
+    sized(sum(map(len, parts)) + len(by) * len(parts))
+    return by.join(parts)
 
 
 def lower_ascii(a: Value) -> Value:
@@ -98,7 +101,9 @@ def upper_ascii(a: Value) -> Value:
 
 def replace(a: Value, old: Value, new: Value, count: Value = -1) -> Value:
     """With one part in the place of another."""
-    return text("replace", a).replace(text("replace", old), text("replace", new), whole("replace", count))
+    found, gone, by = text("replace", a), text("replace", old), text("replace", new)
+    sized(len(found) + found.count(gone) * len(by))
+    return found.replace(gone, by, whole("replace", count))
 
 
 def split(a: Value, separator: Value, count: Value = -1) -> Value:
@@ -142,12 +147,16 @@ def quote(a: Value) -> Value:
     return f'"{"".join(_QUOTED.get(c, c) for c in text("strings.quote", a))}"'
 
 
+class _Missing:
+    """No argument."""
+
+
 def formatted(pattern: Value, args: Value) -> Value:
     """A pattern with the arguments in the place of its clauses."""
     given = text("format", pattern)
     if not isinstance(args, list):
         raise no_overload("format", args)
-    left = iter(args)
+    left, length = iter(args), [len(given)]
 
     def clause(match: re.Match[str]) -> str:
         if match[2] == "%" and match[1] is None:
@@ -156,15 +165,13 @@ def formatted(pattern: Value, args: Value) -> Value:
         if value is _Missing:
             raise CelError(f"index {len(args)} out of range")
         assert not isinstance(value, type)
-        return _clause(value, match[2], int(match[1]) if match[1] is not None else None)
+        said = _clause(value, match[2], int(match[1]) if match[1] is not None else None)
+        length[0] = sized(length[0] + len(said))
+        return said
 
     if re.search(r"%(?:\.\d*)?$", given.replace("%%", "")):
         raise CelError("unexpected end of string")
     return _CLAUSE.sub(clause, given)
-
-
-class _Missing:
-    pass
 
 
 def _clause(value: Value, verb: str, places: int | None) -> str:
