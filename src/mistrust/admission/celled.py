@@ -10,14 +10,17 @@ from typing import Final, cast
 
 import msgspec
 
+from mistrust.admission.plain import mapping, text
 from mistrust.admission.review import Review
 from mistrust.kube.build import Plain
 from mistrust.languages.cel.environment import EvaluationError, Program, environment
+from mistrust.languages.cel.libraries.authorizer import Authorizer, Question, ResourceCheck
 from mistrust.languages.cel.libraries.versions import LATEST
 from mistrust.languages.cel.values import CelError, Hashed, Value
 
 VARIABLES: Final = (
-    *("object", "oldObject", "anyObject", "request", "params", "namespaceObject", "variables", "authorizer"),
+    *("object", "oldObject", "anyObject", "request", "params", "namespaceObject", "variables"),
+    *("authorizer", "authorizer.requestResource"),
 )
 LONGEST: Final = 5 << 10
 """Of a message that is computed."""
@@ -69,8 +72,8 @@ class Celled(msgspec.Struct, frozen=True):
     validations: tuple[Asked, ...]
     conditions: tuple[tuple[str, Program], ...]
 
-    def names(self, review: Review, params: Plain) -> Mapping[str, Value]:
-        """What the expressions are about."""
+    def names(self, review: Review, params: Plain, authorizer: Authorizer | None = None) -> Mapping[str, Value]:
+        """What the expressions are about. Without an `authorizer` an expression that asks it has no answer."""
         namespace = dict(review.namespace) if review.namespace is not None else None
         found = {
             "object": review.object,
@@ -79,9 +82,10 @@ class Celled(msgspec.Struct, frozen=True):
             "request": review.request,
             "params": params,
             "namespaceObject": namespace,
-            "authorizer": None,
         }
         names = cast("dict[str, Value]", found)
+        names["authorizer"] = authorizer
+        names["authorizer.requestResource"] = requested(review, authorizer) if authorizer is not None else None
         names["variables"] = Lazy(self.variables, names)
         return names
 
@@ -109,6 +113,19 @@ class Celled(msgspec.Struct, frozen=True):
         for asked in self.validations:
             if asked.holds.evaluate(names) is not True:
                 yield message(asked, names)
+
+
+def requested(review: Review, authorizer: Authorizer) -> ResourceCheck:
+    """`authorizer.requestResource`: what the request is about."""
+    request, resource = review.request, mapping(review.request, "resource")
+    asked = Question(
+        group=text(resource, "group"),
+        resource=text(resource, "resource"),
+        subresource=text(request, "subResource"),
+        namespace=text(request, "namespace"),
+        name=text(request, "name"),
+    )
+    return ResourceCheck(authorizer.authorizes, asked)
 
 
 def message(asked: Asked, names: Mapping[str, Value]) -> str:

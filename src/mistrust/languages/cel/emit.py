@@ -6,12 +6,12 @@ Nothing that an expression says becomes text but through `repr` of a plain const
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Unpack, cast
+from typing import Final, cast
 
 from mistrust.languages.cel import operators
 from mistrust.languages.cel.budget import pay, spend
 from mistrust.languages.cel.exact import entries
-from mistrust.languages.cel.function import Functions
+from mistrust.languages.cel.function import Function, Functions
 from mistrust.languages.cel.resolve import LOCAL, Resolved, local, resolved
 from mistrust.languages.cel.syntax import (
     And,
@@ -53,10 +53,11 @@ def pairs(left: list[int], value: Value) -> list[tuple[Value, Value]]:
     return found
 
 
-def paid(left: list[int], answer: Callable[[Unpack[tuple[Value, ...]]], Value], *args: Value) -> Value:
+def paid(left: list[int], function: Function, *args: Value) -> Value:
     """What a function answers, paid for what it looks at and makes."""
+    spend(left, function.cost)
     pay(left, *args)
-    found = answer(*args)
+    found = function.answer(*args)
     pay(left, found)
     return found
 
@@ -258,8 +259,9 @@ class _Writer:
             return self._kept(self._constants[found], "k")
         if isinstance(found, Resolved):
             args = ", ".join(map(self.text, found.args))
-            answer = self._kept(found.function.answer, "f")
-            return f"{answer}({args})" if found.function.free else f"paid(c, {answer}, {args})"
+            if found.function.free:
+                return f"{self._kept(found.function.answer, 'f')}({args})"
+            return f"paid(c, {self._kept(found.function, 'f')}, {args})"
         match node:
             case Name():
                 raise SlowError

@@ -74,6 +74,7 @@ class Exact:
             return names[found] if found in names else self._constants[found]
         if isinstance(found, Resolved):
             given = [self.value(a, names) for a in found.args]
+            spend(self._left, found.function.cost)
             pay(self._left, *given)
             return self._paid(found.function.answer(*given))
         match node:

@@ -31,24 +31,26 @@ class Function(msgspec.Struct, frozen=True):
     """Is it called as `target.name(...)`?"""
     free: bool = False
     """Does it take the same time whatever its arguments are?"""
+    cost: int = 0
+    """Steps that a call costs beside that."""
 
     def takes(self, count: int) -> bool:
         """May it be called with so many?"""
         return self.least <= count <= self.most
 
 
-def function(answer: Answer, *, member: bool, free: bool = False) -> Function:
+def function(answer: Answer, *, member: bool, free: bool = False, cost: int = 0) -> Function:
     """A function; how many arguments it takes is told by its signature."""
     parameters = signature(answer).parameters.values()
     some = [p for p in parameters if p.kind is not Parameter.VAR_POSITIONAL]
     least = sum(p.default is Parameter.empty for p in some)
     most = len(some) if len(some) == len(parameters) else 255
-    return Function(cast("Callable[[Unpack[tuple[Value, ...]]], Value]", answer), least, most, member, free)
+    return Function(cast("Callable[[Unpack[tuple[Value, ...]]], Value]", answer), least, most, member, free, cost)
 
 
-def members(answers: Mapping[str, Answer], *, free: bool = False) -> dict[tuple[str, bool], Function]:
+def members(answers: Mapping[str, Answer], *, free: bool = False, cost: int = 0) -> dict[tuple[str, bool], Function]:
     """Functions that are called on a target."""
-    return {(name, True): function(answer, member=True, free=free) for name, answer in answers.items()}
+    return {(name, True): function(answer, member=True, free=free, cost=cost) for name, answer in answers.items()}
 
 
 def globals_of(answers: Mapping[str, Answer], *, free: bool = False) -> dict[tuple[str, bool], Function]:

@@ -7,6 +7,7 @@ from typing import Final
 
 from mistrust.kube.errors import InputError
 from mistrust.languages.cel.function import Functions
+from mistrust.languages.cel.libraries.authorizer import AUTHORIZER, SELECTORS
 from mistrust.languages.cel.libraries.encoders import ENCODERS
 from mistrust.languages.cel.libraries.formats import FORMATS
 from mistrust.languages.cel.libraries.lists import KUBERNETES_LISTS, LISTS
@@ -29,12 +30,14 @@ SINCE: Final[tuple[tuple[int, Functions], ...]] = (
     (0, URLS),
     (0, REGEXES),
     (0, KUBERNETES_LISTS),
+    (0, AUTHORIZER),
     (28, OPTIONALS),
     (28, QUANTITIES),
     (28, COMPARISONS),
     (29, SETS),
     (30, NETWORK),
     (31, FORMATS),
+    (32, SELECTORS),
     (33, SEMVERS),
     (34, LISTS),
 )
