@@ -94,7 +94,7 @@ class Cursor:
 
     def told(self, error: InputError) -> InputError:
         """The error to tell: that of an attempt, if it came further."""
-        return self._furthest[1] if self._furthest is not None and self._furthest[0] > self.at else error
+        return self._furthest[1] if self._furthest is not None and self._furthest[0] >= self.at else error
 
     def deeper(self) -> None:
         """One level down. Raises `InputError` where that is too deep."""

@@ -15,7 +15,7 @@ from mistrust.languages.rego.errors import BuiltinError
 from mistrust.languages.rego.ops import withs, withs_in
 from mistrust.languages.rego.rules import Document, Path, tree
 from mistrust.languages.rego.runtime import Below
-from mistrust.languages.rego.syntax import At, Const, Module, Var, With
+from mistrust.languages.rego.syntax import At, Const, Module, Term, Var, With
 from mistrust.languages.rego.values import Value
 
 NAMES: Final[Mapping[str, object]] = {
@@ -138,8 +138,9 @@ class Linker:
         self.use(place)
         return f"r{place.slot}"
 
-    def below(self, place: Document) -> str:
-        """What is below a document, for keys that are not known yet."""
+    def below(self, place: Document, path: Sequence[Term]) -> str:
+        """What is below a document, at a path of which not everything is known yet."""
+        self._uses.setdefault(self._now, set()).update(d.slot for d in place.at(path) if d.rules and not d.function)
         name = f"h{place.slot}"
         if name not in self.scope:
             self.scope[name] = self._below(place)

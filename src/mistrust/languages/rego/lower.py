@@ -69,11 +69,11 @@ class Scope(Names):
                 value = self._simple(says.value, before, withs, inside=True)
                 path = k if isinstance(k, Var | Const) else self.fresh()
                 inside = collection if isinstance(collection, Ref) else Ref(collection, ())
-                op = Equals(value, Ref(inside.head, (*inside.path, path), says.at), withs, says.at)
+                op = Equals(value, Ref(inside.head, (*inside.path, path), says.at), withs=withs, at=says.at)
                 if path is not k:
                     yield from before
                     yield op
-                    yield Equals(k, path, withs, says.at)
+                    yield Equals(k, path, withs=withs, at=says.at)
                     return
             case Every():
                 collection = self._simple(says.collection, before, withs)
@@ -104,7 +104,7 @@ class Scope(Names):
             return Does(right.name, right.args, left, withs, says.at)
         if isinstance(left, Call):
             return Does(left.name, left.args, right, withs, says.at)
-        return Equals(left, right, withs, says.at)
+        return Equals(left, right, says.compares, withs, says.at)
 
     def _side(self, term: Term, before: list[Op], withs: tuple[With, ...]) -> Term:
         """One side of an equation; a call stays one, its arguments are simple."""
@@ -222,5 +222,5 @@ class Scope(Names):
 
     def _out(self, ref: Ref, before: list[Op], withs: tuple[With, ...]) -> Var:
         out = self.fresh()
-        before.append(Equals(out, ref, withs, ref.at))
+        before.append(Equals(out, ref, withs=withs, at=ref.at))
         return out

@@ -15,10 +15,11 @@ ROOTS = ("data", "input")
 
 
 class Equals(msgspec.Struct, frozen=True):
-    """Both sides are made the same: variables that have no value get one."""
+    """Both sides are made the same: variables that have no value get one, unless it only `compares`."""
 
     left: Term
     right: Term
+    compares: bool = False
     withs: tuple[With, ...] = ()
     at: At = NOWHERE
 

@@ -76,6 +76,8 @@ def gives(op: Op, bound: Known, own: Known) -> Names | None:
         if asked(given.value, bound, own, ground=True) is None:
             return None
     match op:
+        case Equals() if op.compares:
+            return _compared(op.left, op.right, bound, own)
         case Equals():
             return equated(op.left, op.right, bound, own)
         case Test():
@@ -159,6 +161,15 @@ def _patterns(terms: Iterable[Term], bound: Known, own: Known) -> Names | None:
             return None
         new |= more
     return new
+
+
+def _compared(left: Term, right: Term, bound: Known, own: Known) -> Names | None:
+    for one, other in ((left, right), (right, left)):
+        new = asked(one, bound, own)
+        more = asked(other, _both(bound, new), own) if new is not None else None
+        if new is not None and more is not None:
+            return new | more
+    return None
 
 
 def equated(left: Term, right: Term, bound: Known, own: Known) -> Names | None:

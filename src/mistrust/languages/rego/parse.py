@@ -141,6 +141,8 @@ class _Modules:
             if self._version:
                 raise InputError("a set without `contains`", where=str(at), do="write: NAME contains ELEMENT if {...}")
         bodies = list(self._bodies(conditional))
+        if len(ref) == 1 and not bodies and value is None and member is None and args is None:
+            raise InputError("a rule without a value and without a body", where=str(at), wanted="NAME if {...}")
         branches = [Branch(value or TRUE, bodies[0] if bodies else (), at), *self._elses()]
         yield Rule(ref, args, member, tuple(branches), at=at, annotations=note)
         for body in bodies[1:]:

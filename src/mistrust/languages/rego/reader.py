@@ -189,7 +189,11 @@ class Reader(Writer):
             if self._ground(rest[0]):
                 known = next((i for i, p in enumerate(rest) if not self._ground(p)), len(rest))
                 parts = "".join(f"{self.value(p)}, " for p in rest[:known])
-                return self._defined(f"descend({self.c}, {self.linker.below(place)}, ({parts}))"), rest[known:], False
+                return (
+                    self._defined(f"descend({self.c}, {self.linker.below(place, rest)}, ({parts}))"),
+                    rest[known:],
+                    False,
+                )
         elif not place.rules and not place.children and not place.package:
             return self._base(place.path), rest, True
         return self._defined(f"{self.linker.document(place)}({self.c})"), rest, False

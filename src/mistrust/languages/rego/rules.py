@@ -65,6 +65,16 @@ class Document(msgspec.Struct):
         """Is it a set?"""
         return any(b.member is not None and not b.path for r in self.rules for b in r.branches)
 
+    def at(self, path: Sequence[Term]) -> Iterator[Document]:
+        """What may be at a path: only its strings are known."""
+        if self.rules or not path:
+            yield from self.every()
+            return
+        first = path[0]
+        for name, child in self.children.items():
+            if not isinstance(first, Const) or first.value == name:
+                yield from child.at(path[1:])
+
     def every(self) -> Iterator[Document]:
         """It and everything below it."""
         yield self
@@ -155,7 +165,7 @@ def _definition(rule: Rule, scope: Scope, path: Path, package: int) -> Definitio
             if plain != Var(name, arg.at if isinstance(arg, Var) else At("", 0, 0)) and not (
                 isinstance(plain, Var) and plain.name == name
             ):
-                first.append(Equals(Var(name), scope.simple(arg, first), (), rule.at))
+                first.append(Equals(Var(name), scope.simple(arg, first), at=rule.at))
     branches: list[Branch] = []
     for branch in rule.branches:
         inner = scope.inner()
@@ -184,3 +194,7 @@ def _check(document: Document) -> None:
     sets = {any(b.member is not None and not b.path for b in r.branches) for r in document.rules if not r.default}
     if len(sets) > 1 and not document.growing:
         raise InputError("a set that is also a value", where=where, got=got)
+    if sets == {False} and not document.growing and not document.function:
+        below = next((d for d in document.every() if d is not document and (d.rules or d.package)), None)
+        if below is not None:
+            raise InputError("a value that other rules are in", where=where, got=f"{got} and {'.'.join(below.path)}")

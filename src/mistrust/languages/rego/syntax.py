@@ -147,11 +147,12 @@ class Every(msgspec.Struct, frozen=True):
 
 
 class Unify(msgspec.Struct, frozen=True):
-    """`a = b`, `a == b`, and `a := b` where `declares` says so."""
+    """`a = b`; `a := b` where `declares` says so, `a == b` where `compares` does."""
 
     left: Term
     right: Term
     declares: bool = False
+    compares: bool = False
     at: At = NOWHERE
 
 

@@ -88,9 +88,9 @@ class Terms(Cursor):
         left = self.infix()
         if self.now.kind in ("=", ":="):
             declares = self.need(self.now.kind).kind == ":="
-            return Unify(left, self.infix(), declares, at)
+            return Unify(left, self.infix(), declares=declares, at=at)
         if isinstance(left, Call) and left.name == ("equal",) and len(left.args) == 2:
-            return Unify(*left.args, at=at)
+            return Unify(*left.args, compares=True, at=at)
         return Holds(left, at)
 
     def _some(self, at: At) -> Statement:
