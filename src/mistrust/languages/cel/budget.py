@@ -31,6 +31,13 @@ def spend(left: list[int], steps: int) -> None:
         raise BudgetError
 
 
+def length(value: Value) -> int:
+    """The steps that it takes to make a text or a list, however large what is in it is."""
+    if isinstance(value, str | bytes):
+        return len(value) // CHARACTERS
+    return len(value) if isinstance(value, list) else 0
+
+
 def pay(left: list[int], *values: Value) -> None:
     """Pay for values that are looked at or made, and all that is in them. Raises `BudgetError` where nothing is left.
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, cast
 
 from mistrust.languages.cel import operators
-from mistrust.languages.cel.budget import pay, spend
+from mistrust.languages.cel.budget import length, pay, spend
 from mistrust.languages.cel.exact import entries
 from mistrust.languages.cel.function import Function, Functions
 from mistrust.languages.cel.resolve import LOCAL, Resolved, local, resolved
@@ -32,7 +32,8 @@ from mistrust.languages.cel.syntax import (
 )
 from mistrust.languages.cel.values import NONE, CelError, Hashed, Optional, Value, equal, key, no_overload
 
-SIZED: Final = frozenset((str, bytes, list, dict))
+BUILT: Final = frozenset((str, bytes, list))
+DEEP: Final = frozenset((list, dict))
 
 
 class SlowError(Exception):
@@ -65,21 +66,23 @@ def paid(left: list[int], function: Function, *args: Value) -> Value:
 def added(left: list[int], a: Value, b: Value) -> Value:
     """a + b."""
     found = operators.add(a, b)
-    if type(found) in SIZED:
-        pay(left, found)
+    if type(found) in BUILT:
+        spend(left, length(found))
     return found
 
 
 def contained(left: list[int], a: Value, b: Value) -> Value:
     """a in b."""
     if type(b) is list:
-        pay(left, a, b)
+        spend(left, len(b))
+        if type(a) in DEEP:
+            pay(left, b)
     return operators.contained(a, b)
 
 
 def alike(left: list[int], a: Value, b: Value) -> bool:
     """a == b."""
-    if type(a) in SIZED:
+    if type(a) in DEEP:
         pay(left, a)
     return equal(a, b)
 

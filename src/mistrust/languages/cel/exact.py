@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import cmp_to_key
 
 from mistrust.languages.cel import operators
-from mistrust.languages.cel.budget import pay, spend
+from mistrust.languages.cel.budget import length, pay, spend
 from mistrust.languages.cel.function import Functions
 from mistrust.languages.cel.resolve import Resolved, local, resolved
 from mistrust.languages.cel.syntax import (
@@ -76,7 +76,9 @@ class Exact:
             given = [self.value(a, names) for a in found.args]
             spend(self._left, found.function.cost)
             pay(self._left, *given)
-            return self._paid(found.function.answer(*given))
+            value = found.function.answer(*given)
+            pay(self._left, value)
+            return value
         match node:
             case Name():
                 raise CelError(f"undeclared reference to '{node.name}'")
@@ -86,15 +88,14 @@ class Exact:
             case Call():
                 args = [self.value(a, names) for a in node.args]
                 if node.target is None and node.function in operators.OPERATORS:
-                    pay(self._left, *args)
-                    return self._paid(operators.OPERATORS[node.function](*args))
+                    if node.function in ("==", "!=", "in"):
+                        pay(self._left, *args)
+                    value = operators.OPERATORS[node.function](*args)
+                    spend(self._left, length(value))
+                    return value
                 if node.target is not None:
                     args = [self.value(node.target, names), *args]
                 raise no_overload(node.function, *args)
-
-    def _paid(self, found: Value) -> Value:
-        pay(self._left, found)
-        return found
 
     def _logical(self, left: Node, right: Node, names: Names, *, absorbing: bool) -> Value:
         """`&&` and `||`: one side that decides makes the error of the other disappear."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mistrust.languages.rego.emit import Block
 from mistrust.languages.rego.rules import Branch, Definition, Document, Path
@@ -13,15 +13,33 @@ if TYPE_CHECKING:
     from mistrust.languages.rego.link import Linker
 
 
+LONG: Final = 25
+"""Lines of a function that is worth remembering what it answered."""
+
+
 def definition(linker: Linker, place: Document) -> list[str]:
     """The text of the functions that answer for a document."""
     return _function(linker, place) if place.function else _value(linker, place)
 
 
 def _function(linker: Linker, place: Document) -> list[str]:
+    """A long function remembers what it answered: several rules ask the same of the same container."""
     args = [f"p{i}" for i in range(place.arity)]
-    lines = [f"def f{place.slot}(c{''.join(f', {a}' for a in args)}):"]
-    return lines + _alternatives(linker, place, args, "FUNCTION")
+    given = "".join(f", {a}" for a in args)
+    slot, lines = place.slot, _alternatives(linker, place, args, "FUNCTION")
+    if len(lines) < LONG:
+        return [f"def f{slot}(c{given}):", *lines]
+    asked = f"({slot}, {', '.join(f'id({a})' for a in args)})"
+    return [
+        f"def f{slot}(c{given}):",
+        f"    v = c.calls.get({asked})",
+        "    if v is not None: return v[0]",
+        f"    v = d{slot}(c{given})",
+        f"    if len(c.calls) < MOST: c.calls[{asked}] = (v{given},)",
+        "    return v",
+        f"def d{slot}(c{given}):",
+        *lines,
+    ]
 
 
 def _value(linker: Linker, place: Document) -> list[str]:

@@ -19,7 +19,7 @@ from mistrust.languages.rego.syntax import At, Const, Module, Term, Var, With
 from mistrust.languages.rego.values import Value
 
 NAMES: Final[Mapping[str, object]] = {
-    **{n: getattr(runtime, n) for n in ("LOOKUP", "NEW", "ONE", "COMPLETE", "FUNCTION", "Growing")},
+    **{n: getattr(runtime, n) for n in ("LOOKUP", "NEW", "MOST", "ONE", "COMPLETE", "FUNCTION", "Growing")},
     **{n: getattr(runtime, n) for n in ("get", "items", "sorted_items", "same", "put", "put_key", "put_member")},
     **{
         n: getattr(runtime, n)
@@ -28,6 +28,7 @@ NAMES: Final[Mapping[str, object]] = {
     **{n: getattr(values, n) for n in ("Set", "U", "equal", "fitting", "key", "made")},
     "BuiltinError": BuiltinError,
     "isinstance": isinstance,
+    "id": id,
     "len": len,
     "list": list,
     "dict": dict,
@@ -131,7 +132,8 @@ class Linker:
             block.line(f"    {block.c}.failed(e)")
             block.line("    continue")
             if not builtin.free:
-                block.line(f"charge({block.c}, {out}{listed})")
+                changing = [a for a in args if a.isidentifier()]
+                block.line(f"charge({', '.join((block.c, out, *changing))})")
 
     def document(self, place: Document) -> str:
         """The Python function that gives a document."""

@@ -24,6 +24,7 @@ from mistrust.languages.rego.values import (
 
 LOOKUP: Final = (KeyError, TypeError, IndexError)
 ONE: Final = (None,)
+SIZED: Final = frozenset((list, dict, Obj, Set))
 STEPS: Final = 10_000_000
 """Elements that one evaluation may look at and build."""
 CHARACTERS: Final = 16
@@ -50,6 +51,8 @@ class New:
 
 
 NEW: Final = New()
+MOST: Final = 10_000
+"""Answers of functions that an evaluation remembers."""
 
 
 Mock = tuple[Function | None, Maybe]
@@ -63,7 +66,20 @@ class Context:
     how many elements may be looked at; `clock`, nanoseconds since 1970, the same for the whole evaluation.
     """
 
-    __slots__ = ("clock", "data", "fixed", "input", "kept", "m", "mocks", "patches", "rules", "spent", "strict")
+    __slots__ = (
+        "calls",
+        "clock",
+        "data",
+        "fixed",
+        "input",
+        "kept",
+        "m",
+        "mocks",
+        "patches",
+        "rules",
+        "spent",
+        "strict",
+    )
 
     def __init__(
         self,
@@ -79,6 +95,8 @@ class Context:
         self.m: list[Maybe | New] = [NEW] * (max(rules.values(), default=0) + 1)
         self.strict, self.clock = strict, clock
         self.spent = [steps]
+        self.calls: dict[tuple[int, ...], tuple[Maybe, ...]] = {}
+        """What functions answered, by the identity of their arguments, which are kept so that it stays theirs."""
         self.kept: dict[str, Value] = {}
         """What holds for the whole evaluation, whatever `with` changes: random numbers."""
         self.mocks: Mapping[tuple[str, ...], Mock] = {}
@@ -130,7 +148,7 @@ class Context:
             self.kept,
         )
         new.input, new.data, new.fixed, new.patches, new.mocks = given, data, fixed, patches, mocks
-        new.m = [NEW] * len(self.m)
+        new.m, new.calls = [NEW] * len(self.m), {}
         for slot, value in fixed.items():
             new.m[slot] = value
         return new
@@ -223,10 +241,11 @@ def charge(c: Context, *values: Maybe) -> None:
     """Pay for what a built-in looked at and what it made. Raises `BudgetError` if it is too much."""
     steps = 0
     for value in values:
-        if type(value) is str:
-            steps += len(value) // CHARACTERS
-        elif isinstance(value, list | dict | Set):
-            steps += len(value)
+        kind = type(value)
+        if kind is str:
+            steps += len(value) // CHARACTERS  # type: ignore[arg-type]
+        elif kind in SIZED:
+            steps += len(value)  # type: ignore[arg-type]
     if steps:
         _spend(c, steps)
 

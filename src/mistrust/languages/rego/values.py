@@ -108,9 +108,9 @@ def _form(value: Value) -> Hashable:
     if kind is bool:
         return ("bool", value is True, "")
     if isinstance(value, list):
-        return ("array", tuple([_form(v) for v in value]))
+        return ("array", tuple([v if type(v) in PLAIN else _form(v) for v in value]))
     if isinstance(value, dict):
-        return ("object", frozenset([(k, _form(v)) for k, v in value.items()]))
+        return ("object", frozenset([(k, v if type(v) in PLAIN else _form(v)) for k, v in value.items()]))
     assert isinstance(value, Set)
     return ("set", frozenset(value.items))
 

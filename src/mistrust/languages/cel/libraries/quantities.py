@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 from mistrust.languages.cel.function import Functions, globals_of, members
@@ -34,6 +35,7 @@ class Quantity(Opaque):
         return isinstance(other, Quantity) and other.amount == self.amount
 
 
+@lru_cache(maxsize=4096)
 def _parsed(text: str) -> Quantity:
     match = _FORM.fullmatch(text)
     if match is None or len(text) > 100:

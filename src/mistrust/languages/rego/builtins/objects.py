@@ -383,4 +383,6 @@ _PURE: Final[Mapping[str, Pure]] = {
     "graph.reachable": reachable,
     "graph.reachable_paths": reachable_paths,
 }
-OBJECTS: Final[Mapping[str, Builtin]] = {name: pure(function) for name, function in _PURE.items()}
+OBJECTS: Final[Mapping[str, Builtin]] = {
+    name: pure(function, free=name == "object.get") for name, function in _PURE.items()
+}

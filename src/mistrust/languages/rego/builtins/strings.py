@@ -311,4 +311,5 @@ _PURE: Final[Mapping[str, Pure]] = {
     "cast_array": cast_array,
     "cast_set": cast_set,
 }
-STRINGS: Final[Mapping[str, Builtin]] = {name: pure(function) for name, function in _PURE.items()}
+_FREE: Final = frozenset(("startswith", "endswith", "to_number"))
+STRINGS: Final[Mapping[str, Builtin]] = {name: pure(function, free=name in _FREE) for name, function in _PURE.items()}
