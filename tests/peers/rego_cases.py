@@ -14,7 +14,7 @@ from tests.corpora import ROOT
 from mistrust.languages.rego.compile import compiled
 from mistrust.languages.rego.errors import EvaluationError
 from mistrust.languages.rego.parse import parse
-from mistrust.languages.rego.runtime import told
+from mistrust.languages.rego.told import told
 from mistrust.languages.rego.values import Set, U, Value, ordered, pairs
 
 EXACT: Final = 1 << 53

@@ -10,7 +10,7 @@ from typing import cast
 from mistrust.cli.policy_files import asked
 from mistrust.kube.errors import InputError, UsageError
 from mistrust.languages.cel.environment import EvaluationError, environment
-from mistrust.languages.cel.libraries.strings import shown
+from mistrust.languages.cel.libraries.formatting import shown
 from mistrust.languages.cel.libraries.versions import LATEST
 from mistrust.languages.cel.values import Optional, Value, unkey
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from mistrust.languages.rego.compile import compiled
 from mistrust.languages.rego.parse import parse
-from mistrust.languages.rego.runtime import STEPS, Maybe, told
+from mistrust.languages.rego.runtime import STEPS, Maybe
+from mistrust.languages.rego.told import told
 from mistrust.languages.rego.values import U, Value
 
 

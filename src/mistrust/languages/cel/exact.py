@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cmp_to_key
 
-from mistrust.languages.cel import operators
+from mistrust.languages.cel import access, operators
 from mistrust.languages.cel.budget import length, pay, spend
 from mistrust.languages.cel.function import Functions
 from mistrust.languages.cel.resolve import Resolved, local, resolved
@@ -46,10 +46,10 @@ class Exact:
             case Name() | Select() | Call():
                 return self._named(node, names)
             case Has():
-                return operators.has(self.value(node.operand, names), node.field)
+                return access.has(self.value(node.operand, names), node.field)
             case Index():
                 operand, i = self.value(node.operand, names), self.value(node.index, names)
-                return operators.maybe(operand, i) if node.optional else operators.index(operand, i)
+                return access.maybe(operand, i) if node.optional else access.index(operand, i)
             case And():
                 return self._logical(node.left, node.right, names, absorbing=False)
             case Or():
@@ -84,7 +84,7 @@ class Exact:
                 raise CelError(f"undeclared reference to '{node.name}'")
             case Select():
                 operand = self.value(node.operand, names)
-                return operators.maybe(operand, node.field) if node.optional else operators.select(operand, node.field)
+                return access.maybe(operand, node.field) if node.optional else access.select(operand, node.field)
             case Call():
                 args = [self.value(a, names) for a in node.args]
                 if node.target is None and node.function in operators.OPERATORS:
@@ -152,10 +152,10 @@ class Exact:
         looked_at = self.value(node.range, names)
         first, *rest = map(local, node.variables)
         if not rest:
-            for each in operators.elements(looked_at):
+            for each in access.elements(looked_at):
                 yield {**names, first: each}
         else:
-            for k, v in operators.pairs(looked_at):
+            for k, v in access.pairs(looked_at):
                 yield {**names, first: k, rest[0]: v}
 
     def _macro(self, node: Macro, names: Names) -> Value:

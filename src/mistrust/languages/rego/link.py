@@ -7,25 +7,51 @@ from contextlib import contextmanager
 from typing import Final
 
 from mistrust.kube.errors import InputError
-from mistrust.languages.rego import runtime, values
 from mistrust.languages.rego.builtins.table import Builtin
 from mistrust.languages.rego.define import definition
 from mistrust.languages.rego.emit import Block
 from mistrust.languages.rego.errors import BuiltinError
+from mistrust.languages.rego.growing import Growing, grown, merged, put, put_key, put_member
 from mistrust.languages.rego.ops import withs, withs_in
 from mistrust.languages.rego.rules import Document, Path, tree
-from mistrust.languages.rego.runtime import Below
+from mistrust.languages.rego.runtime import (
+    COMPLETE,
+    FUNCTION,
+    LOOKUP,
+    MOST,
+    NEW,
+    ONE,
+    Below,
+    charge,
+    descend,
+    get,
+    items,
+    iterable,
+    joined,
+    reached,
+    same,
+    sorted_items,
+    stored,
+    walk,
+)
 from mistrust.languages.rego.syntax import At, Const, Module, Term, Var, With
-from mistrust.languages.rego.values import Value
+from mistrust.languages.rego.told import spoken
+from mistrust.languages.rego.values import Set, U, Value, equal, fitting, key, made
 
+_FUNCTIONS: Final = (
+    *(charge, descend, get, items, iterable, joined, reached, same, sorted_items, stored, walk),
+    *(Growing, grown, merged, put, put_key, put_member, spoken),
+    *(Set, equal, fitting, key, made),
+)
 NAMES: Final[Mapping[str, object]] = {
-    **{n: getattr(runtime, n) for n in ("LOOKUP", "NEW", "MOST", "ONE", "COMPLETE", "FUNCTION", "Growing")},
-    **{n: getattr(runtime, n) for n in ("get", "items", "sorted_items", "same", "put", "put_key", "put_member")},
-    **{
-        n: getattr(runtime, n)
-        for n in ("grown", "merged", "descend", "stored", "iterable", "spoken", "walk", "reached", "charge", "joined")
-    },
-    **{n: getattr(values, n) for n in ("Set", "U", "equal", "fitting", "key", "made")},
+    **{each.__name__: each for each in _FUNCTIONS},
+    "COMPLETE": COMPLETE,
+    "FUNCTION": FUNCTION,
+    "LOOKUP": LOOKUP,
+    "MOST": MOST,
+    "NEW": NEW,
+    "ONE": ONE,
+    "U": U,
     "BuiltinError": BuiltinError,
     "isinstance": isinstance,
     "id": id,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
 from mistrust.languages.rego.errors import BudgetError, BuiltinError, ConflictError
 from mistrust.languages.rego.values import (
-    Hashed,
     Key,
     Obj,
     Set,
@@ -31,7 +29,6 @@ CHARACTERS: Final = 16
 """Of a text, that count as one element."""
 COMPLETE: Final = "complete rules must not produce multiple outputs"
 FUNCTION: Final = "functions must not produce multiple outputs for same inputs"
-KEYS: Final = "object keys must be unique"
 
 Maybe = Value | Undefined
 Path = tuple[Value, ...]
@@ -263,70 +260,6 @@ def same(known: Maybe, value: Value, what: str) -> Value:
     raise ConflictError(what)
 
 
-def put_key(found: dict[object, Value], k: Value, value: Value) -> None:
-    """A pair of an object. Raises `ConflictError` if the key has another value."""
-    hashed = key(k)
-    if hashed in found and not equal(found[hashed], value):
-        raise ConflictError(KEYS)
-    found[hashed] = value
-
-
-class Growing(dict[object, object]):
-    """An object that rules make together, level by level."""
-
-
-class Members(dict[object, Value]):
-    """A set that rules make together."""
-
-
-def put(root: Growing, path: Sequence[Value], value: Value) -> None:
-    """What a rule says is at a path. Raises `ConflictError` if something else is there."""
-    at = _level(root, path[:-1])
-    last = key(path[-1])
-    known = at.get(last, U)
-    if known is U:
-        at[last] = value
-    elif isinstance(known, Growing | Members) or not equal(known, value):  # type: ignore[arg-type]
-        raise ConflictError(KEYS)
-
-
-def put_member(root: Growing, path: Sequence[Value], value: Value) -> None:
-    """An element of the set at a path."""
-    at = _level(root, path[:-1])
-    known = at.setdefault(key(path[-1]), Members())
-    if not isinstance(known, Members):
-        raise ConflictError(KEYS)
-    known[key(value)] = value
-
-
-def _level(root: Growing, path: Sequence[Value]) -> Growing:
-    at = root
-    for part in path:
-        inner = at.setdefault(key(part), Growing())
-        if not isinstance(inner, Growing):
-            raise ConflictError(KEYS)
-        at = inner
-    return at
-
-
-def grown(found: object) -> Value:
-    """The finished value."""
-    if isinstance(found, Members):
-        return Set.of(found)  # type: ignore[arg-type]
-    if isinstance(found, Growing):
-        return fitting({k: grown(v) for k, v in found.items()})  # type: ignore[misc]
-    return found  # type: ignore[return-value]
-
-
-def merged(virtual: Mapping[Hashed, Maybe], base: Maybe) -> Value:
-    """What data says over what rules say; rules that say nothing leave no trace."""
-    found: dict[Hashed, Value] = {name: v for name, v in virtual.items() if not isinstance(v, Undefined)}
-    for name, value in base.items() if isinstance(base, dict) else ():
-        inner = found.get(name)
-        found[name] = merged(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
-    return fitting(found)
-
-
 class Below:
     """What is below a document that rules and data make together."""
 
@@ -368,39 +301,3 @@ def walk(c: Context, value: Value, path: tuple[Value, ...] = ()) -> Iterator[lis
     if isinstance(value, list | dict | Set):
         for k, inner in sorted_items(c, value):
             yield from walk(c, inner, (*path, k))
-
-
-def spoken(found: list[Value]) -> str:
-    """What a template string says of an expression."""
-    if not found:
-        return "<undefined>"
-    return found[0] if isinstance(found[0], str) else told(found[0])
-
-
-def told(value: Value) -> str:
-    """A value as OPA prints it: ast.Value.String."""
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, list):
-        return f"[{', '.join(map(told, value))}]"
-    if isinstance(value, Set):
-        return f"{{{', '.join(map(told, ordered(value)))}}}" if len(value) else "set()"
-    if isinstance(value, dict):
-        keys = ordered([k for k, _ in pairs(value)])
-        return f"{{{', '.join(f'{told(k)}: {told(value[key(k)])}' for k in keys)}}}"
-    if isinstance(value, bool) or value is None:
-        return {True: "true", False: "false", None: "null"}[value]
-    return digits(value)
-
-
-def digits(value: float) -> str:
-    """A number as Go's encoding/json prints it."""
-    if type(value) is int:
-        return str(value)
-    size = abs(value)
-    if value.is_integer() and size < 1e21:
-        return str(int(value))
-    if size != 0 and (size < 1e-6 or size >= 1e21):
-        mantissa, _, exponent = f"{value!r}".partition("e")
-        return f"{mantissa}e{exponent[0]}{exponent[1:].lstrip('0').rjust(2, '0')}" if exponent else mantissa
-    return repr(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -16,13 +16,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from mistrust.languages.rego.builtins.builtin import Builtin, Needs, contextual, pure
-from mistrust.languages.rego.builtins.keys import padded
 from mistrust.languages.rego.builtins.operands import obj, text
 from mistrust.languages.rego.errors import BuiltinError
 from mistrust.languages.rego.runtime import Context
 from mistrust.languages.rego.values import Hashed, Value
 
-_PEM: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----\r?\n(.*?)-----END \1-----", re.S)
+PEM: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----\r?\n(.*?)-----END \1-----", re.S)
 NAMES: Final = {
     "Country": NameOID.COUNTRY_NAME,
     "Organization": NameOID.ORGANIZATION_NAME,
@@ -63,7 +62,7 @@ def _blocks(value: str, label: str) -> list[bytes]:
         if b"-----BEGIN" not in data:
             return _several(data) if label == "CERTIFICATE" else [data]
         value = data.decode("utf-8", "replace")
-    return [base64.b64decode("".join(body.split())) for kind, body in _PEM.findall(value) if kind == label]
+    return [base64.b64decode("".join(body.split())) for kind, body in PEM.findall(value) if kind == label]
 
 
 def _several(data: bytes) -> list[bytes]:
@@ -78,7 +77,8 @@ def _several(data: bytes) -> list[bytes]:
     return found
 
 
-def _certificates(value: str) -> list[x509.Certificate]:
+def certificates(value: str) -> list[x509.Certificate]:
+    """Certificates as PEM or DER, in base64 or not. Raises `BuiltinError` for none."""
     try:
         found = [x509.load_der_x509_certificate(der) for der in _blocks(value, "CERTIFICATE")]
     except (ValueError, UnsupportedAlgorithm) as error:
@@ -90,7 +90,7 @@ def _certificates(value: str) -> list[x509.Certificate]:
 
 def parse_certificates(value: Value) -> Value:
     """The certificates of a text: PEM, or base64 of PEM or of DER."""
-    return [certificate(c) for c in _certificates(text("crypto.x509.parse_certificates", 1, value))]
+    return [certificate(c) for c in certificates(text("crypto.x509.parse_certificates", 1, value))]
 
 
 def _name(name: x509.Name) -> Value:
@@ -111,7 +111,8 @@ def _words(name: x509.Name, oid: x509.ObjectIdentifier) -> list[Value] | None:
     return [_said(a.value) for a in name.get_attributes_for_oid(oid)] or None
 
 
-def _number(value: bytes) -> str:
+def encoded(value: bytes) -> str:
+    """Bytes as Go's JSON has them."""
     return base64.b64encode(value).decode()
 
 
@@ -124,7 +125,7 @@ def _key(key: object) -> Value:
         return {"Curve": {}, "X": point.x, "Y": point.y}
     if isinstance(key, ed25519.Ed25519PublicKey):
         raw = serialization.Encoding.Raw, serialization.PublicFormat.Raw
-        return _number(key.public_bytes(*raw))
+        return encoded(key.public_bytes(*raw))
     return None
 
 
@@ -173,7 +174,7 @@ def _extensions(c: x509.Certificate | x509.CertificateSigningRequest) -> list[Va
         {
             "Id": [int(n) for n in e.oid.dotted_string.split(".")],
             "Critical": e.critical,
-            "Value": _number(e.value.public_bytes()),
+            "Value": encoded(e.value.public_bytes()),
         }
         for e in c.extensions
     ]
@@ -223,12 +224,12 @@ def certificate(c: x509.Certificate) -> Value:
     info = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     der = c.public_bytes(serialization.Encoding.DER)
     return {
-        "Raw": _number(der),
-        "RawTBSCertificate": _number(c.tbs_certificate_bytes),
-        "RawSubjectPublicKeyInfo": _number(key.public_bytes(*info)),
-        "RawSubject": _number(c.subject.public_bytes()),
-        "RawIssuer": _number(c.issuer.public_bytes()),
-        "Signature": _number(c.signature),
+        "Raw": encoded(der),
+        "RawTBSCertificate": encoded(c.tbs_certificate_bytes),
+        "RawSubjectPublicKeyInfo": encoded(key.public_bytes(*info)),
+        "RawSubject": encoded(c.subject.public_bytes()),
+        "RawIssuer": encoded(c.issuer.public_bytes()),
+        "Signature": encoded(c.signature),
         "SignatureAlgorithm": _algorithm(c),
         "PublicKeyAlgorithm": _kind(key),
         "PublicKey": _key(key),
@@ -248,8 +249,8 @@ def certificate(c: x509.Certificate) -> Value:
         "IsCA": isinstance(basic, x509.BasicConstraints) and basic.ca,
         "MaxPathLen": -1 if long is None else long,
         "MaxPathLenZero": long == 0,
-        "SubjectKeyId": _number(subject.digest) if isinstance(subject, x509.SubjectKeyIdentifier) else None,
-        "AuthorityKeyId": _number(authority.key_identifier or b"")
+        "SubjectKeyId": encoded(subject.digest) if isinstance(subject, x509.SubjectKeyIdentifier) else None,
+        "AuthorityKeyId": encoded(authority.key_identifier or b"")
         if isinstance(authority, x509.AuthorityKeyIdentifier)
         else None,
         **_alternatives(c),
@@ -268,9 +269,9 @@ def parse_certificate_request(value: Value) -> Value:
         raise BuiltinError(f"asn1: structure error: {error}") from None
     key = request.public_key()
     return {
-        "Raw": _number(request.public_bytes(serialization.Encoding.DER)),
+        "Raw": encoded(request.public_bytes(serialization.Encoding.DER)),
         "Version": 0,
-        "Signature": _number(request.signature),
+        "Signature": encoded(request.signature),
         "SignatureAlgorithm": _algorithm(request),
         "PublicKeyAlgorithm": _kind(key),
         "PublicKey": _key(key),
@@ -283,14 +284,14 @@ def parse_certificate_request(value: Value) -> Value:
 
 def parse_and_verify(c: Context, value: Value) -> Value:
     """Does a chain, from the root to the leaf, hold now? With its certificates, the leaf first."""
-    chain = _certificates(text("crypto.x509.parse_and_verify_certificates", 1, value))
+    chain = certificates(text("crypto.x509.parse_and_verify_certificates", 1, value))
     return _verified(chain, c.clock)
 
 
 def parse_and_verify_with_options(c: Context, value: Value, options: Value) -> Value:
     """The same at another time, or for a name."""
     name = "crypto.x509.parse_and_verify_certificates_with_options"
-    chain, wanted = _certificates(text(name, 1, value)), obj(name, 2, options)
+    chain, wanted = certificates(text(name, 1, value)), obj(name, 2, options)
     for option in wanted:
         if option not in ("DNSName", "CurrentTime", "MaxConstraintComparisons", "KeyUsages"):
             raise BuiltinError(f"invalid key option: {option}")
@@ -329,92 +330,9 @@ def _verified(chain: Sequence[x509.Certificate], now: int) -> Value:
     return [True, [certificate(each) for each in reversed(chain)]]
 
 
-def parse_rsa_private_key(value: Value) -> Value:
-    """An RSA key as a JSON Web Key."""
-    given = text("crypto.x509.parse_rsa_private_key", 1, value)
-    found = next(iter(_private_keys(given)), None)
-    if not isinstance(found, rsa.RSAPrivateKey):
-        raise BuiltinError("failed to parse a RSA private key")
-    numbers = found.private_numbers()
-    parts = {
-        "n": numbers.public_numbers.n,
-        "e": numbers.public_numbers.e,
-        "d": numbers.d,
-        "p": numbers.p,
-        "q": numbers.q,
-        "dp": numbers.dmp1,
-        "dq": numbers.dmq1,
-        "qi": numbers.iqmp,
-    }
-    words: Object = {k: padded(n.to_bytes((n.bit_length() + 7) // 8)) for k, n in parts.items()}
-    return {"kty": "RSA", **words}
-
-
-def _private_keys(value: str) -> Iterator[object]:
-    if "-----BEGIN" not in value:
-        try:
-            value = base64.b64decode(value, validate=True).decode("utf-8", "replace")
-        except (binascii.Error, ValueError):
-            raise BuiltinError("illegal base64") from None
-    for match in _PEM.finditer(value):
-        if match[1].endswith("PRIVATE KEY"):
-            try:
-                yield serialization.load_pem_private_key(match[0].encode(), None)
-            except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-                raise BuiltinError(f"failed to parse a private key: {error}") from None
-
-
-def parse_private_keys(value: Value) -> Value:
-    """Every private key of a text, as an object."""
-    given = text("crypto.parse_private_keys", 1, value)
-    if not given:
-        return None
-    if "-----BEGIN" not in given:
-        try:
-            base64.b64decode(given, validate=True)
-        except (binascii.Error, ValueError):
-            return []
-    return [_private(k) for k in _private_keys(given)]
-
-
-def _private(key: object) -> Value:
-    if isinstance(key, rsa.RSAPrivateKey):
-        numbers = key.private_numbers()
-        return {
-            "N": numbers.public_numbers.n,
-            "E": numbers.public_numbers.e,
-            "D": numbers.d,
-            "Primes": [numbers.p, numbers.q],
-            "Precomputed": {"Dp": numbers.dmp1, "Dq": numbers.dmq1, "Qinv": numbers.iqmp, "CRTValues": []},
-        }
-    if isinstance(key, ec.EllipticCurvePrivateKey):
-        point = key.private_numbers()
-        return {
-            "Curve": {},
-            "X": point.public_numbers.x,
-            "Y": point.public_numbers.y,
-            "D": point.private_value,
-        }
-    raise BuiltinError("a private key of a kind that is not known")
-
-
-def parse_keypair(cert: Value, key: Value) -> Value:
-    """A certificate and its key as one object."""
-    name = "crypto.x509.parse_keypair"
-    chain = _certificates(text(name, 1, cert))
-    found = next(iter(_private_keys(text(name, 2, key))), None)
-    if found is None:
-        raise BuiltinError("tls: failed to find any PEM data in key input")
-    der = [_number(c.public_bytes(serialization.Encoding.DER)) for c in chain]
-    return {"Certificate": list(der), "PrivateKey": _private(found), "Leaf": certificate(chain[0])}
-
-
 CERTIFICATES: Final[Mapping[str, Builtin]] = {
     "crypto.x509.parse_certificates": pure(parse_certificates),
     "crypto.x509.parse_certificate_request": pure(parse_certificate_request),
     "crypto.x509.parse_and_verify_certificates": contextual(parse_and_verify, Needs.CLOCK),
     "crypto.x509.parse_and_verify_certificates_with_options": contextual(parse_and_verify_with_options, Needs.CLOCK),
-    "crypto.x509.parse_rsa_private_key": pure(parse_rsa_private_key),
-    "crypto.x509.parse_keypair": pure(parse_keypair),
-    "crypto.parse_private_keys": pure(parse_private_keys),
 }

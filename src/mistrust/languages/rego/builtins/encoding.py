@@ -13,7 +13,7 @@ from mistrust.kube.yaml import documents
 from mistrust.languages.rego.builtins.builtin import Builtin, Pure, pure
 from mistrust.languages.rego.builtins.operands import failed, obj, text, truth
 from mistrust.languages.rego.errors import BuiltinError, OperandError
-from mistrust.languages.rego.runtime import digits
+from mistrust.languages.rego.told import digits
 from mistrust.languages.rego.values import Set, Value, key, ordered, pairs
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from mistrust.languages.rego.builtins.operands import sized
 from mistrust.languages.rego.errors import BuiltinError
-from mistrust.languages.rego.runtime import digits, told
+from mistrust.languages.rego.told import digits, told
 from mistrust.languages.rego.values import Value
 
 LONGEST: Final = 1 << 20

@@ -16,7 +16,7 @@ from mistrust.languages.rego.builtins.builtin import Builtin, Needs, pure
 from mistrust.languages.rego.builtins.encoding import written
 from mistrust.languages.rego.builtins.operands import obj, whole
 from mistrust.languages.rego.errors import BuiltinError, OperandError
-from mistrust.languages.rego.runtime import told
+from mistrust.languages.rego.told import told
 from mistrust.languages.rego.values import Hashed, Set, Value, unkey
 
 Object = dict[Hashed, Value]

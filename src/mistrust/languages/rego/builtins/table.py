@@ -18,6 +18,7 @@ from mistrust.languages.rego.builtins.modules import MODULES
 from mistrust.languages.rego.builtins.network import NETWORK
 from mistrust.languages.rego.builtins.objects import OBJECTS
 from mistrust.languages.rego.builtins.patterns import PATTERNS
+from mistrust.languages.rego.builtins.private_keys import PRIVATE_KEYS
 from mistrust.languages.rego.builtins.remote import REMOTE
 from mistrust.languages.rego.builtins.schemas import SCHEMAS
 from mistrust.languages.rego.builtins.strings import STRINGS
@@ -42,6 +43,7 @@ TABLE: Final[Mapping[str, Builtin]] = {
     **MISC,
     **TOKENS,
     **CERTIFICATES,
+    **PRIVATE_KEYS,
     **GRAPHQL,
     **REMOTE,
     **SCHEMAS,

@@ -11,7 +11,7 @@ from typing import Final
 
 from mistrust.languages.rego.builtins.operands import ELEMENT, sized
 from mistrust.languages.rego.errors import BuiltinError
-from mistrust.languages.rego.runtime import told
+from mistrust.languages.rego.told import told
 from mistrust.languages.rego.values import Hashed, Set, Value, ordered, pairs
 
 NAME: Final = "strings.render_template"

@@ -24,7 +24,8 @@ from mistrust.languages.rego.builtins.keys import (
 )
 from mistrust.languages.rego.builtins.operands import amount, obj, text
 from mistrust.languages.rego.errors import BuiltinError
-from mistrust.languages.rego.runtime import Context, digits
+from mistrust.languages.rego.runtime import Context
+from mistrust.languages.rego.told import digits
 from mistrust.languages.rego.values import Hashed, Value, number
 
 SECOND: Final = 1_000_000_000
