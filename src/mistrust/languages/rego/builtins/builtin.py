@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from inspect import signature
 from typing import Unpack, cast
@@ -63,6 +63,19 @@ class Builtin(msgspec.Struct, frozen=True):
 def pure(function: Pure, *, free: bool = False) -> Builtin:
     """A built-in that looks at its arguments alone."""
     return Builtin(function, len(signature(function).parameters), free=free)
+
+
+def later(load: Callable[[], Mapping[str, Builtin]], name: str, arity: int, *, clock: bool = False) -> Builtin:
+    """A built-in whose module is loaded when it is first called, since it brings a large library.
+
+    Parameters: `clock`, whether it asks for the time, and so takes the context.
+    """
+
+    def answer(*given: Context | Value) -> Maybe:
+        function = cast("Callable[[Unpack[tuple[Context | Value, ...]]], Maybe]", load()[name].function)
+        return function(*given)
+
+    return Builtin(cast("Pure", answer), arity, Needs.CLOCK if clock else Needs.PURE, context=clock)
 
 
 def contextual(function: Contextual, needs: Needs = Needs.PURE) -> Builtin:

@@ -8,7 +8,6 @@ from typing import Final
 from mistrust.languages.rego.builtins.arithmetic import ARITHMETIC
 from mistrust.languages.rego.builtins.basic import BASIC
 from mistrust.languages.rego.builtins.builtin import Builtin
-from mistrust.languages.rego.builtins.certificates import CERTIFICATES
 from mistrust.languages.rego.builtins.documents import DOCUMENTS
 from mistrust.languages.rego.builtins.encoding import ENCODING
 from mistrust.languages.rego.builtins.graphql.table import GRAPHQL
@@ -18,12 +17,11 @@ from mistrust.languages.rego.builtins.modules import MODULES
 from mistrust.languages.rego.builtins.network import NETWORK
 from mistrust.languages.rego.builtins.objects import OBJECTS
 from mistrust.languages.rego.builtins.patterns import PATTERNS
-from mistrust.languages.rego.builtins.private_keys import PRIVATE_KEYS
 from mistrust.languages.rego.builtins.remote import REMOTE
 from mistrust.languages.rego.builtins.schemas import SCHEMAS
+from mistrust.languages.rego.builtins.signed import SIGNED
 from mistrust.languages.rego.builtins.strings import STRINGS
 from mistrust.languages.rego.builtins.times import TIMES
-from mistrust.languages.rego.builtins.tokens import TOKENS
 from mistrust.languages.rego.builtins.transfer import TRANSFER
 from mistrust.languages.rego.builtins.units import UNITS
 
@@ -41,12 +39,10 @@ TABLE: Final[Mapping[str, Builtin]] = {
     **NETWORK,
     **TIMES,
     **MISC,
-    **TOKENS,
-    **CERTIFICATES,
-    **PRIVATE_KEYS,
     **GRAPHQL,
     **REMOTE,
     **SCHEMAS,
+    **SIGNED,
     **MODULES,
 }
 
