@@ -7,7 +7,7 @@ from tests.languages.rego.asking import asked, body
 
 from mistrust.kube.errors import InputError
 from mistrust.languages.rego.compile import compiled
-from mistrust.languages.rego.errors import BudgetError
+from mistrust.languages.rego.errors import BudgetError, EvaluationError
 from mistrust.languages.rego.parse import parse
 from mistrust.languages.rego.values import Set
 
@@ -142,3 +142,8 @@ def test_names_are_names(name: str) -> None:
 )
 def test_attributes_of_python_are_not_there(path: str) -> None:
     assert asked(f"x := {path}", given={"a": [1]}, data={}) == "undefined"
+
+
+def test_half_a_character_is_no_text() -> None:
+    with pytest.raises(EvaluationError, match="not Unicode"):
+        body("x := base64.encode(input)", "\ud800")

@@ -58,6 +58,8 @@ class Program:
             raise EvaluationError(str(error)) from None
         except RecursionError:
             raise EvaluationError("too deeply nested") from None
+        except UnicodeEncodeError:
+            raise EvaluationError("a text is not Unicode") from None
 
 
 def environment(version: str = LATEST, variables: Sequence[str] = (), more: Functions | None = None) -> Environment:

@@ -121,6 +121,8 @@ class Query:
             found = self._function(context)
         except RecursionError:
             raise EvaluationError("a value is too deeply nested") from None
+        except UnicodeEncodeError:
+            raise EvaluationError("a text is not Unicode") from None
         assert isinstance(found, list)
         return found
 
