@@ -20,6 +20,9 @@ from mistrust.languages.rego.parse import parse
         ("x := [1 | z == 1]", "unsafe variable: got z"),
         ("x contains y if true", "unsafe variable: got y"),
         ("x if { not input.a[_] == y; y > 1 }", "unsafe variable: got"),
+        ("x if count([1]) == y", "unsafe variable: got y"),
+        ("x if [y] == [1]", "unsafe variable: got y"),
+        ("x if not [1][_] == 1", "unsafe variable: got _"),
         ("x := nothing(1)", "p.rego:2:6: no such function: got nothing"),
         ("x := count(1, 2, 3)", "p.rego:2:6: count was called wrongly: got 3, wanted 1 arguments"),
         ("f(a) := a\nf(a, b) := a", "a function with other numbers of arguments: got data.p.f"),
@@ -106,6 +109,9 @@ def test_rules_say_one_value_together(text: str, value: str) -> None:
         ("x := {1, 2}[2]", "2"),
         ("1 / 0 > 0; x := 1", "undefined"),
         ("not 1 / 0 > 0; x := 1", "undefined"),
+        ("count([1, 2]) == [1, 2][x]", "1"),
+        ("[1, 2][x] = count([1, 2])", "1"),
+        ("count([[1, 2], [3]][x]) == 1", "1"),
     ],
 )
 def test_a_body_holds(text: str, value: str) -> None:

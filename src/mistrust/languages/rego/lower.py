@@ -82,13 +82,13 @@ class Scope(Names):
                 every_value = Var(inner.declare(says.value))
                 op = All(every_key, every_value, collection, inner.body(says.body), withs, says.at)
             case Unify():
-                op = self._unify(says, before, withs)
+                op = self._unify(says, before, withs, negated=literal.negated)
             case Holds():
                 op = self._holds(says, before, withs)
         yield from before
         yield Not(op, (), op.at) if literal.negated else op
 
-    def _unify(self, says: Unify, before: list[Op], withs: tuple[With, ...]) -> Op:
+    def _unify(self, says: Unify, before: list[Op], withs: tuple[With, ...], *, negated: bool) -> Op:
         if says.declares:
             right = self._side(says.right, before, withs)
             self.declare_all(says.left)
@@ -96,15 +96,18 @@ class Scope(Names):
         else:
             left = self._side(says.left, before, withs)
             right = self._side(says.right, before, withs)
-        if isinstance(right, Call):
-            if isinstance(left, Call):
-                out = self.fresh()
-                before.append(Does(left.name, left.args, out, withs, says.at))
-                left = out
-            return Does(right.name, right.args, left, withs, says.at)
-        if isinstance(left, Call):
-            return Does(left.name, left.args, right, withs, says.at)
-        return Equals(left, right, says.compares, withs, says.at)
+        if isinstance(left, Call) and isinstance(right, Call):
+            out = self.fresh()
+            before.append(Does(left.name, left.args, out, withs, says.at))
+            left = out
+        call, other = (left, right) if isinstance(left, Call) else (right, left)
+        if not isinstance(call, Call):
+            return Equals(left, right, says.compares, withs, says.at)
+        if negated or isinstance(other, Const) or not (says.compares or isinstance(other, Ref)):
+            return Does(call.name, call.args, other, withs, says.at)
+        out = self.fresh()
+        before.append(Does(call.name, call.args, out, withs, says.at))
+        return Equals(out, other, says.compares, withs, says.at)
 
     def _side(self, term: Term, before: list[Op], withs: tuple[With, ...]) -> Term:
         """One side of an equation; a call stays one, its arguments are simple."""

@@ -157,15 +157,12 @@ def _definition(rule: Rule, scope: Scope, path: Path, package: int) -> Definitio
         for arg in rule.args:
             scope.declare_all(arg)
         for arg in rule.args:
-            plain = scope.simple(arg, [])
-            name = plain.name if isinstance(arg, Var) and isinstance(plain, Var) else scope.fresh().name
-            if name in args:
-                name = scope.fresh().name
-            args.append(name)
-            if plain != Var(name, arg.at if isinstance(arg, Var) else At("", 0, 0)) and not (
-                isinstance(plain, Var) and plain.name == name
-            ):
-                first.append(Equals(Var(name), scope.simple(arg, first), at=rule.at))
+            own = scope.var(arg) if isinstance(arg, Var) else None
+            if isinstance(own, Var) and own.name not in args:
+                args.append(own.name)
+            else:
+                args.append(scope.fresh().name)
+                first.append(Equals(Var(args[-1]), scope.simple(arg, first), at=rule.at))
     branches: list[Branch] = []
     for branch in rule.branches:
         inner = scope.inner()
