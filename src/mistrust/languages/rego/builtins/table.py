@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from mistrust.languages.rego.builtins.arithmetic import ARITHMETIC
+from mistrust.languages.rego.builtins.arrays import ARRAYS
 from mistrust.languages.rego.builtins.basic import BASIC
 from mistrust.languages.rego.builtins.builtin import Builtin
 from mistrust.languages.rego.builtins.documents import DOCUMENTS
@@ -27,6 +28,7 @@ from mistrust.languages.rego.builtins.units import UNITS
 
 TABLE: Final[Mapping[str, Builtin]] = {
     **BASIC,
+    **ARRAYS,
     **UNITS,
     **TRANSFER,
     **GRAPHS,
