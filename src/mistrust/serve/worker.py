@@ -103,7 +103,9 @@ async def _serve(settings: Settings, worker: int, board: Board) -> None:
 
     reviews = Connections(asked, settings.limits)
     health = Connections(watched, settings.limits)
-    looking = asyncio.create_task(reloads.forever())
+    tasks = [asyncio.create_task(reloads.forever())]
+    if settings.workers > 1:
+        tasks.append(asyncio.create_task(_orphaned(stop)))
     server = await loop.create_server(
         reviews,
         sock=listener(settings.host, settings.port),
@@ -121,10 +123,19 @@ async def _serve(settings: Settings, worker: int, board: Board) -> None:
     await asyncio.sleep(settings.linger)
     server.close()
     await reviews.drain(settings.drain)
-    looking.cancel()
+    for task in tasks:
+        task.cancel()
     beside.close()
     await health.drain(0)
     log.event("stopped", worker=worker)
+
+
+async def _orphaned(stop: asyncio.Event) -> None:
+    """End with the process that keeps the workers: nobody else would."""
+    keeper = os.getppid()
+    while os.getppid() == keeper:
+        await asyncio.sleep(0.5)
+    stop.set()
 
 
 def listener(host: str, port: int) -> socket.socket:
