@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import cast
 
 import pytest
-from tests.serve.policies import OWNER, REPLICAS, WARNED, config_map, deployment, objects, request
 
 from mistrust.admission.answer import denials, response
 from mistrust.admission.finding import Action, Finding, Result
 from mistrust.admission.policies import OverdueError, Policies, Policy, ask, compiled, question
 from mistrust.admission.review import Object
 from mistrust.kube.errors import InputError
+from tests.serve.policies import OWNER, REPLICAS, WARNED, config_map, deployment, objects, request
 
 SELECTS = """
 apiVersion: admissionregistration.k8s.io/v1

@@ -78,6 +78,7 @@ spec:
   match: {kinds: [{apiGroups: [""], kinds: [Secret]}]}
   parameters: {labels: [free-to-go]}
 """
+INSTALL = Path(__file__).parents[2] / "deploy" / "mistrust-serve.yaml"
 RULES = [
     {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["*"], "resources": ["configmaps", "pods", "secrets"]},
     {"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["*"], "resources": ["deployments"]},
@@ -329,3 +330,19 @@ def test_under_load_nothing_is_wrongly_let_in_whatever_happens_to_the_server(
             for thread in threads:
                 thread.join()
     assert not let_in
+
+
+def test_the_install_is_taken_by_an_api_server_in_a_restricted_namespace(plane: ControlPlane) -> None:
+    manifests = list(yaml.safe_load_all(INSTALL.read_text()))
+    first = [m for m in manifests if m["kind"] in ("Namespace", "ServiceAccount")]
+    plane.admin.apply(*first)
+    until(lambda: tried(plane, config_map(namespace="mistrust")).status == 201, "the namespace is there")
+    for manifest in manifests:
+        if manifest not in first:
+            reply = tried(plane, manifest)
+            assert reply.status == 201, (manifest["kind"], reply.message)
+            if manifest["kind"] == "Deployment":
+                spec = manifest["spec"]["template"]["spec"]
+                metadata = {"name": "a", "namespace": "mistrust"}
+                reply = tried(plane, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+                assert reply.status == 201, reply.message
