@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mistrust.serve.certificates import authority
+from mistrust.serve.certificates import authority, issued
 from tests.controlplane.client import Reply
 from tests.controlplane.server import ControlPlane, start
 from tests.serve.policies import OWNER, REPLICAS, WARNED, config_map, deployment, folder
@@ -305,7 +305,16 @@ def test_under_load_nothing_is_wrongly_let_in_whatever_happens_to_the_server(
             kept.append(reply.message)
         client.close()
 
-    with hooked(plane, tmp_path, policies, "--workers", "2", timeout=2) as server:
+    by, certificate, key = authority(tmp_path / "ca"), tmp_path / "tls.crt", tmp_path / "tls.key"
+
+    def turn() -> None:
+        pair = issued(by, ["127.0.0.1", "localhost"])
+        certificate.write_bytes(pair.certificate)
+        key.write_bytes(pair.key)
+
+    turn()
+    flags = ("--workers", "2", "--tls-cert", str(certificate), "--tls-key", str(key))
+    with hooked(plane, tmp_path, policies, *flags, timeout=2) as server:
         threads = [threading.Thread(target=create) for _ in range(3)]
         for thread in threads:
             thread.start()
@@ -313,6 +322,9 @@ def test_under_load_nothing_is_wrongly_let_in_whatever_happens_to_the_server(
             until(lambda: len(kept) > 50, "there is load")
             folder(policies, replicas=REPLICAS)
             until(lambda: server.metric("mistrust_policies") == 2, "policies have changed")
+            turn()
+            changed = 'mistrust_reloads_total{what="certificate",outcome="changed"}'
+            until(lambda: server.metric(changed) == 2, "both workers have the new certificate")
             folder(policies, replicas="{")
             until(lambda: server.metric('mistrust_reload_failing{what="policies"}') == 1, "a bad folder is refused")
             assert set(kept) == {denied("[owner] the label owner is missing")}  # so far nothing was lost

@@ -1,7 +1,8 @@
 """Run policies as they are: ask Rego and CEL, run their tests, and hold objects against them.
 
 eval answers a query as `opa eval --format json` does; cel answers an expression. test runs suites of `gator verify` and
-`opa test` as they are. check asks every policy of a folder about every object, and shows all that fails.
+`opa test` as they are. check asks every policy of a folder about every object, and shows all that fails. replay asks
+two folders about recorded AdmissionReviews, one a line, and shows what would change.
 """
 
 from __future__ import annotations
@@ -14,22 +15,25 @@ EXAMPLES = """examples:
   mistrust policy cel 'object.spec.replicas <= 5' -i deployment.yaml
   mistrust policy test policies/
   mistrust policy check -d policies/ manifests/
+  mistrust policy replay policies/ new/ reviews.jsonl
 
-exit codes: 0 fine   1 a test or an object fails   2 usage   3 something was not understood, or has no answer
+exit codes: 0 fine   1 a test or an object fails, something changes   2 usage   3 not understood, or no answer
 """
-ACTIONS = ("eval", "cel", "test", "check")
+ACTIONS = ("eval", "cel", "test", "check", "replay")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `mistrust policy`."""
     parser.add_argument("action", choices=ACTIONS)
     parser.add_argument("words", nargs="+", metavar="QUERY|EXPRESSION|PATH", help="what is asked, or files and folders")
-    parser.add_argument("-d", "--data", action="append", default=[], metavar="PATH", help="policies and data")
+    parser.add_argument(
+        "-d", "--data", action="append", default=[], metavar="PATH", help="policies and data; replay: Namespaces"
+    )
     parser.add_argument("-i", "--input", metavar="FILE", help="what it is about; - is standard input")
     parser.add_argument("--v0-compatible", action="store_true", help="eval, test: Rego of version 0")
     parser.add_argument("--strict-builtin-errors", action="store_true", help="eval: a built-in that fails ends it")
     parser.add_argument("--kubernetes", metavar="1.N", help="cel: what this version of Kubernetes knows (the latest)")
-    parser.add_argument("-v", "--verbose", action="store_true", help="test: every test, not those alone that fail")
+    parser.add_argument("-v", "--verbose", action="store_true", help="test: every test; replay: every change")
 
 
 def run(args: argparse.Namespace) -> int:
