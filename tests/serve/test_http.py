@@ -142,3 +142,27 @@ def test_a_body_that_waits_to_be_wanted_is_wanted() -> None:
 
 def test_only_so_many_connections() -> None:
     assert talk([asked(b"x")], limits=Limits(connections=0)) == (b"", [])
+
+
+def test_who_does_not_read_answers_is_not_heard_further() -> None:
+    """Answers are not piled up in memory for a client that sends on and on."""
+    heard = [0]
+
+    def large(_: Request) -> Reply:
+        heard[0] += 1
+        return Reply(b"x" * 1_000_000)
+
+    async def run() -> None:
+        every = Connections(large, Limits())
+        server = await asyncio.get_running_loop().create_server(every, "127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname(), limit=1)
+        writer.write(asked(b"x") * 500)
+        await asyncio.sleep(0.3)
+        assert heard[0] < 100
+        while heard[0] < 500:
+            assert await reader.read(1 << 20)
+        writer.close()
+        server.close()
+        await every.drain(0.1)
+
+    asyncio.run(run())

@@ -44,16 +44,21 @@ class Answer(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def denials(findings: Iterable[Finding]) -> list[Finding]:
-    """Those that keep the object out: failures, and what has no answer, of policies that deny."""
-    return [f for f in findings if f.action is Action.DENY and f.result not in (Result.PASS, Result.SKIP)]
+    """Those that keep the object out."""
+    return leading(findings, Action.DENY)
+
+
+def leading(findings: Iterable[Finding], action: Action) -> list[Finding]:
+    """Those that lead to an action: failures, and what has no answer."""
+    return [f for f in findings if f.action is action and f.result not in (Result.PASS, Result.SKIP)]
 
 
 def response(uid: str, findings: Sequence[Finding], lifted: str = "") -> Response:
     """The answer. Parameters: `lifted`, why nothing is denied although it would be."""
     denied = denials(findings)
     warnings = [f"would be denied: {said(f)}" for f in denied] if lifted else []
-    warnings += [said(f) for f in findings if f.action is Action.WARN and f not in denied]
-    audited = [said(f) for f in findings if f.action is Action.AUDIT]
+    warnings += map(said, leading(findings, Action.WARN))
+    audited = [said(f) for f in leading(findings, Action.AUDIT)]
     if lifted and denied:
         warnings.insert(0, lifted)
         audited.insert(0, lifted)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from mistrust.admission.answer import denials, said
+from mistrust.admission.answer import denials, leading, said
 from mistrust.admission.finding import Action
 from mistrust.admission.plain import mapping, text
 from mistrust.admission.policies import Policies, ask, question
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
 def _said(policies: Policies, request: Mapping[str, Plain], namespace: Object | None) -> Said:
     findings = ask(policies.policies, question(request, namespace))
     denied = frozenset(map(said, denials(findings)))
-    return Said(denied, frozenset(said(f) for f in findings if f.action is Action.WARN))
+    return Said(denied, frozenset(map(said, leading(findings, Action.WARN))))
 
 
 def _change(before: Said, after: Said) -> str:

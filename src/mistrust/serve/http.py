@@ -164,7 +164,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._until = 0.0
-        self._refused = False
+        self._refused = self._clogged = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It is open."""
@@ -191,11 +191,22 @@ class Connection(asyncio.Protocol):
         if not self._buffer and self._head is None:
             self._begin()
         self._buffer += data
-        if self._busy is not None:
+        if self._waiting():
             if len(self._buffer) > self._limits.body + self._limits.head and self._transport is not None:
                 self._transport.pause_reading()
             return
         self._read()
+
+    def pause_writing(self) -> None:
+        """The client does not take its answers: no more of its requests until it does."""
+        self._clogged = True
+
+    def resume_writing(self) -> None:
+        """It takes them again."""
+        self._clogged = False
+        if self._transport is not None:
+            self._transport.resume_reading()
+            self._read()
 
     def drain(self) -> None:
         """End after the request that it is in; at once between two."""
@@ -207,6 +218,9 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def _waiting(self) -> bool:
+        return self._busy is not None or self._clogged
+
     def _begin(self) -> None:
         self._began = time.monotonic()
         self._expect(self._limits.request)
@@ -214,7 +228,7 @@ class Connection(asyncio.Protocol):
     def _read(self) -> None:
         """Answer every whole request that is there."""
         try:
-            while self._busy is None and self._transport is not None and self._whole():
+            while not self._waiting() and self._transport is not None and self._whole():
                 request = self._taken()
                 reply = self._all.answers(request)
                 if isinstance(reply, Reply):
@@ -303,7 +317,7 @@ class Connection(asyncio.Protocol):
             return
         if self._busy is None and loop.time() >= self._until:
             if self._refused or (self._head is None and not self._buffer):
-                self._close()
+                self.abort() if self._clogged else self._close()
             else:
                 self._refuse(RefusedError(408, "the request did not come in time"))
             return

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
 import msgspec
@@ -18,6 +19,10 @@ from mistrust.kube.errors import Error
 from mistrust.serve.webhook import Namespaces
 
 PATH = "/api/v1/namespaces"
+PATIENCE = 2.0
+"""Seconds for a Namespace that is asked for: a review is waiting."""
+ASKING = 4
+"""At once."""
 AGAIN = 5.0
 """Seconds until the next attempt, where the server does not answer."""
 
@@ -49,15 +54,20 @@ class Followed(Namespaces):
     def __init__(self, client: Client, said: Callable[[str], None]) -> None:
         self._client, self._said = client, said
         self._known: dict[str, Object] = {}
+        self._pool = ThreadPoolExecutor(ASKING, "namespace")
         threading.Thread(target=self._follow, name="namespaces", daemon=True).start()
 
     def known(self, name: str) -> Object | None:
         """As it is by the latest event."""
         return self._known.get(name)
 
-    def found(self, name: str) -> Awaitable[Object | None]:
-        """As the server shows it now."""
-        return asyncio.to_thread(self._get, name)
+    async def found(self, name: str) -> Object | None:
+        """As the server shows it now; None where it does not say so soon."""
+        asked = asyncio.get_running_loop().run_in_executor(self._pool, self._get, name)
+        try:
+            return await asyncio.wait_for(asked, PATIENCE)
+        except TimeoutError:
+            return None
 
     def _get(self, name: str) -> Object | None:
         try:

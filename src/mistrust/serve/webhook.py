@@ -80,6 +80,12 @@ class Webhook:
         """The answer to one request. What is no review, or cannot be decided, is no 200: the API server then does as
         `failurePolicy` says.
         """
+        try:
+            return self._answer(asked)
+        except Exception as error:
+            return self._fault(error)
+
+    def _answer(self, asked: Request) -> Reply | Awaitable[Reply]:
         if asked.head.content_type != JSON:
             return self._malformed(415, f"not {JSON}")
         try:
@@ -94,7 +100,15 @@ class Webhook:
         return self._answered(asked, request, self._namespaces.known(name) if name else None)
 
     async def _later(self, asked: Request, request: dict[str, Plain], waiting: Awaitable[Object | None]) -> Reply:
-        return self._answered(asked, request, await waiting)
+        try:
+            return self._answered(asked, request, await waiting)
+        except Exception as error:
+            return self._fault(error)
+
+    def _fault(self, error: Exception) -> Reply:
+        """A fault of ours is told, and lets nothing in."""
+        self._log.event("fault", why=type(error).__name__)
+        return Reply(b"a fault of the server\n", 500, TEXT)
 
     def _request(self, body: bytes) -> dict[str, Plain]:
         """The request of a review. Raises `InputError` for what is none."""
