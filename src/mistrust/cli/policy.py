@@ -15,6 +15,7 @@ EXAMPLES = """examples:
   mistrust policy cel 'object.spec.replicas <= 5' -i deployment.yaml
   mistrust policy test policies/
   mistrust policy check -d policies/ manifests/
+  mistrust policy check -d policies/ manifests/ -o openreports | kubectl apply -f -
   mistrust policy replay policies/ new/ reviews.jsonl
 
 exit codes: 0 fine   1 a test or an object fails, something changes   2 usage   3 not understood, or no answer
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--v0-compatible", action="store_true", help="eval, test: Rego of version 0")
     parser.add_argument("--strict-builtin-errors", action="store_true", help="eval: a built-in that fails ends it")
     parser.add_argument("--kubernetes", metavar="1.N", help="cel: what this version of Kubernetes knows (the latest)")
+    parser.add_argument("-o", "--output", choices=("policyreport", "openreports"), help="check: reports for a cluster")
     parser.add_argument("-v", "--verbose", action="store_true", help="test: every test; replay: every change")
 
 

@@ -15,7 +15,8 @@ from mistrust.admission.review import of_object
 from mistrust.cli.policy_files import DATA, content, files, plain
 from mistrust.kube.build import Plain
 from mistrust.kube.errors import Error, UsageError
-from mistrust.report.clean import clean
+from mistrust.report.clean import clean, json_bytes
+from mistrust.report.policyreport import reports
 
 TEMPLATE, CONSTRAINTS = "ConstraintTemplate", "constraints.gatekeeper.sh/"
 
@@ -30,17 +31,24 @@ def run(args: argparse.Namespace) -> int:
     spaces = {text(o, "metadata", "name"): o for o in objects if text(o, "kind") == "Namespace"}
     around = inventory(list(objects))
     count: Counter[Result] = Counter()
+    found: list[tuple[Mapping[str, Plain], list[Finding]]] = []
     for each in objects:
         name = " ".join(p for p in (text(each, "kind"), _named(each)) if p)
-        for policy in policies:
-            review = of_object(each, spaces.get(text(each, "metadata", "namespace")))
-            for finding in policy.findings(review, around, AUDIT):
-                count[finding.result] += 1
+        review = of_object(each, spaces.get(text(each, "metadata", "namespace")))
+        found.append((each, [f for policy in policies for f in policy.findings(review, around, AUDIT)]))
+        for finding in found[-1][1]:
+            count[finding.result] += 1
+            if not args.output:
                 _say(_told(finding, name))
     for line in failed:
         sys.stderr.write(f"mistrust: {clean(line)}\n")
     about = f"{len(objects):,} objects, {len(policies):,} policies"
-    _say(f"{about}: {count[Result.FAIL]:,} failures, {count[Result.ERROR]:,} without an answer")
+    told = f"{about}: {count[Result.FAIL]:,} failures, {count[Result.ERROR]:,} without an answer"
+    if args.output:
+        sys.stdout.write(f"{json_bytes(reports(found, args.output)).decode()}\n")
+        sys.stderr.write(f"{clean(told)}\n")
+    else:
+        _say(told)
     return 1 if count[Result.FAIL] else 3 if failed or count[Result.ERROR] else 0
 
 
