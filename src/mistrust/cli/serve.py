@@ -51,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     rules.add_argument("--break-glass", metavar="FILE", help="who is not denied, until when and why; followed")
     rules.add_argument("--budget", type=float, default=1.0, metavar="S", help="seconds for one review (%(default)s)")
     rules.add_argument("--log", choices=("all", "findings", "none"), default="findings", help="reviews to log")
+    rules.add_argument("--record", metavar="FILE", help="keep reviews for mistrust policy replay")
     cluster = parser.add_argument_group("cluster")
     cluster.add_argument("--cluster", action="store_true", help="know Namespaces from the API server")
     cluster.add_argument("--context", metavar="NAME", help="the same, by this kubeconfig context")
@@ -95,6 +96,7 @@ def run(args: argparse.Namespace) -> int:
             exempt=tuple(filter(None, exempt)),
             dry_run=args.dry_run,
             log=args.log,
+            record=Path(args.record) if args.record else None,
             linger=args.linger,
             drain=args.drain,
             cluster=bool(args.cluster or args.context or args.kubeconfig),

@@ -24,6 +24,7 @@ from mistrust.serve.http import JSON, TEXT, Reply, Request
 from mistrust.serve.limits import Limits
 from mistrust.serve.log import Log
 from mistrust.serve.metrics import FINDINGS, OVERDUE, REVIEWS, Numbers
+from mistrust.serve.record import Record
 
 OPERATIONS: Final = frozenset(("CREATE", "UPDATE", "DELETE", "CONNECT"))
 _SECONDS: Final = re.compile(r"([0-9]{1,4}(?:\.[0-9]{1,9})?)(ms|s|m)")
@@ -67,12 +68,13 @@ class Webhook:
         exempt: Sequence[str] = (),
         dry_run: bool = False,
         limits: Limits | None = None,
+        record: Record | None = None,
     ) -> None:
         self.rules = Rules()
         self._numbers, self._log = numbers, log
         self._namespaces = namespaces or Namespaces()
         self._exempt, self._dry_run = frozenset(exempt), dry_run
-        self._limits = limits or Limits()
+        self._limits, self._record = limits or Limits(), record
         self._decoder: msgspec.json.Decoder[object] = msgspec.json.Decoder()
         self._encoder = msgspec.json.Encoder()
 
@@ -92,6 +94,8 @@ class Webhook:
             request = self._request(asked.body)
         except InputError as error:
             return self._malformed(400, str(error))
+        if self._record is not None:
+            self._record.add(request)
         name = text(request, "namespace")
         if name and self._namespaces.known(name) is None:
             waiting = self._namespaces.found(name)

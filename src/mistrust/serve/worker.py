@@ -19,6 +19,7 @@ from mistrust.serve.http import TEXT, Connections, Reply, Request
 from mistrust.serve.limits import Limits
 from mistrust.serve.log import Chosen, Log
 from mistrust.serve.metrics import READY, Board
+from mistrust.serve.record import Record
 from mistrust.serve.reloads import Reloads
 from mistrust.serve.webhook import Namespaces, Webhook
 
@@ -45,6 +46,7 @@ class Settings(msgspec.Struct, frozen=True):
     exempt: tuple[str, ...] = ()
     dry_run: bool = False
     log: Chosen = "findings"
+    record: Path | None = None
     linger: float = 5.0
     """Seconds from the signal to end until nothing new is taken: so long others may not know of it yet."""
     drain: float = 15.0
@@ -81,6 +83,7 @@ async def _serve(settings: Settings, worker: int, board: Board) -> None:
         exempt=settings.exempt,
         dry_run=settings.dry_run,
         limits=settings.limits,
+        record=_record(settings, log),
     )
     reloads = Reloads(
         webhook,
@@ -174,6 +177,12 @@ def _namespaces(settings: Settings, log: Log) -> Namespaces | None:
 
     client = Client.from_context(settings.context, settings.kubeconfig)
     return Followed(client, lambda why: log.event("namespaces", why=why))
+
+
+def _record(settings: Settings, log: Log) -> Record | None:
+    if settings.record is None:
+        return None
+    return Record(settings.record, lambda why: log.event("record", why=why))
 
 
 def _source(settings: Settings) -> Source:
