@@ -151,3 +151,20 @@ def test_an_answer_says_each_thing_once_and_not_too_much() -> None:
     assert [len(w) for w in told.warnings] == [256] * 16  # type: ignore[union-attr]
     assert len(response("u", [Finding("K a", Result.FAIL, "x" * 10_000)]).status.message) == 4096  # type: ignore[union-attr]
     assert response("u", [Finding("K a", Result.FAIL, "\ud800")]).status.message == "?"  # type: ignore[union-attr]
+
+
+def test_another_version_of_a_kind_cannot_be_converted_and_is_no_pass() -> None:
+    """The API server would ask about the object as the version that the policy names."""
+    scaled = {**deployment(1), "apiVersion": "apps/v1beta2"}
+    [finding] = found(made(REPLICAS), scaled)
+    assert (finding.result, finding.action) == (Result.UNKNOWN, Action.DENY)
+    assert "apps/v1beta2" in finding.message
+    exact = REPLICAS.replace("resourceRules:", "matchPolicy: Exact\n    resourceRules:")
+    assert not found(made(exact), scaled)
+    assert not found(made(REPLICAS), {**deployment(9), "apiVersion": "example.com/v1"})
+    narrowed = (
+        "validationActions: [Deny], matchResources: {resourceRules: [{apiGroups: [apps], apiVersions: [v1beta1], "
+    )
+    narrowed += "operations: ['*'], resources: [deployments]}]}}"
+    [finding] = found(made(REPLICAS.replace("validationActions: [Deny]}", narrowed)), deployment(1))
+    assert finding.result is Result.UNKNOWN

@@ -169,8 +169,7 @@ def gatekeeper(objects: Sequence[tuple[str, Object]]) -> Iterator[tuple[str, Obj
 
 def _constraint(made: Constraint, given: Object, *, needs: bool) -> Policy:
     action = made.action(WEBHOOK)
-    known = made.spec.enforcement_action in (*ENFORCED, "scoped")
-    if not known:
+    if made.spec.enforcement_action not in (*ENFORCED, "scoped"):
         raise InputError("an enforcementAction that nobody knows", got=made.spec.enforcement_action)
     ignores = text(given, "metadata", "annotations", FAILURE_POLICY) == "Ignore"
     name = f"{made.template.kind} {made.name}"
@@ -231,15 +230,28 @@ def _validating(
     actions = {ACTIONS.get(a) for b in bindings for a in b.spec.validation_actions or ["Deny"]}
     strictest = next((a for a in STRICTEST if a in actions), Action.DENY)
     unanswered = Action.AUDIT if made.spec.failure_policy == "Ignore" else strictest
-    of_policy = made.spec.match_constraints
-    selects = any(_selects(m) for m in (of_policy, *(b.spec.match_resources for b in bindings)))
-    about = _anywhere(of_policy)
+    of_policy, of_bindings = made.spec.match_constraints, [b.spec.match_resources for b in bindings]
+    selects = any(map(_selects, (of_policy, *of_bindings)))
+    about, loose = _anywhere(of_policy), _of_any_version(of_policy)
+    narrow = [(m, _of_any_version(m), m is not of_policy) for m in (of_policy, *of_bindings) if _versions(m)]
+    named = [versions for m, _, _ in narrow for versions in _versions(m)]
+    common = named[0].intersection(*named) if named else frozenset[str]()
 
     def asks(asked: Question) -> Iterable[Finding]:
-        unknown = asked.namespace and asked.sent.namespace is None
-        if unknown and (needs or selects) and matches(about, asked.sent, every=False):
+        sent = asked.sent
+        if asked.namespace and sent.namespace is None and (needs or selects) and matches(about, sent, every=False):
             return [Finding(name, Result.UNKNOWN, _unknown(asked), action=unanswered)]
-        return findings(made, bindings, asked.sent, params)
+        if (
+            narrow
+            and sent.group_version_kind[1] not in common
+            and any(
+                not matches(match, sent, every=every) and matches(wide, sent, every=every)
+                for match, wide, every in narrow
+            )
+        ):
+            said = _converted(asked)
+            return [Finding(name, Result.UNKNOWN, said, action=unanswered)] if matches(loose, sent, every=False) else ()
+        return findings(made, bindings, sent, params)
 
     return Policy(name, unanswered, asks)
 
@@ -255,6 +267,24 @@ def _selects(match: Match | None) -> bool:
         return False
     keys = {*selector.match_labels, *(r.key for r in selector.match_expressions)}
     return keys != {NAME_LABEL}
+
+
+def _converted(asked: Question) -> str:
+    version = "/".join(part for part in asked.sent.group_version_kind[:2] if part)
+    return f"the object is of {version}, and the policy is about another version of its kind"
+
+
+def _versions(match: Match | None) -> list[frozenset[str]]:
+    """The versions that each of its rules names, and to which the API server would convert objects of others."""
+    rules = match.resource_rules if match is not None and match.match_policy != "Exact" else []
+    return [frozenset(rule.api_versions) for rule in rules if "*" not in rule.api_versions]
+
+
+def _of_any_version(match: Match | None) -> Match | None:
+    if match is None:
+        return None
+    rules = [msgspec.structs.replace(rule, api_versions=["*"]) for rule in match.resource_rules]
+    return msgspec.structs.replace(match, resource_rules=rules)
 
 
 def _anywhere(match: Match | None) -> Match | None:
