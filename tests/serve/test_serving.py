@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,29 @@ def test_one_connection_serves_many_reviews(server: Serving) -> None:
 def test_what_is_no_review_is_refused(server: Serving, body: bytes, status: int) -> None:
     assert server.post(body)[0] == status
     assert server.ask(review(deployment(1)))["allowed"] is True
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\xff\xff" + b"\x00" * 70_000, b"\xff" * 999]
+)
+def test_what_is_no_tls_ends_and_hurts_nobody_else(server: Serving, data: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", server.port)) as stranger:
+        stranger.sendall(data)
+        assert server.ask(review(deployment(1)))["allowed"] is True
+        stranger.shutdown(socket.SHUT_WR)
+        with suppress(ConnectionError):
+            while stranger.recv(4096):
+                pass
+
+
+def test_half_a_review_that_never_ends_hurts_nobody_else(server: Serving) -> None:
+    client = server.client()
+    client.putrequest("POST", "/validate")
+    client.putheader("Content-Type", "application/json")
+    client.putheader("Content-Length", "1000")
+    client.endheaders(b'{"kind": "AdmissionReview"')
+    assert server.ask(review(config_map()))["allowed"] is False
+    client.close()
 
 
 def test_a_deletion_that_does_not_show_what_is_deleted_is_refused(server: Serving) -> None:

@@ -91,12 +91,7 @@ def issued(by: Pair, hosts: Sequence[str], days: float = SERVING_DAYS) -> Pair:
 
 def given(certificate: Path, key: Path) -> Pair:
     """A pair of files. Raises `UsageError` for those that cannot be read, `InputError` for those that do not fit."""
-    try:
-        found = Pair(certificate.read_bytes(), key.read_bytes())
-    except OSError as error:
-        raise UsageError("cannot be read", where=str(error.filename), got=error.strerror or str(error)) from None
-    check(found, str(certificate))
-    return found
+    return from_files(certificate, key)(None)
 
 
 def check(pair: Pair, where: str) -> None:
@@ -156,7 +151,17 @@ class Keeper:
 
 def from_files(certificate: Path, key: Path) -> Source:
     """The pair of two files, whatever they hold by now."""
-    return lambda _: given(certificate, key)
+
+    def source(current: Pair | None) -> Pair:
+        try:
+            found = Pair(certificate.read_bytes(), key.read_bytes())
+        except OSError as error:
+            raise UsageError("cannot be read", where=str(error.filename), got=error.strerror or str(error)) from None
+        if found != current:
+            check(found, str(certificate))
+        return found
+
+    return source
 
 
 def from_authority(

@@ -113,7 +113,7 @@ class Reloads:
     async def _reload_entries(self) -> str:
         assert self._break_glass is not None
         now = datetime.datetime.now(datetime.UTC)
-        entries = breakglass.load(self._break_glass, now)
+        entries = await asyncio.to_thread(breakglass.load, self._break_glass, now)
         new = entries != self._webhook.rules.entries
         self._webhook.rules = msgspec.structs.replace(self._webhook.rules, entries=entries)
         self._numbers.set(ENTRIES, len(entries))
