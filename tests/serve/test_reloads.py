@@ -76,13 +76,18 @@ def test_policies_change_as_a_whole_and_a_bad_folder_changes_nothing(tmp_path: P
         assert server.health("/readyz")[0] == 200
         folder(policies, owner=OWNER, replicas=REPLICAS)
         until(lambda: server.metric('mistrust_reload_failing{what="policies"}') == 0, "the folder is good again")
+        policies.rename(tmp_path / "away")
+        until(lambda: server.metric('mistrust_reload_failing{what="policies"}') == 1, "a lost folder is refused")
+        (tmp_path / "away").rename(policies)
+        until(lambda: server.metric('mistrust_reload_failing{what="policies"}') == 0, "it is back as it was")
         for path in policies.iterdir():
             path.unlink()
         until(lambda: server.metric('mistrust_reload_failing{what="policies"}') == 1, "an empty folder is refused")
     assert (count["let in"], count["kept out"], count["lost"]) == (0, 0, 0)
     refused = [str(line["why"]) for line in server.events("refused")]
     assert "replicas.yaml" in refused[0]
-    assert "no policies" in refused[1]
+    assert "cannot be read" in refused[1]
+    assert "no policies" in refused[2]
 
 
 def test_a_config_map_that_is_mounted_is_followed(tmp_path: Path) -> None:

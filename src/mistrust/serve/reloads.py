@@ -15,7 +15,7 @@ from mistrust.kube.errors import Error
 from mistrust.serve import breakglass, folder
 from mistrust.serve.certificates import Keeper
 from mistrust.serve.log import Log
-from mistrust.serve.metrics import BEAT, CHANGED, ENTRIES, EXPIRES, FAILING, POLICIES, READY, RELOADS, Numbers
+from mistrust.serve.metrics import CHANGED, ENTRIES, EXPIRES, FAILING, POLICIES, READY, RELOADS, Numbers
 from mistrust.serve.webhook import Webhook
 
 
@@ -49,7 +49,6 @@ class Reloads:
 
     async def once(self) -> None:
         """Look once. Nothing is raised: what is no good is said, and the old stays."""
-        self._numbers.set(BEAT, time.monotonic())
         await self._attempt("policies", self._reload_policies)
         if self._keeper is not None:
             await self._attempt("certificate", self._reload_certificate)
@@ -81,7 +80,11 @@ class Reloads:
 
     async def _reload_policies(self) -> str | None:
         """None where there was nothing to try: the same as before, or still being written."""
-        found = await asyncio.to_thread(folder.signature, self._policies)
+        try:
+            found = await asyncio.to_thread(folder.signature, self._policies)
+        except Error:
+            self._tried = None  # it may come back as it was
+            raise
         settled = found == self._seen or self._webhook.rules.policies is None
         self._seen = found
         if found == self._tried or not settled:

@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 import socket
+import time
 from collections.abc import Awaitable
 from pathlib import Path
 from typing import Final
@@ -18,7 +19,7 @@ from mistrust.serve.certificates import SERVING_DAYS, Keeper, Pair, Source, cont
 from mistrust.serve.http import TEXT, Connections, Reply, Request
 from mistrust.serve.limits import Limits
 from mistrust.serve.log import Chosen, Log
-from mistrust.serve.metrics import READY, Board
+from mistrust.serve.metrics import BEAT, READY, Board, Numbers
 from mistrust.serve.record import Record
 from mistrust.serve.reloads import Reloads
 from mistrust.serve.webhook import Namespaces, Webhook
@@ -106,7 +107,7 @@ async def _serve(settings: Settings, worker: int, board: Board) -> None:
 
     reviews = Connections(asked, settings.limits)
     health = Connections(watched, settings.limits)
-    tasks = [asyncio.create_task(reloads.forever())]
+    tasks = [asyncio.create_task(reloads.forever()), asyncio.create_task(_beat(numbers))]
     if settings.workers > 1:
         tasks.append(asyncio.create_task(_orphaned(stop)))
     server = await loop.create_server(
@@ -131,6 +132,13 @@ async def _serve(settings: Settings, worker: int, board: Board) -> None:
     beside.close()
     await health.drain(0)
     log.event("stopped", worker=worker)
+
+
+async def _beat(numbers: Numbers) -> None:
+    """Show that the loop turns."""
+    while True:
+        numbers.set(BEAT, time.monotonic())
+        await asyncio.sleep(1)
 
 
 async def _orphaned(stop: asyncio.Event) -> None:
