@@ -20,8 +20,16 @@ def manifests() -> dict[str, dict[str, object]]:
     return {each["kind"]: each for each in yaml.safe_load_all(INSTALL.read_text())}
 
 
-def test_our_own_check_finds_nothing_of_medium_severity_or_above(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["check", str(INSTALL), "--gate", "medium", "--kubernetes", "1.36"]) == 0
+def test_our_own_check_finds_nothing_but_the_place_of_the_authority(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--gate", "medium", "--kubernetes", "1.36"]
+    assert run(["check", str(INSTALL), *flags]) == 1
+    assert "MT-CERT-014" in capsys.readouterr().out
+    filled = tmp_path / "filled.yaml"
+    bundle = base64.b64encode(authority(tmp_path / "ca").certificate).decode()
+    filled.write_text(INSTALL.read_text().replace("print-the-authority-and-put-it-here", bundle))
+    assert run(["check", str(filled), *flags]) == 0
     assert "none found" in capsys.readouterr().out
 
 
