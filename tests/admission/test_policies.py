@@ -8,7 +8,8 @@ import pytest
 
 from mistrust.admission.answer import denials, response
 from mistrust.admission.finding import Action, Finding, Result
-from mistrust.admission.policies import OverdueError, Policies, Policy, ask, compiled, question
+from mistrust.admission.policies import Policies, compiled
+from mistrust.admission.policy import OverdueError, Policy, ask, question
 from mistrust.admission.review import Object
 from mistrust.kube.errors import InputError
 from tests.serve.policies import OWNER, REPLICAS, WARNED, config_map, deployment, objects, request

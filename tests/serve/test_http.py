@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mistrust.serve.http import Connections, Head, RefusedError, Reply, Request, head
+from mistrust.serve.connection import Connections
+from mistrust.serve.http import Head, RefusedError, Reply, Request, head
 from mistrust.serve.limits import Limits
 
 POST = b"POST /validate?timeout=5s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json; q=1\r\nContent-Length: 2"

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mistrust.admission.policies import Policy
+from mistrust.admission.policy import Policy
 from mistrust.admission.review import Object
 from mistrust.serve import folder as folders
 from mistrust.serve.budget import Budget

@@ -16,7 +16,8 @@ import msgspec
 from mistrust.admission.answer import denials, leading, said
 from mistrust.admission.finding import Action
 from mistrust.admission.plain import mapping, text
-from mistrust.admission.policies import Policies, ask, question
+from mistrust.admission.policies import Policies
+from mistrust.admission.policy import ask, question
 from mistrust.admission.review import Object
 from mistrust.cli.policy_files import DATA, content, files, plain
 from mistrust.kube.build import Plain

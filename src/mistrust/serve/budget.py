@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 from types import FrameType, TracebackType
 
-from mistrust.admission.policies import OverdueError
+from mistrust.admission.policy import OverdueError
 
 AGAIN = 0.05
 """Seconds after which it rings again, in case that the exception was lost in a destructor."""

@@ -13,7 +13,7 @@ import msgspec
 from mistrust.admission.answer import VERSION, Answer, Response, denials, response
 from mistrust.admission.finding import Action, Finding
 from mistrust.admission.plain import text
-from mistrust.admission.policies import Policy, Question, ask, question
+from mistrust.admission.policy import Policy, Question, ask, question
 from mistrust.admission.review import Object
 from mistrust.kube.build import Plain
 from mistrust.kube.errors import InputError

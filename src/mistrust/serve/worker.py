@@ -16,7 +16,8 @@ import msgspec
 
 from mistrust.serve.budget import Budget
 from mistrust.serve.certificates import SERVING_DAYS, Keeper, Pair, Source, context, from_authority, from_files
-from mistrust.serve.http import TEXT, Connections, Reply, Request
+from mistrust.serve.connection import Connections
+from mistrust.serve.http import TEXT, Reply, Request
 from mistrust.serve.limits import Limits
 from mistrust.serve.log import Chosen, Log
 from mistrust.serve.metrics import BEAT, READY, Board, Numbers
