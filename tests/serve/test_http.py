@@ -58,6 +58,14 @@ def test_what_is_not_clear_is_refused(data: bytes, status: int) -> None:
     assert refused.value.status == status
 
 
+def test_spaces_around_a_value_are_not_part_of_it() -> None:
+    """However many: looking for their end is looking once."""
+    spaces = b" " * 15_000
+    assert head(POST + b"\r\nConnection:\t close" + spaces).keeps is False
+    with pytest.raises(RefusedError):
+        head(POST + b"\r\nX: a" + spaces + b"\x01")
+
+
 @given(st.binary(max_size=300) | st.lists(st.sampled_from(POST.split(b"\r\n"))).map(b"\r\n".join))
 def test_any_bytes_are_a_head_or_refused(data: bytes) -> None:
     with suppress(RefusedError):

@@ -46,7 +46,7 @@ class Policy(msgspec.Struct, frozen=True):
 
 Attempt = Callable[[], Policy | None]
 Reader = Callable[[Sequence[tuple[str, Object]]], Iterator[tuple[str, Object, Attempt]]]
-"""Of objects with their places: each that it reads, with what compiles it, in order; None where nothing is to be asked."""
+"""Of objects with their places: each that it reads, with what compiles it, in order; None for what is not asked."""
 
 
 def question(request: Mapping[str, Plain], namespace: Object | None = None) -> Question:

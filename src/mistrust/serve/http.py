@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 _START: Final = re.compile(rb"([A-Z]{1,16}) (/[!-~]{0,4000}) HTTP/1\.([01])\Z")
-_FIELD: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([ -~\t\x80-\xff]*?)[ \t]*\Z")
+_FIELD: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([ -~\t\x80-\xff]*)\Z")
 _REASONS: Final = {
     200: "OK",
     400: "Bad Request",
@@ -85,7 +85,7 @@ def head(data: bytes) -> Head:
         field = _FIELD.match(line)
         if field is None:
             raise RefusedError(400, "not a header")
-        name, value = field[1].lower(), field[2]
+        name, value = field[1].lower(), field[2].strip(b" \t")
         if name in fields and name in (b"content-length", b"host", b"content-type"):
             raise RefusedError(400, f"two headers {name.decode()}")
         fields[name] = value
