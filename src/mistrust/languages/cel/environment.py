@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from mistrust.languages.cel.budget import STEPS, BudgetError
 from mistrust.languages.cel.emit import fast
@@ -22,17 +22,19 @@ class EvaluationError(Exception):
 class Environment:
     """What expressions may name.
 
-    Parameters: `version`, a minor version of Kubernetes, `1.34`; `variables`, by name; `more`, functions beside those.
+    Parameters: `version`, a minor version of Kubernetes, `1.34`; `variables`, by name; `more`, functions beside those;
+    `messages`, the first names of types of which objects may be made.
     """
 
-    def __init__(self, version: str, variables: Sequence[str], more: Functions) -> None:
+    def __init__(self, version: str, variables: Sequence[str], more: Functions, messages: Collection[str] = ()) -> None:
         self.variables = tuple(variables)
         self.functions: Functions = {**known(version), **more}
         self._two_variables = two_variables(version)
+        self._messages = messages
 
     def compile(self, text: str) -> Program:
         """An expression that runs. Raises `InputError` for what is no CEL."""
-        return Program(parse(text, two_variables=self._two_variables), self)
+        return Program(parse(text, two_variables=self._two_variables, messages=self._messages), self)
 
 
 class Program:

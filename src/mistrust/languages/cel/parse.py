@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from mistrust.kube.errors import InputError
@@ -44,8 +44,10 @@ TWO: Final = frozenset(
 )
 
 
-def parse(text: str, *, two_variables: bool = True) -> Node:
+def parse(text: str, *, two_variables: bool = True, messages: Collection[str] = ()) -> Node:
     """The tree of an expression.
+
+    Parameters: `messages`, the first names of types of which objects may be made, as `Object.spec{field: value}`.
 
     Raises `InputError` for what is no CEL, with its line and column.
 
@@ -55,14 +57,15 @@ def parse(text: str, *, two_variables: bool = True) -> Node:
     if len(text) > LARGEST:
         raise InputError("the expression is too long", got=f"{len(text):,} code points", wanted=f"{LARGEST:,}")
     try:
-        return _Parser(list(tokens(text)), two_variables).whole()
+        return _Parser(list(tokens(text)), two_variables, messages).whole()
     except RecursionError:
         raise InputError("too deeply nested") from None
 
 
 class _Parser:
-    def __init__(self, tokens: list[Token], two_variables: bool) -> None:
+    def __init__(self, tokens: list[Token], two_variables: bool, messages: Collection[str]) -> None:
         self.tokens, self.at, self.depth = tokens, 0, 0
+        self._messages = messages
         self._two = TWO if two_variables else frozenset[str]()
 
     @property
@@ -185,6 +188,8 @@ class _Parser:
                 optional = self.take("?")
                 found = Index(found, self.expression(), optional, at)
                 self.need("]")
+            elif self.now.kind == "{" and self._messages and _root(found) in self._messages:
+                found = self._map(fields=True)
             else:
                 return found
 
@@ -269,18 +274,32 @@ class _Parser:
         self.need("]")
         return List(tuple(items), frozenset(optional), at)
 
-    def _map(self) -> Node:
+    def _map(self, *, fields: bool = False) -> Node:
+        """A map. Parameters: `fields`, whether its keys are names of fields, as those of an object are."""
         at, items, optional = self.need("{").at, list[tuple[Node, Node]](), set[int]()
         while self.now.kind != "}":
             if self.take("?"):
                 optional.add(len(items))
-            k = self.expression()
+            k = self._field() if fields else self.expression()
             self.need(":")
             items.append((k, self.expression()))
             if not self.take(","):
                 break
         self.need("}")
         return Map(tuple(items), frozenset(optional), at)
+
+    def _field(self) -> Node:
+        token = self.now
+        if not (self.take("name") or self.take("quoted")):
+            raise self.wrong("a field")
+        return Literal(token.text, token.at)
+
+
+def _root(node: Node) -> str:
+    """The first name of `a.b.c`; empty where something else is in it."""
+    while isinstance(node, Select) and not node.optional:
+        node = node.operand
+    return node.name if isinstance(node, Name) else ""
 
 
 def _kind(name: str) -> str:

@@ -52,9 +52,10 @@ def or_(a: Value, b: Value) -> Value:
 
 
 def or_value(a: Value, b: Value) -> Value:
-    """What it holds, or a value where it is not there."""
-    found = optional("orValue", a)
-    return found.held[0] if found.held else b
+    """What it holds, or a value where it is not there; cel-go takes what is no optional for what one holds."""
+    if not isinstance(a, Optional):
+        return a
+    return a.held[0] if a.held else b
 
 
 def unwrapped(a: Value) -> Value:

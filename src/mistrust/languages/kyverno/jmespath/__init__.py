@@ -1,0 +1,1 @@
+"""JMESPath (jmespath.org/specification.html) with the functions that Kyverno adds."""
