@@ -28,6 +28,15 @@ class Action(StrEnum):
     NOTHING = "nothing"
 
 
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of one case of a test."""
+
+    name: str
+    """Test and case."""
+    result: Result
+    because: str = ""
+
+
 class Finding(msgspec.Struct, frozen=True):
     """One answer of one policy."""
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from mistrust.admission.finding import Action, Finding, Result
 from mistrust.admission.gatekeeper.constraint import AUDIT, Constraint, constraint, inventory
 from mistrust.admission.gatekeeper.template import Template, template
+from mistrust.admission.kyverno.answer import Policy
+from mistrust.admission.kyverno.audit import findings
+from mistrust.admission.kyverno.load import is_policy, policy
+from mistrust.admission.kyverno.request import World
 from mistrust.admission.plain import items, mapping, text
 from mistrust.admission.review import of_object
 from mistrust.cli.policy_files import DATA, content, files, plain
@@ -26,35 +31,34 @@ def run(args: argparse.Namespace) -> int:
     if not args.data:
         raise UsageError("no policies", wanted="-d FOLDER")
     failed: list[str] = []
-    policies = list(_constraints(args.data, failed))
+    given = list(_objects(args.data, failed))
+    constraints, kyverno = list(_constraints(given, failed)), list(_policies(given, failed))
     objects = [o for path in args.words for o in _objects([path], failed)]
     spaces = {text(o, "metadata", "name"): o for o in objects if text(o, "kind") == "Namespace"}
-    around = inventory(list(objects))
+    around, world = inventory(list(objects)), World(objects, now=time.time_ns())
     count: Counter[Result] = Counter()
     found: list[tuple[Mapping[str, Plain], list[Finding]]] = []
     for each in objects:
         name = " ".join(p for p in (text(each, "kind"), _named(each)) if p)
         review = of_object(each, spaces.get(text(each, "metadata", "namespace")))
-        found.append((each, [f for policy in policies for f in policy.findings(review, around, AUDIT)]))
-        for finding in found[-1][1]:
+        found = [f for c in constraints for f in c.findings(review, around, AUDIT)]
+        found += [f for p in kyverno for f in findings(p, review, world)]
+        for finding in found:
             count[finding.result] += 1
-            if not args.output:
-                _say(_told(finding, name))
+            _say(_told(finding, name))
     for line in failed:
         sys.stderr.write(f"mistrust: {clean(line)}\n")
-    about = f"{len(objects):,} objects, {len(policies):,} policies"
-    told = f"{about}: {count[Result.FAIL]:,} failures, {count[Result.ERROR]:,} without an answer"
-    if args.output:
-        sys.stdout.write(f"{json_bytes(reports(found, args.output)).decode()}\n")
-        sys.stderr.write(f"{clean(told)}\n")
-    else:
-        _say(told)
-    return 1 if count[Result.FAIL] else 3 if failed or count[Result.ERROR] else 0
+    about = f"{len(objects):,} objects, {len(constraints) + len(kyverno):,} policies"
+    unanswered = count[Result.ERROR] + count[Result.UNKNOWN]
+    _say(f"{about}: {count[Result.FAIL]:,} failures, {unanswered:,} without an answer")
+    return 1 if count[Result.FAIL] else 3 if failed or unanswered else 0
 
 
 def _told(finding: Finding, name: str) -> str:
-    word = "error" if finding.result is Result.ERROR else {Action.AUDIT: "dryrun"}.get(finding.action, finding.action)
-    return f"{word}: {name}: {finding.policy}: {finding.message}"
+    unanswered = finding.result in (Result.ERROR, Result.UNKNOWN)
+    word = finding.result if unanswered else {Action.AUDIT: "dryrun"}.get(finding.action, finding.action)
+    rule = f" {finding.rule}" if finding.rule else ""
+    return f"{word}: {name}: {finding.policy}{rule}: {finding.message}"
 
 
 def _named(given: Mapping[str, Plain]) -> str:
@@ -79,8 +83,16 @@ def _objects(paths: list[str], failed: list[str]) -> Iterator[Mapping[str, Plain
                     failed.append(f"{file}: not a Kubernetes object")
 
 
-def _constraints(paths: list[str], failed: list[str]) -> Iterator[Constraint]:
-    several = list(_objects(paths, failed))
+def _policies(several: list[Mapping[str, Plain]], failed: list[str]) -> Iterator[Policy]:
+    """Those of Kyverno."""
+    for each in (o for o in several if is_policy(o) and "kyverno.io" in text(o, "apiVersion")):
+        try:
+            yield policy(each)
+        except Error as error:
+            failed.append(str(error))
+
+
+def _constraints(several: list[Mapping[str, Plain]], failed: list[str]) -> Iterator[Constraint]:
     templates: dict[str, Template] = {}
     for each in several:
         if text(each, "kind") == TEMPLATE:

@@ -1,4 +1,4 @@
-"""`mistrust policy test`: suites of `gator verify` and rules of `opa test`, as they are."""
+"""`mistrust policy test`: suites of `gator verify` and `kyverno test`, and rules of `opa test`, as they are."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import cast
 
 import msgspec
 
-from mistrust.admission.finding import Result
-from mistrust.admission.gatekeeper.suite import Outcome, is_suite, outcomes
+from mistrust.admission.finding import Outcome, Result
+from mistrust.admission.gatekeeper.suite import is_suite, outcomes
+from mistrust.admission.kyverno import suite as kyverno
 from mistrust.cli.policy_files import DATA, content, files, plain, read
 from mistrust.kube.build import Plain
 from mistrust.kube.errors import Error, InputError
@@ -49,8 +50,16 @@ def _suites(path: str) -> Iterator[tuple[str, Outcome]]:
             if Path(path) == file:
                 raise
             continue  # a sample that is meant to be bad, or no concern of a suite: suites that name it say so
-        for each in filter(is_suite, several):
-            yield from ((str(file), outcome) for outcome in outcomes(each, _Near(file.parent)))
+        for each in several:
+            yield from ((str(file), outcome) for outcome in _outcomes(each, _Near(file.parent)))
+
+
+def _outcomes(given: Mapping[str, Plain], near: _Near) -> Iterator[Outcome]:
+    """What a document asks for, if it is a suite of a format that is known."""
+    if is_suite(given):
+        yield from outcomes(given, near)
+    elif kyverno.is_suite(given):
+        yield from kyverno.outcomes(given, near, time.time_ns())
 
 
 class _Near:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import msgspec
 import re2
 
-from mistrust.admission.finding import Finding, Result
+from mistrust.admission.finding import Finding, Outcome, Result
 from mistrust.admission.gatekeeper.constraint import GATOR, Constraint, constraint, inventory
 from mistrust.admission.gatekeeper.template import template
 from mistrust.admission.plain import mapping, text
@@ -64,15 +64,6 @@ class Suite(msgspec.Struct, frozen=True):
 
     tests: list[Asked] = []
     skip: bool = False
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """What became of one case."""
-
-    name: str
-    """Test and case."""
-    result: Result
-    because: str = ""
 
 
 def is_suite(given: Mapping[str, Plain]) -> bool:

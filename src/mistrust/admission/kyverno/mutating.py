@@ -1,0 +1,122 @@
+"""`mutate`: patches, for each (kyverno/pkg/engine/mutate)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from mistrust.admission.finding import Result
+from mistrust.admission.kyverno.conditions import conditions
+from mistrust.admission.kyverno.context import entries, listed, with_context
+from mistrust.admission.kyverno.jsonpatch import applied
+from mistrust.admission.kyverno.merge import patched
+from mistrust.admission.kyverno.outcome import Body, Outcome
+from mistrust.admission.kyverno.request import Request, Scope
+from mistrust.admission.kyverno.validating import at_element, elements
+from mistrust.admission.plain import text
+from mistrust.kube.build import Plain
+from mistrust.kube.errors import InputError
+from mistrust.kube.yaml import documents
+from mistrust.languages.kyverno.errors import KyvernoError, UnknownError
+from mistrust.languages.kyverno.variables import Filled, template
+
+DEEPEST: Final = 8
+UNCHANGED: Final = Outcome(Result.SKIP, "there is nothing to change")
+
+
+def mutating(given: Mapping[str, Plain], depth: int = 0) -> Body:
+    """Compile. Raises `InputError` for what is not understood."""
+    match sorted(set(given) - {"mutateExistingOnPolicyUpdate"}):
+        case ["patchStrategicMerge"]:
+            return _merging(template(given["patchStrategicMerge"]))
+        case ["patchesJson6902"]:
+            return _patching(template(_operations(given["patchesJson6902"])))
+        case ["foreach"] if depth < DEEPEST:
+            return _each([_loop(each, depth) for each in listed(given["foreach"])])
+        case several if "targets" in several:
+            return _elsewhere
+    raise InputError("not a mutation that is understood", got=", ".join(given))
+
+
+def _elsewhere(request: Request, scope: Scope) -> Outcome:
+    del request, scope
+    raise UnknownError("it changes other objects of the cluster")
+
+
+def _operations(given: Plain) -> Plain:
+    if not isinstance(given, str):
+        return given
+    found, problems = documents(given.encode(), "patchesJson6902")
+    if problems or not found:
+        raise InputError("not a JSON patch", got=given[:80])
+    return found[0].value
+
+
+def _merging(patch: Filled) -> Body:
+    def body(request: Request, scope: Scope) -> Outcome:
+        wanted = patch(scope)
+        if not isinstance(wanted, dict):
+            raise KyvernoError("not a patch")
+        return _became(request, patched(request.object, wanted))
+
+    return body
+
+
+def _patching(patch: Filled) -> Body:
+    def body(request: Request, scope: Scope) -> Outcome:
+        wanted = patch(scope)
+        if not isinstance(wanted, list):
+            raise KyvernoError("not a JSON patch")
+        return _became(request, applied(request.object, wanted))
+
+    return body
+
+
+def _became(request: Request, found: dict[str, Plain] | None) -> Outcome:
+    if found is None or found == request.object:
+        return UNCHANGED
+    return Outcome(Result.PASS, object=found)
+
+
+def _each(loops: list[Body]) -> Body:
+    def body(request: Request, scope: Scope) -> Outcome:
+        changed = None
+        for loop in loops:
+            outcome = loop(request, scope)
+            if outcome.object is not None:
+                changed = outcome.object
+                request = request.changed(changed)
+        return UNCHANGED if changed is None else Outcome(Result.PASS, object=changed)
+
+    return body
+
+
+def _loop(given: Mapping[str, Plain], depth: int) -> Body:
+    frame = {"list", "context", "preconditions", "order"}
+    inner = {k: v for k, v in given.items() if k not in frame}
+    path, context, allowed = (
+        template(text(given, "list")),
+        entries(given.get("context")),
+        conditions(given.get("preconditions")),
+    )
+    body = mutating(inner, depth + 1)
+    order = text(given, "order") or ("Descending" if "patchStrategicMerge" in given else "Ascending")
+    if order not in ("Ascending", "Descending"):
+        raise InputError("not an order", got=order, wanted="Ascending or Descending")
+
+    def loop(request: Request, scope: Scope) -> Outcome:
+        several = list(enumerate(elements(path, scope)))
+        changed = None
+        for i, element in reversed(several) if order == "Descending" else several:
+            if element is None:
+                continue
+            here = with_context(at_element(scope, element, i, depth), context, request)
+            if not allowed.hold(here):
+                continue
+            outcome = body(request, here)
+            if outcome.object is not None:
+                changed = outcome.object
+                request = request.changed(changed)
+        return UNCHANGED if changed is None else Outcome(Result.PASS, object=changed)
+
+    return loop
