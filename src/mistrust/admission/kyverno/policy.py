@@ -59,6 +59,8 @@ class Rule(msgspec.Struct, frozen=True):
             return Outcome(Result.UNKNOWN, str(error))
         except KyvernoError as error:
             return Outcome(Result.ERROR, str(error))
+        except RecursionError:
+            return Outcome(Result.ERROR, "nested too deeply")
 
 
 class ClusterPolicy(msgspec.Struct, frozen=True):

@@ -189,7 +189,7 @@ def _request(
         "operation": operation,
         "userInfo": dict(mapping(person, "userInfo") or mapping(person, "requestInfo", "userInfo")),
         "object": None if operation == "DELETE" else current,
-        "oldObject": current if operation == "DELETE" else None,
+        "oldObject": current if operation in ("DELETE", "UPDATE") else None,
     }
     space = namespaces(known, text(metadata, "namespace"))
     roles = [tuple(texts(person, k) or texts(person, "requestInfo", k)) for k in ("roles", "clusterRoles")]

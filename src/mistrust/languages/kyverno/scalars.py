@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
+import re2
+
 from mistrust.kube.build import Plain
+from mistrust.languages.kyverno.errors import KyvernoError
 
 _QUANTITY: Final = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]|[eE][+-]?\d{1,3})?", re.ASCII)
 _DURATION: Final = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
@@ -34,6 +38,8 @@ def wild(pattern: str, text: str) -> bool:
     >>> wild("*:latest", "nginx:latest"), wild("?", ""), wild("a*b*c", "abbc")
     (True, False, True)
     """
+    if len(pattern) * len(text) > 1 << 20:
+        return _large(pattern).fullmatch(text) is not None
     at = seen = 0
     star, back = -1, 0
     while at < len(text):
@@ -48,6 +54,17 @@ def wild(pattern: str, text: str) -> bool:
         else:
             return False
     return all(c == "*" for c in pattern[seen:])
+
+
+@lru_cache(maxsize=64)
+def _large(pattern: str) -> re2._Regexp:
+    """A pattern that would take long otherwise. Raises `KyvernoError` for one that is too large."""
+    options = re2.Options()
+    options.dot_nl, options.log_errors = True, False
+    try:
+        return re2.compile("".join({"*": ".*", "?": "."}.get(c) or re2.escape(c) for c in pattern), options)
+    except re2.error:
+        raise KyvernoError("a pattern that is too large") from None
 
 
 def has_wild(text: str) -> bool:

@@ -6,6 +6,7 @@ What an expression answers is put where it stands and never read again: a value 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -19,6 +20,7 @@ from mistrust.languages.kyverno.jmespath.standard import text
 
 Filled = Callable[[Plain], Plain]
 DEEPEST: Final = 20
+_PATH: Final = re.compile(r'(?:[\w.]|\[\d+\]|"[^"]*")+')
 
 
 class Variable(msgspec.Struct, frozen=True):
@@ -36,6 +38,11 @@ class Variable(msgspec.Struct, frozen=True):
             return evaluate(source, context)
         except InputError as error:
             raise KyvernoError(f"{error.what}: {error.got}") from None
+
+    @property
+    def names(self) -> bool:
+        """Is it a path and no more? A path that leads nowhere is an empty text in conditions, not a null."""
+        return _PATH.fullmatch("".join(map(str, self.parts)).strip()) is not None
 
     def __str__(self) -> str:
         return f"{{{{{''.join(map(str, self.parts))}}}}}"
@@ -81,7 +88,10 @@ def parsed(source: str) -> tuple[str | Variable, ...]:
     assert at == len(source)
     for part in parts:
         if isinstance(part, Variable) and all(isinstance(p, str) for p in part.parts):
-            expression("".join(p for p in part.parts if isinstance(p, str)).strip())
+            source = "".join(p for p in part.parts if isinstance(p, str)).strip()
+            if source == "@":
+                raise InputError("the field of the object at the same place is not understood", got="{{ @ }}")
+            expression(source)
     return parts
 
 
@@ -121,7 +131,7 @@ def _parts(source: str, at: int, depth: int) -> tuple[tuple[str | Variable, ...]
 def template(document: Plain, *, lenient: bool = False) -> Filled:
     """A document that is filled in for each request. Raises `InputError` for an expression that is none.
 
-    Parameters: `lenient`, whether a whole value that has no answer is null rather than an error, as in conditions.
+    Parameters: `lenient`, whether what has no value is an empty text rather than an error, as in conditions.
     """
     if isinstance(document, str):
         return _text(document, lenient)
@@ -181,13 +191,12 @@ def _value(variable: Variable, context: Plain, lenient: bool) -> Plain:
         raise
     except KyvernoError:
         if lenient:
-            return None
+            return ""
         raise
     if found is None and not lenient:
         raise KyvernoError(f"{variable} has no value")
-    return found
+    return "" if found is None and variable.names else found
 
 
 def _told(variable: Variable, context: Plain, lenient: bool) -> str:
-    found = _value(variable, context, lenient)
-    return "" if found is None else text(found)
+    return text(_value(variable, context, lenient))

@@ -14,7 +14,8 @@ from mistrust.languages.kyverno.jmespath.function import Function, functions
 from mistrust.languages.kyverno.jmespath.standard import numbers
 from mistrust.languages.kyverno.scalars import duration, duration_text, is_binary, number, quantity, quantity_text
 
-SECOND: Final = 10**9
+DIGITS: Final = 1 << 12
+"""Binary digits of a number."""
 
 
 class Amount(msgspec.Struct, frozen=True):
@@ -87,7 +88,13 @@ def _modulo(a: Amount, b: Amount) -> Amount:
 
 
 def _of(answer: Callable[[Amount, Amount], Amount]) -> Callable[[list[Plain]], Plain]:
-    return lambda given: answer(amount(given[0]), amount(given[1])).plain()
+    def answered(given: list[Plain]) -> Plain:
+        found = answer(amount(given[0]), amount(given[1]))
+        if max(abs(found.value.numerator), found.value.denominator).bit_length() > DIGITS:
+            raise KyvernoError("a number that is too large")
+        return found.plain()
+
+    return answered
 
 
 def _round(given: list[Plain]) -> Plain:

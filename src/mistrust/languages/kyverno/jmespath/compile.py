@@ -8,13 +8,13 @@ from typing import Final
 
 from mistrust.kube.build import Plain
 from mistrust.kube.errors import InputError
-from mistrust.languages.kyverno.errors import KyvernoError
+from mistrust.languages.kyverno.errors import KyvernoError, UnknownError
 from mistrust.languages.kyverno.jmespath.function import Argument, Expression, Function
 from mistrust.languages.kyverno.jmespath.kyverno import KYVERNO
 from mistrust.languages.kyverno.jmespath.standard import STANDARD
 from mistrust.languages.kyverno.jmespath.times import TIMES
 from mistrust.languages.kyverno.jmespath.tokens import Token, tokens
-from mistrust.languages.kyverno.jmespath.values import Step, compare, equal, sliced, true
+from mistrust.languages.kyverno.jmespath.values import Step, bounded, compare, equal, sliced, true
 
 FUNCTIONS: Final[Mapping[str, Function]] = {**STANDARD, **KYVERNO, **TIMES}
 DEEPEST: Final = 100
@@ -82,9 +82,31 @@ def _then(first: Step, second: Step) -> Step:
     return lambda value: second(first(value))
 
 
+def _inside(first: Step, second: Step) -> Step:
+    """`first.second`: nothing is asked of nothing."""
+    if first is identity:
+        return second
+
+    def inside(value: Plain) -> Plain:
+        found = first(value)
+        return None if found is None else second(found)
+
+    return inside
+
+
+def _forgiven(left: Step, value: Plain) -> Plain:
+    """What has no answer is nothing to a projection."""
+    try:
+        return left(value)
+    except UnknownError:
+        raise
+    except KyvernoError:
+        return None
+
+
 def _project(left: Step, elements: Callable[[Plain], list[Plain] | None], right: Step) -> Step:
     def project(value: Plain) -> Plain:
-        several = elements(left(value))
+        several = elements(_forgiven(left, value))
         if several is None:
             return None
         return [found for each in several if (found := right(each)) is not None]
@@ -184,7 +206,7 @@ class _Parser:
             case ".":
                 if self.take("*"):
                     return _project(left, _values, self._right(POWERS["*"]))
-                return _then(left, self._after_dot(POWERS["."]))
+                return _inside(left, self._after_dot(POWERS["."]))
             case "|":
                 return _then(left, self.expression(POWERS["|"]))
             case "||":
@@ -261,7 +283,7 @@ class _Parser:
         while self.take(","):
             steps.append(self.expression(0))
         self.need("]")
-        return lambda value: None if value is None else [step(value) for step in steps]
+        return lambda value: None if value is None else bounded([step(value) for step in steps])
 
     def _hash(self) -> Step:
         steps: dict[str, Step] = {}
@@ -272,7 +294,7 @@ class _Parser:
             if not self.take(","):
                 break
         self.need("}")
-        return lambda value: None if value is None else {name: step(value) for name, step in steps.items()}
+        return lambda value: None if value is None else bounded({name: step(value) for name, step in steps.items()})
 
     def _call(self, token: Token) -> Step:
         function = FUNCTIONS.get(token.text)

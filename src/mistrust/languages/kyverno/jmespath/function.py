@@ -9,7 +9,7 @@ import msgspec
 
 from mistrust.kube.build import Plain
 from mistrust.languages.kyverno.errors import KyvernoError
-from mistrust.languages.kyverno.jmespath.values import Step, kind
+from mistrust.languages.kyverno.jmespath.values import Step, bounded, kind
 
 
 class Expression(msgspec.Struct, frozen=True):
@@ -19,6 +19,8 @@ class Expression(msgspec.Struct, frozen=True):
 
 
 Argument = Plain | Expression
+LARGEST: Final = 4 << 20
+"""Characters of a text that a function makes."""
 LETTERS: Final = {"s": "string", "n": "number", "b": "boolean", "a": "array", "o": "object", "0": "null"}
 
 
@@ -44,7 +46,13 @@ class Function(msgspec.Struct, frozen=True):
             if not _fits(each, wanted):
                 got = "an expression" if isinstance(each, Expression) else kind(each)
                 raise KyvernoError(f"{self.name}(): argument {i + 1} is {got}")
-        return self.answer(list(given))  # type: ignore[arg-type]
+        try:
+            found = self.answer(list(given))  # type: ignore[arg-type]
+        except (OverflowError, ValueError) as error:
+            raise KyvernoError(f"{self.name}(): {error}") from None
+        if isinstance(found, str) and len(found) > LARGEST:
+            raise KyvernoError(f"{self.name}(): a text that is too long")
+        return bounded(found) if isinstance(found, list | dict) else found
 
 
 def _fits(value: Argument, wanted: str) -> bool:

@@ -17,7 +17,7 @@ from mistrust.kube.yaml import documents
 from mistrust.languages.kyverno.errors import KyvernoError, UnknownError
 from mistrust.languages.kyverno.images import image
 from mistrust.languages.kyverno.jmespath.arithmetic import ARITHMETIC
-from mistrust.languages.kyverno.jmespath.function import Function, functions
+from mistrust.languages.kyverno.jmespath.function import LARGEST, Function, functions
 from mistrust.languages.kyverno.jmespath.standard import text
 from mistrust.languages.kyverno.jmespath.values import equal
 from mistrust.languages.kyverno.scalars import wild
@@ -26,8 +26,6 @@ from mistrust.languages.kyverno.versions import in_range
 Given = list[Plain]
 _QUIET: Final = re2.Options()
 _QUIET.log_errors = False
-LARGEST: Final = 1 << 20
-"""Characters that a function may make."""
 
 
 Answer = Callable[[str], Plain] | Callable[[str, str], Plain] | Callable[[str, str, str], Plain]
@@ -62,13 +60,27 @@ def _replaced(regex: str, source: str, by: str) -> str:
 
         return groups.sub(group, by)
 
+    _fits(len(source) + 1, by)
     return found.sub(one, source)
 
 
+def _literal(regex: str, source: str, by: str) -> str:
+    _fits(len(source) + 1, by)
+    return pattern(regex).sub(lambda _: by, source)
+
+
+def _fits(times: int, new: str) -> None:
+    """Raises `KyvernoError` where what replaces could make a text that is too long."""
+    if times * len(new) > 16 * LARGEST:
+        raise KyvernoError("a text that is too long")
+
+
 def _replace(given: Given) -> Plain:
-    source, old, new, count = given
+    source, old, new = map(text, given[:3])
+    count = given[3] if len(given) > 3 else -1
     assert isinstance(count, int | float)
-    return text(source).replace(text(old), text(new), int(count))
+    _fits(source.count(old), new)
+    return source.replace(old, new, int(count))
 
 
 def _truncate(given: Given) -> Plain:
@@ -186,9 +198,9 @@ KYVERNO: Final[Mapping[str, Function]] = {
             "random": ("s", _unknown("random() answers differently each time")),
             "regex_match": ("s sn", strings(lambda a, b: pattern(a).search(b) is not None)),
             "regex_replace_all": ("s sn sn", strings(_replaced)),
-            "regex_replace_all_literal": ("s sn sn", strings(lambda a, b, c: pattern(a).sub(lambda _: c, b))),
+            "regex_replace_all_literal": ("s sn sn", strings(_literal)),
             "replace": ("s s s n", _replace),
-            "replace_all": ("s s s", strings(lambda a, b, c: a.replace(b, c))),
+            "replace_all": ("s s s", _replace),
             "semver_compare": ("s s", _semver),
             "sha1": ("s", _digest("sha1")),
             "sha256": ("s", _digest("sha256")),

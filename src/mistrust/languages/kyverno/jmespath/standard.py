@@ -10,7 +10,7 @@ from typing import Final
 
 from mistrust.kube.build import Plain
 from mistrust.languages.kyverno.errors import KyvernoError
-from mistrust.languages.kyverno.jmespath.function import Argument, Expression, Function, functions
+from mistrust.languages.kyverno.jmespath.function import LARGEST, Argument, Expression, Function, functions
 from mistrust.languages.kyverno.jmespath.values import equal, kind
 from mistrust.languages.kyverno.scalars import number
 
@@ -61,6 +61,13 @@ def _contains(given: Given) -> Plain:
     if isinstance(inside, str):
         return isinstance(sought, str) and sought in inside
     return isinstance(inside, list) and any(equal(each, sought) for each in inside)
+
+
+def _join(given: Given) -> Plain:
+    between, several = text(given[0]), texts(given[1])
+    if len(between) * len(several) + sum(map(len, several)) > LARGEST:
+        raise KyvernoError("join(): a text that is too long")
+    return between.join(several)
 
 
 def _merge(given: Given) -> Plain:
@@ -156,7 +163,7 @@ STANDARD: Final[Mapping[str, Function]] = {
             "contains": ("as *", _contains),
             "ends_with": ("s s", lambda given: _edge(given, str.endswith)),
             "floor": ("n", _number(math.floor)),
-            "join": ("s a", lambda given: text(given[0]).join(texts(given[1]))),
+            "join": ("s a", _join),
             "keys": ("o", _keys),
             "length": ("sao", _length),
             "max": ("a", _max),

@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from mistrust.kube.build import Plain
+from mistrust.languages.kyverno.errors import KyvernoError
 
 Step = Callable[[Plain], Plain]
+MOST: Final = 1_000_000
+"""Values in one that an expression makes: one that holds itself twice, and that twice, would soon be too large."""
+
+
+def bounded(value: Plain) -> Plain:
+    """The value itself. Raises `KyvernoError` for one that is too large."""
+    left, rest = MOST, [value]
+    while rest:
+        each = rest.pop()
+        inner = each if isinstance(each, list) else each.values() if isinstance(each, dict) else ()
+        left -= len(inner) + 1
+        if left < 0:
+            raise KyvernoError("a value that is too large")
+        rest.extend(inner)
+    return value
 
 
 def true(value: Plain) -> bool:
