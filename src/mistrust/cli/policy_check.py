@@ -13,6 +13,7 @@ from mistrust.admission.gatekeeper.constraint import AUDIT, Constraint, constrai
 from mistrust.admission.gatekeeper.template import Template, template
 from mistrust.admission.kyverno.answer import Policy
 from mistrust.admission.kyverno.audit import findings
+from mistrust.admission.kyverno.exceptions import Exempt, exception, is_exception
 from mistrust.admission.kyverno.load import is_policy, policy
 from mistrust.admission.kyverno.request import World
 from mistrust.admission.plain import items, mapping, text
@@ -33,6 +34,7 @@ def run(args: argparse.Namespace) -> int:
     failed: list[str] = []
     given = list(_objects(args.data, failed))
     constraints, kyverno = list(_constraints(given, failed)), list(_policies(given, failed))
+    exceptions = tuple(_exceptions(given, failed))
     objects = [o for path in args.words for o in _objects([path], failed)]
     spaces = {text(o, "metadata", "name"): o for o in objects if text(o, "kind") == "Namespace"}
     around, world = inventory(list(objects)), World(objects, now=time.time_ns())
@@ -42,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
         name = " ".join(p for p in (text(each, "kind"), _named(each)) if p)
         review = of_object(each, spaces.get(text(each, "metadata", "namespace")))
         found = [f for c in constraints for f in c.findings(review, around, AUDIT)]
-        found += [f for p in kyverno for f in findings(p, review, world)]
+        found += [f for p in kyverno for f in findings(p, review, world, exceptions)]
         for finding in found:
             count[finding.result] += 1
             _say(_told(finding, name))
@@ -88,6 +90,14 @@ def _policies(several: list[Mapping[str, Plain]], failed: list[str]) -> Iterator
     for each in (o for o in several if is_policy(o) and "kyverno.io" in text(o, "apiVersion")):
         try:
             yield policy(each)
+        except Error as error:
+            failed.append(str(error))
+
+
+def _exceptions(several: list[Mapping[str, Plain]], failed: list[str]) -> Iterator[Exempt]:
+    for each in filter(is_exception, several):
+        try:
+            yield exception(each)
         except Error as error:
             failed.append(str(error))
 

@@ -25,6 +25,14 @@ from mistrust.languages.kyverno.errors import KyvernoError, UnknownError
 
 KINDS: Final = ("ClusterPolicy", "Policy")
 BODIES: Final = ("validate", "mutate", "generate", "verifyImages")
+SPEC: Final = frozenset(
+    (
+        *("rules", "applyRules", "validationFailureAction", "validationFailureActionOverrides", "background"),
+        *("admission", "emitWarning", "failurePolicy", "webhookConfiguration", "webhookTimeoutSeconds"),
+        *("schemaValidation", "generateExisting", "generateExistingOnPolicyUpdate", "useServerSideApply"),
+        *("mutateExistingOnPolicyUpdate", "failureAction", "skipBackgroundRequests"),
+    )
+)
 KNOWN: Final = frozenset(
     (
         *("name", "match", "exclude", "context", "preconditions", "celPreconditions", "imageExtractors"),
@@ -46,10 +54,12 @@ class Rule(msgspec.Struct, frozen=True):
     mutates: bool
     action: Action
 
-    def outcome(self, request: Request) -> Outcome | None:
+    def outcome(self, policy: str, request: Request) -> Outcome | None:
         """What it says; None where it is not about the request."""
         if not about(self.match, self.exclude, request):
             return None
+        if by := request.exempt(policy, self.name):
+            return Outcome(Result.SKIP, f"excepted by {by}")
         try:
             known = with_context(scope(request), self.context, request)
             if not self.preconditions.hold(known):
@@ -83,7 +93,7 @@ class ClusterPolicy(msgspec.Struct, frozen=True):
             return Verdict((), request.object)
         found: list[Answer] = []
         for rule in sorted(self.rules, key=lambda r: not r.mutates):
-            outcome = rule.outcome(request)
+            outcome = rule.outcome(self.name, request)
             if outcome is None:
                 continue
             if outcome.object is not None:
@@ -97,6 +107,9 @@ class ClusterPolicy(msgspec.Struct, frozen=True):
 def policy(given: Mapping[str, Plain]) -> ClusterPolicy:
     """Compile a ClusterPolicy or a Policy. Raises `InputError` for what is not understood."""
     kind, name = text(given, "kind"), text(given, "metadata", "name")
+    other = sorted(set(mapping(given, "spec")) - SPEC)
+    if other:
+        raise InputError("not a policy that is understood", where=f"{kind} {name}", got=", ".join(other))
     made = []
     for each in autogen.rules(given):
         where = f"{kind} {name}, rule {text(each, 'name')}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -53,6 +53,17 @@ def _inside(given: Object, namespace: str) -> bool:
     return not namespace or text(given, "metadata", "namespace") in ("", namespace)
 
 
+class Exemption(Protocol):
+    """Something that excepts objects from rules."""
+
+    @property
+    def name(self) -> str:
+        """`metadata.name`."""
+
+    def covers(self, policy: str, rule: str, request: Request, /) -> bool:
+        """Does it except a rule for a request?"""
+
+
 class Request(msgspec.Struct, frozen=True):
     """One request with what is known around it."""
 
@@ -62,6 +73,11 @@ class Request(msgspec.Struct, frozen=True):
     """What context variables stand for, by name; as tests give them."""
     roles: tuple[str, ...] = ()
     cluster_roles: tuple[str, ...] = ()
+    exceptions: tuple[Exemption, ...] = ()
+
+    def exempt(self, policy: str, rule: str) -> str:
+        """The name of what excepts a rule for this request; empty where nothing does."""
+        return next((e.name for e in self.exceptions if e.covers(policy, rule, self)), "")
 
     @property
     def object(self) -> dict[str, Plain]:
@@ -89,7 +105,7 @@ class Request(msgspec.Struct, frozen=True):
     def changed(self, given: dict[str, Plain]) -> Request:
         """The same request for another object."""
         request = {**self.review.request, "object": given}
-        return Request(Review(request, self.review.namespace), self.world, self.values, self.roles, self.cluster_roles)
+        return msgspec.structs.replace(self, review=Review(request, self.review.namespace))
 
 
 class Scope(dict[str, Plain]):

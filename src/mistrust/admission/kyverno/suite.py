@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, cast
 
 import msgspec
 
 from mistrust.admission.finding import Outcome, Result
-from mistrust.admission.kyverno.answer import Answer, Policy
+from mistrust.admission.kyverno.answer import Policy
+from mistrust.admission.kyverno.compare import Answered, Object, Objects, Wanted, compared, named, placed
+from mistrust.admission.kyverno.exceptions import exception, is_exception
 from mistrust.admission.kyverno.load import is_policy, policy
 from mistrust.admission.kyverno.request import Request, World
 from mistrust.admission.kyverno.values import Values, namespaces, values
@@ -18,34 +20,6 @@ from mistrust.admission.vap.rules import plural
 from mistrust.kube.build import Plain
 from mistrust.kube.errors import Error, InputError
 from mistrust.languages.kyverno.images import image
-
-Object = Mapping[str, Plain]
-Objects = Callable[[str], Sequence[Object]]
-"""What is in a file, by its path from the suite."""
-CLUSTERED: Final = frozenset(
-    (
-        *("Namespace", "Node", "PersistentVolume", "ClusterRole", "ClusterRoleBinding", "StorageClass"),
-        *("CustomResourceDefinition", "ClusterPolicy", "PriorityClass", "IngressClass", "APIService"),
-        *("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration", "FlowSchema", "ClusterIssuer"),
-    )
-)
-PREFIXES: Final = ("", "autogen-", "autogen-cronjob-")
-
-
-class Wanted(msgspec.Struct, frozen=True, rename="camel"):
-    """What has to come of some resources."""
-
-    policy: str = ""
-    rule: str = ""
-    kind: str = ""
-    namespace: str = ""
-    resource: str = ""
-    resources: list[str] = []
-    result: str = ""
-    status: str = ""
-    patched_resource: str = ""
-    patched_resources: str = ""
-    generated_resource: str = ""
 
 
 class Suite(msgspec.Struct, frozen=True, rename="camel"):
@@ -64,14 +38,8 @@ class Suite(msgspec.Struct, frozen=True, rename="camel"):
     results: list[Wanted] = []
 
 
-class Answered(msgspec.Struct, frozen=True):
-    """What one policy said of one resource."""
-
-    policy: str
-    resource: Object
-    answers: tuple[Answer, ...]
-    after: Plain
-    failed: str = ""
+KNOWN: Final = frozenset((*Suite.__struct_encode_fields__, "apiVersion", "kind", "metadata"))
+"""What a suite may say; one that says more is not run."""
 
 
 def is_suite(given: Object) -> bool:
@@ -85,28 +53,30 @@ def outcomes(given: Object, read: Objects, now: int | None = None) -> Iterator[O
     """Run a suite. Parameters: `now`, nanoseconds since 1970.
 
     Raises `InputError` for a document that is none."""
+    other = sorted(set(given) - KNOWN)
     try:
         suite = msgspec.convert(given, Suite)
     except msgspec.ValidationError as error:
         raise InputError("not a suite", got=str(error), wanted="cli.kyverno.io/v1alpha1 Test") from None
+    if other:
+        yield Outcome(
+            suite.name or text(given, "metadata", "name"), Result.UNKNOWN, f"not understood: {', '.join(other)}"
+        )
+        return
     try:
         found = list(_answered(suite, read, now))
     except Error as error:
         for wanted in suite.results:
             for name in _resources(wanted):
-                yield Outcome(_named(wanted, name), Result.ERROR, str(error))
+                yield Outcome(named(wanted, name), Result.ERROR, str(error))
         return
     for wanted in suite.results:
         for name in _resources(wanted):
-            yield _compared(wanted, name, found, read)
+            yield compared(wanted, name, found, read)
 
 
 def _resources(wanted: Wanted) -> list[str]:
     return wanted.resources or [wanted.resource]
-
-
-def _named(wanted: Wanted, name: str) -> str:
-    return "/".join(p for p in (wanted.policy, wanted.rule, wanted.kind, name) if p)
 
 
 def _answered(suite: Suite, read: Objects, now: int | None) -> Iterator[Answered]:
@@ -118,14 +88,15 @@ def _answered(suite: Suite, read: Objects, now: int | None) -> Iterator[Answered
             policies.append(policy(given))
         except Error as error:
             refused[text(given, "metadata", "name")] = str(error)
+    exceptions = tuple(exception(d) for path in suite.exceptions for d in read(path) if is_exception(d))
     known = values([d for path in filter(None, [suite.variables]) for d in read(path)], cast("Plain", suite.values))
     world = _world(suite, read, now)
     person = next(iter(read(suite.userinfo)), {}) if suite.userinfo else {}
-    for resource in _distinct([_placed(o) for path in suite.resources for o in _read(path, read) if text(o, "kind")]):
+    for resource in _distinct([placed(o) for path in suite.resources for o in _read(path, read) if text(o, "kind")]):
         current: dict[str, Plain] = dict(resource)
         for each in sorted(policies, key=lambda p: not p.mutates):
             request = _request(each.name, resource, current, known, world, person)
-            verdict = each.verdict(request)
+            verdict = each.verdict(msgspec.structs.replace(request, exceptions=exceptions))
             after = verdict.object
             yield Answered(each.name, resource, verdict.answers, after)
             current = after if isinstance(after, dict) and each.mutates else current
@@ -157,13 +128,6 @@ def _reference(name: str) -> str:
     return found.reference if found is not None else name
 
 
-def _placed(given: Object) -> Object:
-    """In the namespace `default` unless it is in another or in none."""
-    if text(given, "kind") in CLUSTERED or text(given, "metadata", "namespace"):
-        return given
-    return {**given, "metadata": {**mapping(given, "metadata"), "namespace": "default"}}
-
-
 def _distinct(several: Sequence[Object]) -> list[Object]:
     return list({_identity(o): o for o in reversed(several)}.values())[::-1]
 
@@ -192,75 +156,5 @@ def _request(
         "oldObject": current if operation in ("DELETE", "UPDATE") else None,
     }
     space = namespaces(known, text(metadata, "namespace"))
-    roles = [tuple(texts(person, k) or texts(person, "requestInfo", k)) for k in ("roles", "clusterRoles")]
-    return Request(Review(request, space), world, given, *roles)
-
-
-def _compared(wanted: Wanted, name: str, found: Sequence[Answered], read: Objects) -> Outcome:
-    about = [a for a in found if a.policy == wanted.policy and _is(a.resource, wanted, name)]
-    title = _named(wanted, name)
-    if not about:
-        return Outcome(title, Result.ERROR, "there is no such policy or no such resource")
-    because = next((a.failed for a in about if a.failed), "")
-    if because:
-        return Outcome(title, Result.ERROR, because)
-    expected = wanted.result or wanted.status
-    rows = [(a, answer) for a in about for answer in a.answers if _of(answer, wanted)]
-    if not rows:
-        said = "" if expected == "skip" else f"wanted {expected}, the rule is not about it"
-        return Outcome(title, Result.FAIL if said else Result.PASS, said)
-    for answered, answer in rows:
-        why = _wrong(expected, wanted, answered, answer, read)
-        if why:
-            return Outcome(title, Result.FAIL, why)
-    return Outcome(title, Result.PASS)
-
-
-def _is(given: Object, wanted: Wanted, name: str) -> bool:
-    space, _, bare = name.rpartition("/")
-    space = space or wanted.namespace
-    own = text(given, "metadata", "name") or text(given, "metadata", "generateName")
-    return (
-        text(given, "kind") == wanted.kind.rpartition("/")[2]
-        and own == bare
-        and (not space or text(given, "metadata", "namespace") == space)
-    )
-
-
-def _of(answer: Answer, wanted: Wanted) -> bool:
-    return not answer.rule or not wanted.rule or answer.rule in [f"{p}{wanted.rule}"[:63] for p in PREFIXES]
-
-
-def _wrong(expected: str, wanted: Wanted, answered: Answered, answer: Answer, read: Objects) -> str:
-    """Why it is not as wanted; empty where it is. A patch that has to fail may give another object."""
-    differs = _differs(wanted, answered, answer, read)
-    if expected == "fail":
-        holds = answer.result in (Result.FAIL, Result.ERROR) or (bool(differs) and answer.result is not Result.UNKNOWN)
-    else:
-        holds = str(answer.result) == expected and not differs
-    if holds:
-        return ""
-    got = f"{answer.result}{f' ({answer.message})' if answer.message else ''}"
-    return f"wanted {expected}, got {got}{f'; {differs}' if differs else ''}"
-
-
-def _differs(wanted: Wanted, answered: Answered, answer: Answer, read: Objects) -> str:
-    path = wanted.patched_resources or wanted.patched_resource
-    if path and not any(_same(o, answered.after) for o in read(path)):
-        return f"the object is not as in {path}"
-    path = wanted.generated_resource
-    if path and not any(_same(o, made) for o in read(path) for made in answer.made):
-        return f"what is generated is not as in {path}"
-    return ""
-
-
-def _same(expected: Object, found: Plain) -> bool:
-    return tidy(dict(_placed(expected))) == tidy(found)
-
-
-def tidy(value: Plain) -> Plain:
-    """Without what is empty."""
-    if isinstance(value, dict):
-        kept = {k: tidy(v) for k, v in value.items()}
-        return {k: v for k, v in kept.items() if v is not None and v not in ({}, [])}
-    return [tidy(v) for v in value] if isinstance(value, list) else value
+    roles, cluster = (tuple(texts(person, k) or texts(person, "requestInfo", k)) for k in ("roles", "clusterRoles"))
+    return Request(Review(request, space), world, given, roles, cluster)

@@ -11,14 +11,15 @@ from mistrust.admission.celled import Celled, Validation
 from mistrust.admission.finding import Action, Result
 from mistrust.admission.kyverno.answer import Answer, Verdict
 from mistrust.admission.kyverno.autogen import CRON_TEMPLATE, TEMPLATE, moved
-from mistrust.admission.kyverno.cel import compiled, environment, named, plain
+from mistrust.admission.kyverno.cel import compiled, environment, named
 from mistrust.admission.kyverno.celbody import evaluated, failed
 from mistrust.admission.kyverno.jsonpatch import applied
+from mistrust.admission.kyverno.library import plain
 from mistrust.admission.kyverno.merge import configured
 from mistrust.admission.kyverno.outcome import Outcome
 from mistrust.admission.kyverno.request import Request
 from mistrust.admission.plain import mapping, text
-from mistrust.admission.vap.policy import ACTIONS, Variable
+from mistrust.admission.vap.policy import ACTIONS, ParamKind, Variable
 from mistrust.admission.vap.rules import Match, Rule, matches
 from mistrust.kube.build import Plain
 from mistrust.kube.errors import InputError
@@ -65,7 +66,7 @@ class Mutation(msgspec.Struct, frozen=True, rename="camel"):
     json_patch: Expression = Expression()
 
 
-class Spec(msgspec.Struct, frozen=True, rename="camel"):
+class Spec(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """What such a policy says."""
 
     match_constraints: Match | None = None
@@ -77,6 +78,11 @@ class Spec(msgspec.Struct, frozen=True, rename="camel"):
     autogen: dict[str, object] = {}
     evaluation: dict[str, object] = {}
     validation_actions: list[str] = []
+    audit_annotations: list[object] = []
+    failure_policy: str = "Fail"
+    reinvocation_policy: str = ""
+    webhook_configuration: object = None
+    param_kind: ParamKind | None = None
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -142,7 +148,8 @@ class TypedPolicy(msgspec.Struct, frozen=True):
             return Verdict((Answer("", Result.UNKNOWN, f"{self.kind} is not evaluated"),), request.object)
         for part in self.parts:
             if matches(part.match, request.review, every=False):
-                found = part.outcome(request, None)
+                by = request.exempt(self.name, "")
+                found = Outcome(Result.SKIP, f"excepted by {by}") if by else part.outcome(request, None)
                 answer = Answer("", found.result, found.message, found.path, found.made, self.action)
                 return Verdict((answer,), found.object or request.object)
         return Verdict((), request.object)
@@ -160,6 +167,8 @@ def policy(given: Mapping[str, Plain]) -> TypedPolicy:
         mode = spec.evaluation.get("mode", "Kubernetes")
         if mode != "Kubernetes":
             raise InputError("an evaluation that is not understood", got=str(mode), wanted="Kubernetes")
+        if spec.param_kind is not None:
+            raise InputError("parameters are given by bindings, and not understood here", got=spec.param_kind.kind)
         parts = [_part(spec, spec.match_constraints, ())]
         if not kind.endswith("AdmissionPolicy") and not spec.generate:
             parts += [_part(spec, match, at) for match, at in _autogen(spec)]

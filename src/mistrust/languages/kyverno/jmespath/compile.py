@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
 from mistrust.kube.build import Plain
 from mistrust.kube.errors import InputError
-from mistrust.languages.kyverno.errors import KyvernoError, UnknownError
-from mistrust.languages.kyverno.jmespath.function import Argument, Expression, Function
+from mistrust.languages.kyverno.errors import KyvernoError
+from mistrust.languages.kyverno.jmespath.function import Expression, Function
 from mistrust.languages.kyverno.jmespath.kyverno import KYVERNO
 from mistrust.languages.kyverno.jmespath.standard import STANDARD
+from mistrust.languages.kyverno.jmespath.steps import (
+    both,
+    called,
+    comparison,
+    either,
+    elements,
+    field,
+    flat,
+    identity,
+    index,
+    inside,
+    project,
+    then,
+    values,
+)
 from mistrust.languages.kyverno.jmespath.times import TIMES
 from mistrust.languages.kyverno.jmespath.tokens import Token, tokens
-from mistrust.languages.kyverno.jmespath.values import Step, bounded, compare, equal, sliced, true
+from mistrust.languages.kyverno.jmespath.values import Step, bounded, sliced, true
 
 FUNCTIONS: Final[Mapping[str, Function]] = {**STANDARD, **KYVERNO, **TIMES}
 DEEPEST: Final = 100
@@ -57,85 +72,6 @@ def expression(text: str) -> Step:
     return step
 
 
-def identity(value: Plain) -> Plain:
-    """`@`."""
-    return value
-
-
-def _field(name: str) -> Step:
-    def field(value: Plain) -> Plain:
-        return value.get(name) if isinstance(value, dict) else None
-
-    return field
-
-
-def _index(at: int) -> Step:
-    def index(value: Plain) -> Plain:
-        return value[at] if isinstance(value, list) and -len(value) <= at < len(value) else None
-
-    return index
-
-
-def _then(first: Step, second: Step) -> Step:
-    if first is identity:
-        return second
-    return lambda value: second(first(value))
-
-
-def _inside(first: Step, second: Step) -> Step:
-    """`first.second`: nothing is asked of nothing."""
-    if first is identity:
-        return second
-
-    def inside(value: Plain) -> Plain:
-        found = first(value)
-        return None if found is None else second(found)
-
-    return inside
-
-
-def _forgiven(left: Step, value: Plain) -> Plain:
-    """What has no answer is nothing to a projection."""
-    try:
-        return left(value)
-    except UnknownError:
-        raise
-    except KyvernoError:
-        return None
-
-
-def _project(left: Step, elements: Callable[[Plain], list[Plain] | None], right: Step) -> Step:
-    def project(value: Plain) -> Plain:
-        several = elements(_forgiven(left, value))
-        if several is None:
-            return None
-        return [found for each in several if (found := right(each)) is not None]
-
-    return project
-
-
-def _elements(value: Plain) -> list[Plain] | None:
-    return value if isinstance(value, list) else None
-
-
-def _values(value: Plain) -> list[Plain] | None:
-    return list(value.values()) if isinstance(value, dict) else None
-
-
-def _flat(value: Plain) -> list[Plain] | None:
-    if not isinstance(value, list):
-        return None
-    return [e for each in value for e in (each if isinstance(each, list) else [each])]
-
-
-def _comparison(sign: str, left: Step, right: Step) -> Step:
-    if sign == "==":
-        return lambda value: equal(left(value), right(value))
-    if sign == "!=":
-        return lambda value: not equal(left(value), right(value))
-    return lambda value: compare(sign, left(value), right(value))
-
-
 class _Parser:
     """Precedence climbing, as jmespath's own parsers do."""
 
@@ -174,7 +110,7 @@ class _Parser:
             case "name":
                 if self.now.kind == "(" and token.value is None:
                     return self._call(token)
-                return _field(token.text)
+                return field(token.text)
             case "literal":
                 value = token.value
                 return lambda _: value
@@ -188,9 +124,9 @@ class _Parser:
                 self.need(")")
                 return found
             case "*":
-                return _project(identity, _values, self._right(POWERS["*"]))
+                return project(identity, values, self._right(POWERS["*"]))
             case "[]":
-                return _project(identity, _flat, self._right(POWERS["[]"]))
+                return project(identity, flat, self._right(POWERS["[]"]))
             case "[?":
                 return self._filter(identity)
             case "[":
@@ -205,16 +141,16 @@ class _Parser:
         match sign:
             case ".":
                 if self.take("*"):
-                    return _project(left, _values, self._right(POWERS["*"]))
-                return _inside(left, self._after_dot(POWERS["."]))
+                    return project(left, values, self._right(POWERS["*"]))
+                return inside(left, self._after_dot(POWERS["."]))
             case "|":
-                return _then(left, self.expression(POWERS["|"]))
+                return then(left, self.expression(POWERS["|"]))
             case "||":
-                return _either(left, self.expression(POWERS["||"]))
+                return either(left, self.expression(POWERS["||"]))
             case "&&":
-                return _both(left, self.expression(POWERS["&&"]))
+                return both(left, self.expression(POWERS["&&"]))
             case "[]":
-                return _project(left, _flat, self._right(POWERS["[]"]))
+                return project(left, flat, self._right(POWERS["[]"]))
             case "[?":
                 return self._filter(left)
             case "[":
@@ -222,7 +158,7 @@ class _Parser:
             case "*" | "(" | "{" | "!":
                 token = self.words[self.at - 1]
                 raise InputError("not JMESPath", where=str(token.at + 1), got=token.text)
-        return _comparison(sign, left, self.expression(POWERS[sign]))
+        return comparison(sign, left, self.expression(POWERS[sign]))
 
     def _after_dot(self, power: int) -> Step:
         if self.now.kind not in ("name", "*", "[", "{"):
@@ -249,20 +185,20 @@ class _Parser:
         def elements(value: Plain) -> list[Plain] | None:
             return [e for e in value if true(condition(e))] if isinstance(value, list) else None
 
-        return _project(left, elements, right)
+        return project(left, elements, right)
 
     def _bracket(self, left: Step, *, several: bool) -> Step:
         token = self.now
         if token.kind in ("number", ":"):
-            return self._index(left)
+            return self._numbered(left)
         if token.kind == "*" and self.words[self.at + 1].kind == "]":
             self.at += 2
-            return _project(left, _elements, self._right(POWERS["*"]))
+            return project(left, elements, self._right(POWERS["*"]))
         if several:
             return self._list()
         raise InputError("not JMESPath", where=str(token.at + 1), got=token.text, wanted="an index")
 
-    def _index(self, left: Step) -> Step:
+    def _numbered(self, left: Step) -> Step:
         parts: list[int | None] = [None]
         while not self.take("]"):
             if self.take(":"):
@@ -271,12 +207,12 @@ class _Parser:
                 value = self.need("number").value
                 parts[-1] = value if isinstance(value, int) else None
         if len(parts) == 1 and parts[0] is not None:
-            return _then(left, _index(parts[0]))
+            return then(left, index(parts[0]))
         if len(parts) > 3 or (len(parts) == 3 and parts[2] == 0):
             raise InputError("not JMESPath", where=str(self.now.at), wanted="[start:stop:step]")
         start, stop, step = (*parts, None, None)[:3]
         cut = sliced(start, stop, step)
-        return _project(left, cut, self._right(POWERS["*"]))
+        return project(left, cut, self._right(POWERS["*"]))
 
     def _list(self) -> Step:
         steps = [self.expression(0)]
@@ -309,31 +245,7 @@ class _Parser:
         self.need(")")
         if not function.takes(len(arguments)):
             raise InputError("a function with too few or too many arguments", where=str(token.at + 1), got=token.text)
-        return _called(function, arguments)
-
-
-def _called(function: Function, arguments: list[Step | Expression]) -> Step:
-    def call(value: Plain) -> Plain:
-        given: list[Argument] = [a if isinstance(a, Expression) else a(value) for a in arguments]
-        return function.call(given)
-
-    return call
-
-
-def _either(left: Step, right: Step) -> Step:
-    def either(value: Plain) -> Plain:
-        found = left(value)
-        return found if true(found) else right(value)
-
-    return either
-
-
-def _both(left: Step, right: Step) -> Step:
-    def both(value: Plain) -> Plain:
-        found = left(value)
-        return right(value) if true(found) else found
-
-    return both
+        return called(function, arguments)
 
 
 def evaluate(text: str, value: Plain) -> Plain:
