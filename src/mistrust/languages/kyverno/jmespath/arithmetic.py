@@ -35,14 +35,27 @@ class Amount(msgspec.Struct, frozen=True):
 
 def amount(value: Plain) -> Amount:
     """The amount that a number or a text stands for. Raises `KyvernoError` for none."""
+    return _readings(value)[0]
+
+
+def amounts(a: Plain, b: Plain) -> tuple[Amount, Amount]:
+    """Two amounts, of one kind if they can be: `30m` is minutes beside `1h`. Raises `KyvernoError` for none."""
+    pairs = [(one, other) for one in _readings(a) for other in _readings(b)]
+    return next((pair for pair in pairs if pair[0].unit == pair[1].unit), pairs[0])
+
+
+def _readings(value: Plain) -> list[Amount]:
+    found: list[Amount] = []
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return Amount(Fraction(value))
-    if isinstance(value, str):
-        if (found := quantity(value)) is not None:
-            return Amount(found, "quantity", is_binary(value))
+        found.append(Amount(Fraction(value)))
+    elif isinstance(value, str):
+        if (measured := quantity(value)) is not None:
+            found.append(Amount(measured, "quantity", is_binary(value)))
         if (ns := duration(value)) is not None:
-            return Amount(Fraction(ns), "duration")
-    raise KyvernoError("not a number, a quantity or a duration")
+            found.append(Amount(Fraction(ns), "duration"))
+    if not found:
+        raise KyvernoError("not a number, a quantity or a duration")
+    return found
 
 
 def _same(a: Amount, b: Amount) -> None:
@@ -89,7 +102,7 @@ def _modulo(a: Amount, b: Amount) -> Amount:
 
 def _of(answer: Callable[[Amount, Amount], Amount]) -> Callable[[list[Plain]], Plain]:
     def answered(given: list[Plain]) -> Plain:
-        found = answer(amount(given[0]), amount(given[1]))
+        found = answer(*amounts(given[0], given[1]))
         if max(abs(found.value.numerator), found.value.denominator).bit_length() > DIGITS:
             raise KyvernoError("a number that is too large")
         return found.plain()

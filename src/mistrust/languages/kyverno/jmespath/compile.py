@@ -141,7 +141,7 @@ class _Parser:
         match sign:
             case ".":
                 if self.take("*"):
-                    return project(left, values, self._right(POWERS["*"]))
+                    return project(left, values, self._right(POWERS["."]))
                 return inside(left, self._after_dot(POWERS["."]))
             case "|":
                 return then(left, self.expression(POWERS["|"]))
@@ -165,6 +165,8 @@ class _Parser:
             raise InputError("not JMESPath", where=str(self.now.at + 1), got=self.now.text, wanted="a field")
         if self.take("["):
             return self._list()
+        if self.take("{"):
+            return self._hash()
         return self.expression(power)
 
     def _right(self, power: int) -> Step:
