@@ -28,13 +28,13 @@ def rule(text: str, match: str = "{any: [{resources: {kinds: [Pod]}}]}", kind: s
     )
 
 
-def pod(spec: str = "{containers: [{name: a, image: nginx}]}", metadata: str = "{name: x, namespace: n}") -> Document:
+def pod(spec: str = "{containers: [{name: a, image: nginx}]}", metadata: str = "{name: x, namespace: ns}") -> Document:
     return read(f"apiVersion: v1\nkind: Pod\nmetadata: {metadata}\nspec: {spec}\n")
 
 
 def deployment(spec: str) -> Document:
     return read(
-        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x, namespace: n}\n"
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x, namespace: ns}\n"
         f"spec: {{template: {{spec: {spec}}}}}\n"
     )
 

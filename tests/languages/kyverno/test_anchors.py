@@ -64,4 +64,6 @@ def test_wildcards_in_the_names_of_labels_stand_for_those_that_are_there() -> No
     labelled: Plain = {"metadata": {"labels": {"app.kubernetes.io/name": "web"}}}
     assert told(labelled, {"metadata": {"labels": {"app.kubernetes.io/*": "?*"}}}) == "pass"
     assert told(labelled, {"metadata": {"labels": {"other/*": "?*"}}}) != "pass"
-    assert told(labelled, {"metadata": {"=(labels)": {"X(app.*)": "null"}}}) == "/metadata/labels/app.kubernetes.io/name/"
+    assert (
+        told(labelled, {"metadata": {"=(labels)": {"X(app.*)": "null"}}}) == "/metadata/labels/app.kubernetes.io/name/"
+    )

@@ -126,7 +126,22 @@ def test_a_function(text: str, wanted: Plain) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "a.", "a..b", "a[", "a[?b", "'a", "a b", "nope(a)", "length()", "length(a, b)", "a[::0]", "{a}", "(" * 200, "$"],
+    [
+        "",
+        "a.",
+        "a..b",
+        "a[",
+        "a[?b",
+        "'a",
+        "a b",
+        "nope(a)",
+        "length()",
+        "length(a, b)",
+        "a[::0]",
+        "{a}",
+        "(" * 200,
+        "$",
+    ],
 )
 def test_what_is_no_expression_is_an_error_before_it_is_asked(text: str) -> None:
     with pytest.raises(InputError):
