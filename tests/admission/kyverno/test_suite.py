@@ -1,0 +1,147 @@
+"""Suites of `kyverno test`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+from tests.admission.kyverno.policies import pod, read, rule
+
+from mistrust.admission.finding import Outcome, Result
+from mistrust.admission.kyverno.suite import is_suite, outcomes
+from mistrust.kube.build import Plain
+from mistrust.kube.errors import InputError
+
+Files = dict[str, list[dict[str, Plain]]]
+NO_LATEST = rule("validate: {pattern: {spec: {containers: [{image: '!*:latest'}]}}}")
+LABEL = rule("mutate: {patchStrategicMerge: {metadata: {labels: {team: a}}}}")
+BAD = pod("{containers: [{name: a, image: 'a:latest'}]}", "{name: bad}")
+GOOD = pod("{containers: [{name: a, image: 'a:1'}]}", "{name: good}")
+
+
+def suite(results: str, more: str = "") -> dict[str, Plain]:
+    return read(
+        "apiVersion: cli.kyverno.io/v1alpha1\nkind: Test\nmetadata: {name: t}\npolicies: [policy.yaml]\n"
+        f"resources: [resource.yaml]\n{more}\nresults: {results}\n"
+    )
+
+
+def run(given: Mapping[str, Plain], **files: dict[str, Plain] | list[dict[str, Plain]]) -> list[tuple[str, Result]]:
+    return [(each.name, each.result) for each in told(given, **files)]
+
+
+def told(given: Mapping[str, Plain], **files: dict[str, Plain] | list[dict[str, Plain]]) -> list[Outcome]:
+    known: Files = {"policy.yaml": [NO_LATEST], "resource.yaml": [BAD, GOOD]}
+    known |= {f"{name}.yaml": d if isinstance(d, list) else [d] for name, d in files.items()}
+
+    def read_file(path: str) -> Sequence[Mapping[str, Plain]]:
+        if path not in known:
+            raise InputError("no such file", where=path)
+        return known[path]
+
+    return list(outcomes(given, read_file))
+
+
+@pytest.mark.parametrize(
+    ("resource", "result", "wanted"),
+    [
+        ("bad", "fail", Result.PASS),
+        ("bad", "pass", Result.FAIL),
+        ("good", "pass", Result.PASS),
+        ("good", "fail", Result.FAIL),
+        ("good", "skip", Result.FAIL),
+        ("default/good", "pass", Result.PASS),
+        ("other/good", "pass", Result.ERROR),
+        ("nobody", "pass", Result.ERROR),
+    ],
+)
+def test_a_result_has_to_be_as_it_is_wanted(resource: str, result: str, wanted: Result) -> None:
+    given = suite(f"[{{policy: p, rule: r, kind: Pod, resources: [{resource}], result: {result}}}]")
+    assert run(given) == [(f"p/r/Pod/{resource}", wanted)]
+
+
+def test_a_rule_that_is_not_about_a_resource_is_skipped_and_no_pass() -> None:
+    service = read("{apiVersion: v1, kind: Service, metadata: {name: s}}")
+    for result, wanted in (("skip", Result.PASS), ("pass", Result.FAIL), ("fail", Result.FAIL)):
+        given = suite(f"[{{policy: p, rule: r, kind: Service, resources: [s], result: {result}}}]")
+        assert run(given, resource=service) == [("p/r/Service/s", wanted)]
+
+
+@pytest.mark.parametrize(("team", "wanted"), [("a", Result.PASS), ("b", Result.FAIL)])
+def test_what_an_object_becomes_is_compared(team: str, wanted: Result) -> None:
+    after = pod("{containers: [{name: a, image: 'a:1'}]}", f"{{name: good, labels: {{team: {team}}}}}")
+    given = suite("[{policy: p, rule: r, kind: Pod, resources: [good], result: pass, patchedResources: after.yaml}]")
+    assert run(given, policy=LABEL, after=after) == [("p/r/Pod/good", wanted)]
+
+
+@pytest.mark.parametrize(("name", "wanted"), [("made-good", Result.PASS), ("other", Result.FAIL)])
+def test_what_is_generated_is_compared(name: str, wanted: Result) -> None:
+    given = suite("[{policy: p, rule: r, kind: Pod, resources: [good], result: pass, generatedResource: made.yaml}]")
+    makes = rule(
+        "generate: {apiVersion: v1, kind: ConfigMap, name: 'made-{{request.object.metadata.name}}', "
+        "namespace: '{{request.namespace}}', data: {data: {a: b}}}"
+    )
+    made = read(f"{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {name}}}, data: {{a: b}}}}")
+    assert run(given, policy=makes, made=made) == [("p/r/Pod/good", wanted)]
+
+
+def test_values_stand_for_variables_requests_and_namespaces() -> None:
+    asks = rule(
+        "context: [{name: limit, configMap: {name: c, namespace: d}}]\n"
+        "validate: {deny: {conditions: {all: [{key: '{{limit.data.most}}', operator: Equals, value: '5'}, "
+        "{key: '{{request.operation}}', operator: Equals, value: UPDATE}, "
+        "{key: '{{request.oldObject.metadata.name}}', operator: Equals, value: good}]}}}",
+        "{any: [{resources: {kinds: [Pod], namespaceSelector: {matchLabels: {env: prod}}}}]}",
+    )
+    values = read(
+        "{policies: [{name: p, rules: [{name: r, values: {limit.data.most: '5'}}], "
+        "resources: [{name: good, values: {request.operation: UPDATE}}]}], "
+        "namespaceSelector: [{name: default, labels: {env: prod}}]}"
+    )
+    results = "[{policy: p, rule: r, kind: Pod, resources: [good], result: fail}]"
+    assert run(suite(results, "variables: values.yaml"), policy=asks, values=values) == [("p/r/Pod/good", Result.PASS)]
+    assert run(suite(results), policy=asks) == [("p/r/Pod/good", Result.FAIL)]
+
+
+def test_who_asks_is_told_by_a_file() -> None:
+    asks = rule("validate: {deny: {}}", "{any: [{subjects: [{kind: User, name: alice}]}]}")
+    results = "[{policy: p, rule: r, kind: Pod, resources: [good], result: skip}]"
+    person = read("{apiVersion: cli.kyverno.io/v1alpha1, kind: UserInfo, userInfo: {username: bob}}")
+    assert run(suite(results, "userinfo: person.yaml"), policy=asks, person=person) == [("p/r/Pod/good", Result.PASS)]
+
+
+def test_exceptions_skip() -> None:
+    given = suite("[{policy: p, rule: r, kind: Pod, resources: [bad], result: skip}]", "exceptions: [exception.yaml]")
+    exception = read(
+        "{apiVersion: kyverno.io/v2, kind: PolicyException, metadata: {name: e}, spec: {exceptions: [{policyName: p, "
+        "ruleNames: [r]}], match: {any: [{resources: {kinds: [Pod], names: [bad]}}]}}}"
+    )
+    assert run(given, exception=exception) == [("p/r/Pod/bad", Result.PASS)]
+
+
+def test_what_is_unknown_is_neither_a_pass_nor_a_failure() -> None:
+    verifies = rule("verifyImages: [{imageReferences: ['*']}]")
+    for result in ("pass", "fail", "skip"):
+        given = suite(f"[{{policy: p, rule: r, kind: Pod, resources: [good], result: {result}}}]")
+        assert run(given, policy=verifies) == [("p/r/Pod/good", Result.FAIL)]
+
+
+def test_a_policy_that_is_not_understood_is_told_where_it_is_asked_for() -> None:
+    given = suite("[{policy: p, rule: r, kind: Pod, resources: [good], result: fail}]")
+    [outcome] = told(given, policy=rule("validate: {something: {}}"))
+    assert outcome.result is Result.ERROR
+    assert "something" in outcome.because
+
+
+def test_a_suite_that_says_more_than_is_understood_is_not_run() -> None:
+    [outcome] = told(suite("[]", "checks: [{}]"))
+    assert outcome.result is Result.UNKNOWN
+    assert "checks" in outcome.because
+
+
+def test_what_is_a_suite() -> None:
+    assert is_suite(suite("[]"))
+    assert is_suite({"name": "t", "policies": [], "resources": [], "results": []})
+    assert not is_suite(NO_LATEST)
+    with pytest.raises(InputError):
+        list(outcomes({**suite("[]"), "results": "all"}, lambda _: []))
