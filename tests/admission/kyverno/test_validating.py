@@ -209,3 +209,25 @@ def test_what_is_not_understood_is_an_error_that_names_the_rule(text: str) -> No
     with pytest.raises(InputError) as caught:
         policy(rule(text))
     assert caught.value.where.startswith("ClusterPolicy p, rule")
+
+
+@pytest.mark.parametrize(
+    ("expression", "wanted"),
+    [
+        ("object.metadata.name == 'x'", {"r": Result.FAIL}),
+        ("object.metadata.name == 'other'", {}),
+        ("object.spec.missing", {"": Result.ERROR}),
+    ],
+)
+def test_conditions_of_the_webhook_come_first(expression: str, wanted: dict[str, Result]) -> None:
+    given = rule("validate: {deny: {}}")
+    spec = given["spec"]
+    assert isinstance(spec, dict)
+    spec["webhookConfiguration"] = {"matchConditions": [{"name": "c", "expression": expression}]}
+    assert said(given, pod()) == wanted
+
+
+@pytest.mark.parametrize("match", ["{any: [{resources: {kinds: [Pod], things: [a]}}]}", "{any: [{things: {}}]}"])
+def test_a_match_that_says_more_than_is_understood_is_an_error(match: str) -> None:
+    with pytest.raises(InputError):
+        policy(rule("validate: {deny: {}}", match))

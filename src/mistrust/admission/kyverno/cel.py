@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Final, cast
 
 from mistrust.admission.celled import VARIABLES, Asked, Celled, Validation
@@ -19,6 +20,7 @@ from mistrust.languages.cel.values import (
 MESSAGES: Final = ("Object", "JSONPatch")
 
 
+@cache
 def environment() -> Environment:
     """What expressions of Kyverno may name."""
     names = (*VARIABLES, *LIBRARIES, "images", "exceptions", "jsonpatch")

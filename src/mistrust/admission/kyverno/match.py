@@ -17,6 +17,12 @@ from mistrust.languages.kyverno.scalars import has_wild, wild
 _VERSION: Final = re.compile(r"v\d+(?:(?:alpha|beta)\d+)?|\*", re.ASCII)
 
 
+FILTERS: Final = frozenset(("any", "all", "resources", "subjects", "roles", "clusterRoles"))
+RESOURCES: Final = frozenset(
+    (*("kinds", "name", "names", "namespaces", "annotations", "selector", "namespaceSelector", "operations"),)
+)
+
+
 class Kind(msgspec.Struct, frozen=True):
     """`group/version/Kind/subresource`, each of which may be a pattern."""
 
@@ -200,6 +206,9 @@ def _filters(given: Mapping[str, Plain], name: str) -> tuple[Filter, ...]:
 
 def _filter(given: Mapping[str, Plain]) -> Filter:
     resources = mapping(given, "resources")
+    other = sorted((set(given) - FILTERS) | (set(resources) - RESOURCES))
+    if other:
+        raise InputError("not a match that is understood", got=", ".join(other))
     people = {k: v for k in ("subjects", "roles", "clusterRoles") if (v := given.get(k))}
     return Filter(resources, tuple(map(kind, texts(resources, "kinds"))), people)
 

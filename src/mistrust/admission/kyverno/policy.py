@@ -7,9 +7,12 @@ from typing import Final
 
 import msgspec
 
+from mistrust.admission.celled import Celled
 from mistrust.admission.finding import Action, Result
 from mistrust.admission.kyverno import autogen
 from mistrust.admission.kyverno.answer import Answer, Verdict
+from mistrust.admission.kyverno.cel import compiled, named
+from mistrust.admission.kyverno.celbody import failed
 from mistrust.admission.kyverno.conditions import Conditions, conditions
 from mistrust.admission.kyverno.context import Entry, entries, with_context
 from mistrust.admission.kyverno.generating import generating
@@ -18,9 +21,10 @@ from mistrust.admission.kyverno.mutating import mutating
 from mistrust.admission.kyverno.outcome import Body, Outcome
 from mistrust.admission.kyverno.request import Request, Scope, scope
 from mistrust.admission.kyverno.validating import validating
-from mistrust.admission.plain import mapping, text
+from mistrust.admission.plain import items, mapping, text
 from mistrust.kube.build import Plain
 from mistrust.kube.errors import InputError
+from mistrust.languages.cel.environment import EvaluationError
 from mistrust.languages.kyverno.errors import KyvernoError, UnknownError
 
 KINDS: Final = ("ClusterPolicy", "Policy")
@@ -81,6 +85,7 @@ class ClusterPolicy(msgspec.Struct, frozen=True):
     namespace: str
     rules: tuple[Rule, ...]
     only_first: bool
+    conditions: Celled
 
     @property
     def mutates(self) -> bool:
@@ -91,6 +96,8 @@ class ClusterPolicy(msgspec.Struct, frozen=True):
         """What it says of a request: rules that change the object come first."""
         if self.namespace and text(request.object, "metadata", "namespace") != self.namespace:
             return Verdict((), request.object)
+        if self.conditions.conditions and (unasked := self._unasked(request)) is not None:
+            return unasked
         found: list[Answer] = []
         for rule in sorted(self.rules, key=lambda r: not r.mutates):
             outcome = rule.outcome(self.name, request)
@@ -103,6 +110,16 @@ class ClusterPolicy(msgspec.Struct, frozen=True):
                 break
         return Verdict(tuple(found), request.object)
 
+    def _unasked(self, request: Request) -> Verdict | None:
+        """What comes of conditions that do not hold, or have no answer; None where they do."""
+        try:
+            if self.conditions.applies(named(self.conditions, request, None, [])):
+                return None
+        except EvaluationError as error:
+            wrong = failed(error)
+            return Verdict((Answer("", wrong.result, wrong.message),), request.object)
+        return Verdict((), request.object)
+
 
 def policy(given: Mapping[str, Plain]) -> ClusterPolicy:
     """Compile a ClusterPolicy or a Policy. Raises `InputError` for what is not understood."""
@@ -110,6 +127,8 @@ def policy(given: Mapping[str, Plain]) -> ClusterPolicy:
     other = sorted(set(mapping(given, "spec")) - SPEC)
     if other:
         raise InputError("not a policy that is understood", where=f"{kind} {name}", got=", ".join(other))
+    asked = items(given, "spec", "webhookConfiguration", "matchConditions")
+    conditions = compiled([], [], [(text(c, "name"), text(c, "expression")) for c in asked])
     made = []
     for each in autogen.rules(given):
         where = f"{kind} {name}, rule {text(each, 'name')}"
@@ -119,7 +138,7 @@ def policy(given: Mapping[str, Plain]) -> ClusterPolicy:
             inner = f"{where}: {error.where}" if error.where else where
             raise InputError(error.what, where=inner, got=error.got, wanted=error.wanted) from None
     space = text(given, "metadata", "namespace") if kind == "Policy" else ""
-    return ClusterPolicy(name, kind, space, tuple(made), text(given, "spec", "applyRules") == "One")
+    return ClusterPolicy(name, kind, space, tuple(made), text(given, "spec", "applyRules") == "One", conditions)
 
 
 def _rule(given: Mapping[str, Plain], action: str) -> Rule:

@@ -92,6 +92,8 @@ class Part(msgspec.Struct, frozen=True):
     celled: Celled
     mutations: tuple[tuple[str, Program], ...] = ()
     generations: tuple[Program, ...] = ()
+    at: Sequence[str] = ()
+    """Where the pod is that the policy is about; empty for the object itself."""
 
     def outcome(self, request: Request, params: Plain) -> Outcome:
         """What it says."""
@@ -118,9 +120,9 @@ class Part(msgspec.Struct, frozen=True):
             if kind == "JSONPatch":
                 if not isinstance(found, list):
                     raise KyvernoError("not a JSON patch")
-                request = request.changed(applied(request.object, found))
+                request = request.changed(applied(request.object, _moved(found, self.at)))
             elif isinstance(found, dict):
-                request = request.changed(configured(request.object, found))
+                request = request.changed(configured(request.object, _nested(found, self.at)))
             else:
                 raise KyvernoError("not an apply configuration")
         return request.object
@@ -144,10 +146,10 @@ class TypedPolicy(msgspec.Struct, frozen=True):
         """What it says of a request."""
         if self.namespace and text(request.object, "metadata", "namespace") != self.namespace:
             return Verdict((), request.object)
-        if self.kind in UNREAD:
-            return Verdict((Answer("", Result.UNKNOWN, f"{self.kind} is not evaluated"),), request.object)
         for part in self.parts:
             if matches(part.match, request.review, every=False):
+                if self.kind in UNREAD:
+                    return Verdict((Answer("", Result.UNKNOWN, f"{self.kind} is not evaluated"),), request.object)
                 by = request.exempt(self.name, "")
                 found = Outcome(Result.SKIP, f"excepted by {by}") if by else part.outcome(request, None)
                 answer = Answer("", found.result, found.message, found.path, found.made, self.action)
@@ -160,10 +162,9 @@ def policy(given: Mapping[str, Plain]) -> TypedPolicy:
     kind, name = text(given, "kind"), text(given, "metadata", "name")
     space = text(given, "metadata", "namespace") if kind.startswith("Namespaced") else ""
     where = f"{kind} {name}"
-    if kind in UNREAD:
-        return TypedPolicy(name, kind, space, ())
     try:
-        spec = msgspec.convert(mapping(given, "spec"), Spec)
+        said = {k: v for k, v in mapping(given, "spec").items() if kind not in UNREAD or k == "matchConstraints"}
+        spec = msgspec.convert(said, Spec)
         mode = spec.evaluation.get("mode", "Kubernetes")
         if mode != "Kubernetes":
             raise InputError("an evaluation that is not understood", got=str(mode), wanted="Kubernetes")
@@ -197,32 +198,37 @@ def _part(spec: Spec, match: Match | None, at: Sequence[str]) -> Part:
     return Part(
         match,
         made,
-        tuple((m.patch_type, known.compile(_relocated(m, at))) for m in spec.mutations),
+        tuple((m.patch_type, known.compile(here(_expression(m)))) for m in spec.mutations),
         tuple(known.compile(g.expression) for g in spec.generate),
+        at,
     )
 
 
-def _relocated(given: Mutation, at: Sequence[str]) -> str:
+def _expression(given: Mutation) -> str:
     match given.patch_type:
         case "JSONPatch":
-            source = given.json_patch.expression
-            if at:
-                source = (
-                    moved(source, at)
-                    .replace('"/spec/', f'"/{"/".join(at)}/spec/')
-                    .replace('"/metadata/', f'"/{"/".join(at)}/metadata/')
-                )
-            return source
+            return given.json_patch.expression
         case "ApplyConfiguration":
-            source = given.apply_configuration.expression
-            return _configuration(source, at) if at else source
+            return given.apply_configuration.expression
     raise InputError("not a type of patch", got=given.patch_type, wanted="ApplyConfiguration or JSONPatch")
 
 
-def _configuration(source: str, at: Sequence[str]) -> str:
-    """An apply configuration of a pod as one of what holds its template."""
-    front = "".join(f'{{"{part}": ' for part in at)
-    return f"{front}{moved(source, at)}{'}' * len(at)}"
+def _nested(value: dict[str, Plain], at: Sequence[str]) -> dict[str, Plain]:
+    """What is said of a pod, said of what holds its template."""
+    for name in reversed(at):
+        value = {name: value}
+    return value
+
+
+def _moved(operations: list[Plain], at: Sequence[str]) -> list[Plain]:
+    """The same for the operations of a patch."""
+    front = "".join(f"/{name}" for name in at)
+    return [
+        {k: f"{front}{v}" if k in ("path", "from") and isinstance(v, str) and v else v for k, v in each.items()}
+        if isinstance(each, dict)
+        else each
+        for each in operations
+    ]
 
 
 def _autogen(spec: Spec) -> list[tuple[Match, Sequence[str]]]:
