@@ -1,8 +1,8 @@
 """Run policies as they are: ask Rego and CEL, run their tests, and hold objects against them.
 
-eval answers a query as `opa eval --format json` does; cel answers an expression. test runs suites of `gator verify` and
-`opa test` as they are. check asks every policy of a folder about every object, and shows all that fails. replay asks
-two folders about recorded AdmissionReviews, one a line, and shows what would change.
+eval answers a query as `opa eval --format json` does; cel answers an expression. test runs suites of `gator verify`,
+`kyverno test` and `opa test` as they are. check asks every policy of a folder about every object, and shows all that
+fails.
 """
 
 from __future__ import annotations

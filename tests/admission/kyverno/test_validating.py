@@ -231,3 +231,18 @@ def test_conditions_of_the_webhook_come_first(expression: str, wanted: dict[str,
 def test_a_match_that_says_more_than_is_understood_is_an_error(match: str) -> None:
     with pytest.raises(InputError):
         policy(rule("validate: {deny: {}}", match))
+
+
+def test_loops_over_too_much_are_an_error() -> None:
+    inner = "deny: {conditions: {any: [{key: 1, operator: Equals, value: 2}]}}"
+    for _ in range(5):
+        inner = f"foreach: [{{list: request.object.spec.a, {inner}}}]"
+    given = rule(f"validate: {{{inner}}}")
+    numbers = ", ".join(map(str, range(20)))
+    assert said(given, pod(f"{{a: [{numbers}]}}")) == {"r": Result.ERROR}
+
+
+def test_what_is_nested_too_deeply_is_an_error() -> None:
+    deep = "{a: " * 190 + "1" + "}" * 190
+    given = rule("validate: {pattern: {spec: " + deep.replace("1", "'{{ request.object.spec }}'") + "}}")
+    assert said(given, pod(deep)) == {"r": Result.ERROR}

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mistrust.languages.kyverno.errors import ExceededError
 from mistrust.languages.kyverno.scalars import (
     duration,
     duration_text,
@@ -78,3 +79,9 @@ def test_a_duration_as_it_is_printed_is_the_same_one(ns: int) -> None:
 
 def test_values_are_printed_as_go_prints_them() -> None:
     assert printed([1, 2.0, True, None, {"b": "x", "a": 1}]) == "[1 2 true <nil> map[a:1 b:x]]"
+
+
+def test_a_hostile_wildcard_is_given_up_or_answered_soon() -> None:
+    assert not wild("*a" * 5000 + "b", "a" * 1_000_000)
+    with pytest.raises(ExceededError):
+        wild("*" + "a?" * 500 + "b*", "a" * 1_000_000)

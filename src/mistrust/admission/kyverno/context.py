@@ -10,7 +10,7 @@ from mistrust.admission.kyverno.request import Request, Scope
 from mistrust.admission.plain import items, mapping, text
 from mistrust.kube.build import Plain
 from mistrust.kube.errors import InputError
-from mistrust.languages.kyverno.errors import KyvernoError, UnknownError
+from mistrust.languages.kyverno.errors import FinalError, KyvernoError, UnknownError
 from mistrust.languages.kyverno.images import image
 from mistrust.languages.kyverno.jmespath.compile import evaluate
 from mistrust.languages.kyverno.variables import Filled, template
@@ -86,7 +86,7 @@ def _variable(given: Mapping[str, Plain]) -> Load:
                 found = evaluated(text({"p": path(scope)}, "p"), found)
             if found is not None or default is None:
                 return found
-        except UnknownError:
+        except FinalError:
             raise
         except KyvernoError:
             if default is None:

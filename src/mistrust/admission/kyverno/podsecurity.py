@@ -13,7 +13,7 @@ from mistrust.admission.kyverno.request import Request, Scope, pod_spec
 from mistrust.admission.plain import items, mapping, text, texts
 from mistrust.kube.build import Plain
 from mistrust.kube.decode import without_nulls
-from mistrust.kube.errors import InputError
+from mistrust.kube.errors import Error, InputError
 from mistrust.kube.meta import Metadata
 from mistrust.kube.pods import PodSpec
 from mistrust.kube.version import Version, parse_version
@@ -74,7 +74,10 @@ def pod_security(given: Mapping[str, Plain]) -> Body:
 
 
 def _version(given: str) -> Version | None:
-    return None if given in ("", "latest") else parse_version(given)
+    try:
+        return None if given in ("", "latest") else parse_version(given.removeprefix("v"))
+    except Error as error:
+        raise InputError(error.what, got=error.got, wanted=error.wanted) from None
 
 
 def _metadata(given: Mapping[str, Plain]) -> dict[str, Plain]:

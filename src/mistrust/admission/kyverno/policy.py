@@ -127,6 +127,9 @@ def policy(given: Mapping[str, Plain]) -> ClusterPolicy:
     other = sorted(set(mapping(given, "spec")) - SPEC)
     if other:
         raise InputError("not a policy that is understood", where=f"{kind} {name}", got=", ".join(other))
+    rules = mapping(given, "spec").get("rules")
+    if not isinstance(rules, list) or not all(isinstance(r, dict) for r in rules):
+        raise InputError("not a policy", where=f"{kind} {name}", wanted="spec.rules, a list of rules")
     asked = items(given, "spec", "webhookConfiguration", "matchConditions")
     conditions = compiled([], [], [(text(c, "name"), text(c, "expression")) for c in asked])
     made = []

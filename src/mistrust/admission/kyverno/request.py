@@ -15,6 +15,8 @@ from mistrust.languages.kyverno.errors import KyvernoError, UnknownError
 from mistrust.languages.kyverno.images import image
 
 ACCOUNT: Final = "system:serviceaccount:"
+ELEMENTS: Final = 100_000
+"""That the loops of one rule go through."""
 
 
 class World(msgspec.Struct, frozen=True):
@@ -111,11 +113,13 @@ class Request(msgspec.Struct, frozen=True):
 class Scope(dict[str, Plain]):
     """What variables stand for; some are worked out when they are asked for."""
 
-    __slots__ = ("loaders",)
+    __slots__ = ("left", "loaders")
 
-    def __init__(self, known: Mapping[str, Plain], loaders: Mapping[str, Callable[[], Plain]] | None = None) -> None:
+    def __init__(self, known: Mapping[str, Plain], loaders: Mapping[str, Callable[[], Plain]], left: list[int]) -> None:
         super().__init__(known)
-        self.loaders = dict(loaders or {})
+        self.loaders = dict(loaders)
+        self.left = left
+        """One number: how many elements loops may still go through."""
 
     def get(self, name: str, default: Plain = None) -> Plain:  # type: ignore[override]
         """Of a variable; null for one that there is not."""
@@ -130,7 +134,7 @@ class Scope(dict[str, Plain]):
 
     def inner(self, more: Mapping[str, Plain]) -> Scope:
         """The same with more variables."""
-        found = Scope(self, self.loaders)
+        found = Scope(self, self.loaders, self.left)
         for name, value in more.items():
             found.loaders.pop(name, None)
             found[name] = value
@@ -152,7 +156,7 @@ def scope(request: Request) -> Scope:
         "serviceAccountName": account[-1],
         "serviceAccountNamespace": account[0],
     }
-    made = Scope(found, {"images": lambda: images(request.object)})
+    made = Scope(found, {"images": lambda: images(request.object)}, [ELEMENTS])
     for name, value in request.values.items():
         put(made, name, value)
     return made

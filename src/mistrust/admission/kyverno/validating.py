@@ -16,7 +16,7 @@ from mistrust.admission.plain import items, mapping, text
 from mistrust.kube.build import Plain
 from mistrust.kube.errors import InputError
 from mistrust.languages.kyverno.anchors import Mismatch, mismatch
-from mistrust.languages.kyverno.errors import KyvernoError, UnknownError
+from mistrust.languages.kyverno.errors import ExceededError, FinalError, KyvernoError
 from mistrust.languages.kyverno.variables import Filled, template
 
 OF_NO_CONCERN: Final = frozenset(
@@ -123,7 +123,7 @@ def elements(path: Filled, scope: Scope) -> list[Plain]:
     """What a loop goes through; nothing where there is no such list."""
     try:
         found = evaluated(str(path(scope)), scope)
-    except UnknownError:
+    except FinalError:
         raise
     except KyvernoError:
         return []
@@ -133,7 +133,10 @@ def elements(path: Filled, scope: Scope) -> list[Plain]:
 
 
 def at_element(scope: Scope, element: Plain, index: int, depth: int) -> Scope:
-    """What can be named inside of a loop."""
+    """What can be named inside of a loop. Raises `ExceededError` where loops have gone through too much."""
+    scope.left[0] -= 1
+    if scope.left[0] < 0:
+        raise ExceededError("loops over too many elements")
     named: dict[str, Plain] = {"element": element, "elementIndex": index}
     return scope.inner({**named, f"element{depth}": element, f"elementIndex{depth}": index})
 
@@ -157,7 +160,7 @@ def _loop(given: Mapping[str, Plain], depth: int) -> Loop:
             try:
                 inner = with_context(inner, context, request)
                 outcome = body(request, inner) if allowed.hold(inner) else Outcome(Result.SKIP)
-            except UnknownError:
+            except FinalError:
                 raise
             except KyvernoError as error:
                 failed = error

@@ -14,6 +14,8 @@ from mistrust.languages.kyverno.scalars import has_wild, wild
 
 _ANCHOR: Final = re.compile(r"([+<=X^])?\((.+)\)", re.DOTALL)
 CONDITION, EQUALITY, EXISTENCE, NEGATION, ADD, GLOBAL = "", "=", "^", "X", "+", "<"
+SHOWN: Final = 100
+"""Characters of a value in a message."""
 _ORDER: Final = {GLOBAL: 0, CONDITION: 1, NEGATION: 2, EQUALITY: 3, EXISTENCE: 4}
 
 
@@ -55,8 +57,13 @@ def _element(value: Plain, pattern: Plain, path: str) -> Mismatch | None:
         return _list(value, pattern, path)
     for each in value if isinstance(value, list) else [value]:
         if not holds(each, pattern):
-            return Mismatch(path, f"{each!r} does not match {pattern!r}")
+            return Mismatch(path, f"{_shown(each)} does not match {_shown(pattern)}")
     return None
+
+
+def _shown(value: Plain) -> str:
+    said = repr(value)
+    return said if len(said) <= SHOWN else f"{said[:SHOWN]}…"
 
 
 def _map(value: dict[str, Plain], pattern: Mapping[str, Plain], path: str) -> Mismatch | None:

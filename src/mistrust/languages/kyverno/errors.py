@@ -7,5 +7,13 @@ class KyvernoError(Exception):
     """An expression has no value: what it is about is not there, or of another type."""
 
 
-class UnknownError(KyvernoError):
+class FinalError(KyvernoError):
+    """One that no default and no other alternative makes good."""
+
+
+class ExceededError(FinalError):
+    """It would be too large, or take too long."""
+
+
+class UnknownError(FinalError):
     """It has one, and what it takes to tell is not at hand: a cluster, a registry, a clock."""

@@ -8,7 +8,7 @@ from typing import Final
 
 from mistrust.kube.build import Plain
 from mistrust.languages.kyverno.patterns import RANGE, holds
-from mistrust.languages.kyverno.scalars import duration, printed, quantity, wild
+from mistrust.languages.kyverno.scalars import duration, has_wild, printed, quantity, wild
 from mistrust.languages.kyverno.versions import version
 
 Operator = Callable[[Plain, Plain], bool]
@@ -87,10 +87,6 @@ def _offered(value: Plain) -> list[str] | None:
     return [printed(value)] if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _among(key: str, offered: Sequence[str]) -> bool:
-    return any(wild(o, key) or wild(key, o) for o in offered)
-
-
 def _counted(key: Plain, value: Plain) -> tuple[int, int] | None:
     """How many are sought, and how many of them found; None where a type does not fit."""
     sought = _sought(key)
@@ -99,7 +95,16 @@ def _counted(key: Plain, value: Plain) -> tuple[int, int] | None:
     if isinstance(value, str) and RANGE.fullmatch(value):
         return len(sought), sum(holds(k, value) for k in sought)
     offered = _offered(value)
-    return None if offered is None else (len(sought), sum(_among(k, offered) for k in sought))
+    return None if offered is None else (len(sought), _matching(sought, offered))
+
+
+def _matching(sought: Sequence[str], offered: Sequence[str]) -> int:
+    """How many are offered; a pattern on either side stands for what it matches."""
+    plain, patterns = set(offered), [o for o in offered if has_wild(o)]
+    return sum(
+        k in plain or any(wild(p, k) for p in patterns) or (has_wild(k) and any(wild(k, o) for o in plain))
+        for k in sought
+    )
 
 
 def any_in(key: Plain, value: Plain) -> bool:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from functools import lru_cache
 from typing import Final
 
-import re2
-
 from mistrust.kube.build import Plain
-from mistrust.languages.kyverno.errors import KyvernoError
+from mistrust.languages.kyverno.errors import ExceededError
 
 _QUANTITY: Final = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]|[eE][+-]?\d{1,3})?", re.ASCII)
 _DURATION: Final = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
@@ -28,43 +25,53 @@ _NANOSECONDS: Final = {
 }
 LONGEST: Final = 256
 """Characters of a number."""
+TRIES: Final = 1 << 24
+"""Characters that are compared for one piece of a pattern."""
 
 
 def wild(pattern: str, text: str) -> bool:
     """Does a text match a pattern in which `*` stands for any characters and `?` for one?
 
-    Takes time in the length of the one times that of the other at most.
-
     >>> wild("*:latest", "nginx:latest"), wild("?", ""), wild("a*b*c", "abbc")
     (True, False, True)
     """
-    if len(pattern) * len(text) > 1 << 20:
-        return _large(pattern).fullmatch(text) is not None
-    at = seen = 0
-    star, back = -1, 0
-    while at < len(text):
-        if seen < len(pattern) and pattern[seen] == "*":
-            star, back = seen, at
-            seen += 1
-        elif seen < len(pattern) and pattern[seen] in ("?", text[at]):
-            at, seen = at + 1, seen + 1
-        elif star >= 0:
-            back += 1
-            at, seen = back, star + 1
-        else:
+    first, *rest = pattern.split("*")
+    if not rest:
+        return len(first) == len(text) and _stands(first, text, 0)
+    last, end = rest.pop(), len(text)
+    if len(first) + len(last) > end or not _stands(first, text, 0) or not _stands(last, text, end - len(last)):
+        return False
+    at, end = len(first), end - len(last)
+    for piece in rest:
+        at = _found(piece, text, at, end)
+        if at < 0:
             return False
-    return all(c == "*" for c in pattern[seen:])
+        at += len(piece)
+    return True
 
 
-@lru_cache(maxsize=64)
-def _large(pattern: str) -> re2._Regexp:
-    """A pattern that would take long otherwise. Raises `KyvernoError` for one that is too large."""
-    options = re2.Options()
-    options.dot_nl, options.log_errors = True, False
-    try:
-        return re2.compile("".join({"*": ".*", "?": "."}.get(c) or re2.escape(c) for c in pattern), options)
-    except re2.error:
-        raise KyvernoError("a pattern that is too large") from None
+def _stands(piece: str, text: str, at: int) -> bool:
+    """Is a piece without `*` there?"""
+    if "?" not in piece:
+        return text.startswith(piece, at)
+    return len(text) - at >= len(piece) and all(
+        p in ("?", c) for p, c in zip(piece, text[at : at + len(piece)], strict=True)
+    )
+
+
+def _found(piece: str, text: str, at: int, end: int) -> int:
+    """Where a piece without `*` is first; -1 where it is not. Raises `ExceededError` where that takes too long."""
+    if "?" not in piece:
+        return text.find(piece, at, end)
+    known = max(piece.split("?"), key=len)
+    ahead, tries = piece.index(known), 0
+    while (seen := text.find(known, at + ahead, end)) >= 0 and seen - ahead + len(piece) <= end:
+        if _stands(piece, text, seen - ahead):
+            return seen - ahead
+        at, tries = seen - ahead + 1, tries + 1
+        if tries * len(piece) > TRIES:
+            raise ExceededError("a pattern that takes too long")
+    return -1
 
 
 def has_wild(text: str) -> bool:

@@ -14,7 +14,7 @@ import msgspec
 
 from mistrust.kube.build import Plain
 from mistrust.kube.errors import InputError
-from mistrust.languages.kyverno.errors import KyvernoError, UnknownError
+from mistrust.languages.kyverno.errors import FinalError, KyvernoError
 from mistrust.languages.kyverno.jmespath.compile import evaluate, expression
 from mistrust.languages.kyverno.jmespath.standard import text
 
@@ -187,7 +187,7 @@ def _whole(variable: Variable, lenient: bool) -> Filled:
 def _value(variable: Variable, context: Plain, lenient: bool) -> Plain:
     try:
         found = variable.evaluate(context)
-    except UnknownError:
+    except FinalError:
         raise
     except KyvernoError:
         if lenient:

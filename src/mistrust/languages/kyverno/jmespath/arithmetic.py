@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from mistrust.kube.build import Plain
-from mistrust.languages.kyverno.errors import KyvernoError
+from mistrust.languages.kyverno.errors import ExceededError, KyvernoError
 from mistrust.languages.kyverno.jmespath.function import Function, functions
 from mistrust.languages.kyverno.jmespath.standard import numbers
 from mistrust.languages.kyverno.scalars import duration, duration_text, is_binary, number, quantity, quantity_text
@@ -104,7 +104,7 @@ def _of(answer: Callable[[Amount, Amount], Amount]) -> Callable[[list[Plain]], P
     def answered(given: list[Plain]) -> Plain:
         found = answer(*amounts(given[0], given[1]))
         if max(abs(found.value.numerator), found.value.denominator).bit_length() > DIGITS:
-            raise KyvernoError("a number that is too large")
+            raise ExceededError("a number that is too large")
         return found.plain()
 
     return answered

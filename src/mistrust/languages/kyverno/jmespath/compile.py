@@ -68,7 +68,7 @@ def expression(text: str) -> Step:
         step = parser.expression(0)
         parser.need("end")
     except InputError as error:
-        raise InputError(error.what, where=error.where, got=error.got or text, wanted=error.wanted) from None
+        raise InputError(error.what, where=error.where, got=error.got or text[:200], wanted=error.wanted) from None
     return step
 
 

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from mistrust.kube.build import Plain
-from mistrust.languages.kyverno.errors import KyvernoError
+from mistrust.languages.kyverno.errors import ExceededError, KyvernoError
 from mistrust.languages.kyverno.jmespath.values import Step, bounded, kind
 
 
@@ -51,7 +51,7 @@ class Function(msgspec.Struct, frozen=True):
         except (OverflowError, ValueError) as error:
             raise KyvernoError(f"{self.name}(): {error}") from None
         if isinstance(found, str) and len(found) > LARGEST:
-            raise KyvernoError(f"{self.name}(): a text that is too long")
+            raise ExceededError(f"{self.name}(): a text that is too long")
         return bounded(found) if isinstance(found, list | dict) else found
 
 

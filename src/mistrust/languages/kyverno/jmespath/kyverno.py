@@ -14,7 +14,7 @@ import re2
 
 from mistrust.kube.build import Plain
 from mistrust.kube.yaml import documents
-from mistrust.languages.kyverno.errors import KyvernoError, UnknownError
+from mistrust.languages.kyverno.errors import ExceededError, KyvernoError, UnknownError
 from mistrust.languages.kyverno.images import image
 from mistrust.languages.kyverno.jmespath.arithmetic import ARITHMETIC
 from mistrust.languages.kyverno.jmespath.function import LARGEST, Function, functions
@@ -70,9 +70,9 @@ def _literal(regex: str, source: str, by: str) -> str:
 
 
 def _fits(times: int, new: str) -> None:
-    """Raises `KyvernoError` where what replaces could make a text that is too long."""
+    """Raises `ExceededError` where what replaces could make a text that is too long."""
     if times * len(new) > 16 * LARGEST:
-        raise KyvernoError("a text that is too long")
+        raise ExceededError("a text that is too long")
 
 
 def _replace(given: Given) -> Plain:

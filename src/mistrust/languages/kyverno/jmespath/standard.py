@@ -9,7 +9,7 @@ from functools import cmp_to_key
 from typing import Final
 
 from mistrust.kube.build import Plain
-from mistrust.languages.kyverno.errors import KyvernoError
+from mistrust.languages.kyverno.errors import ExceededError, KyvernoError
 from mistrust.languages.kyverno.jmespath.function import LARGEST, Argument, Expression, Function, functions
 from mistrust.languages.kyverno.jmespath.values import equal, kind
 from mistrust.languages.kyverno.scalars import number
@@ -66,7 +66,7 @@ def _contains(given: Given) -> Plain:
 def _join(given: Given) -> Plain:
     between, several = text(given[0]), texts(given[1])
     if len(between) * len(several) + sum(map(len, several)) > LARGEST:
-        raise KyvernoError("join(): a text that is too long")
+        raise ExceededError("join(): a text that is too long")
     return between.join(several)
 
 

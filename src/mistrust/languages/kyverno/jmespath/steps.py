@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mistrust.kube.build import Plain
-from mistrust.languages.kyverno.errors import KyvernoError, UnknownError
+from mistrust.languages.kyverno.errors import FinalError, KyvernoError
 from mistrust.languages.kyverno.jmespath.function import Argument, Expression, Function
 from mistrust.languages.kyverno.jmespath.values import Step, compare, equal, true
 
@@ -56,7 +56,7 @@ def _forgiven(left: Step, value: Plain) -> Plain:
     """What has no answer is nothing to a projection."""
     try:
         return left(value)
-    except UnknownError:
+    except FinalError:
         raise
     except KyvernoError:
         return None

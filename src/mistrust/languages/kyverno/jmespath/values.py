@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from mistrust.kube.build import Plain
-from mistrust.languages.kyverno.errors import KyvernoError
+from mistrust.languages.kyverno.errors import ExceededError
 
 Step = Callable[[Plain], Plain]
 MOST: Final = 1_000_000
@@ -14,14 +14,14 @@ MOST: Final = 1_000_000
 
 
 def bounded(value: Plain) -> Plain:
-    """The value itself. Raises `KyvernoError` for one that is too large."""
+    """The value itself. Raises `ExceededError` for one that is too large."""
     left, rest = MOST, [value]
     while rest:
         each = rest.pop()
         inner = each if isinstance(each, list) else each.values() if isinstance(each, dict) else ()
         left -= len(inner) + 1
         if left < 0:
-            raise KyvernoError("a value that is too large")
+            raise ExceededError("a value that is too large")
         rest.extend(inner)
     return value
 
