@@ -9,13 +9,11 @@ from typing import Final, cast
 from mistrust.admission.celled import VARIABLES, Asked, Celled, Validation
 from mistrust.admission.kyverno.library import LIBRARIES, LIBRARY, UNKNOWN, Library
 from mistrust.admission.kyverno.request import Request, images
-from mistrust.admission.plain import items
+from mistrust.admission.plain import mapping, text
 from mistrust.kube.build import Plain
 from mistrust.languages.cel.environment import Environment, EvaluationError
 from mistrust.languages.cel.libraries.versions import LATEST
-from mistrust.languages.cel.values import (
-    Value,
-)
+from mistrust.languages.cel.values import Value
 
 MESSAGES: Final = ("Object", "JSONPatch")
 
@@ -55,20 +53,11 @@ def named(celled: Celled, request: Request, params: Plain, made: list[dict[str, 
 
 
 def _images(request: Request) -> Plain:
-    known = images(request.object)
-    return (
-        {
-            kind: [_reference(i) for i in items({"l": list(several.values())}, "l")]
-            for kind, several in known.items()
-            if isinstance(several, dict)
-        }
-        if isinstance(known, dict)
-        else {}
-    )
-
-
-def _reference(given: Plain) -> Plain:
-    return given.get("reference") if isinstance(given, dict) else None
+    """The references of images by kind of container."""
+    return {
+        kind: [text(each, "reference") for each in mapping({"of": several}, "of").values()]
+        for kind, several in images(request.object).items()
+    }
 
 
 def told(error: EvaluationError) -> tuple[bool, str]:

@@ -6,6 +6,7 @@ import json
 from typing import Final, cast
 
 from mistrust.admission.kyverno.request import ACCOUNT, Request
+from mistrust.admission.plain import mapping
 from mistrust.kube.build import Plain
 from mistrust.kube.yaml import documents
 from mistrust.languages.cel.function import Functions, globals_of, members
@@ -118,9 +119,10 @@ def _apply(on: Value, space: Value, several: Value) -> Value:
         found = plain(each)
         if not isinstance(found, dict):
             raise no_overload("Apply", space, several)
-        metadata = found.get("metadata")
-        inside = dict(metadata) if isinstance(metadata, dict) else {}
-        own.made.append({**found, "metadata": {**inside, **({"namespace": space} if space else {})}})  # type: ignore[dict-item]
+        inside: dict[str, Plain] = {"namespace": space} if isinstance(space, str) and space else {}
+        whole: dict[str, Plain] = {**found, "metadata": {**mapping(found, "metadata"), **inside}}
+        if whole not in own.made:  # an expression may be evaluated again, exactly
+            own.made.append(whole)
     return True
 
 

@@ -179,7 +179,7 @@ def _parts(dotted: str) -> list[str]:
     return found or [dotted]
 
 
-def images(given: Object) -> Plain:
+def images(given: Object) -> dict[str, Plain]:
     """The images of an object's containers, by kind of container and name."""
     found: dict[str, Plain] = {}
     for kind in ("initContainers", "containers", "ephemeralContainers"):
