@@ -161,3 +161,51 @@ def test_rules_that_change_come_before_those_that_ask() -> None:
 def test_other_objects_of_the_cluster_are_unknown() -> None:
     given = rule("mutate: {targets: [{apiVersion: v1, kind: Secret}], patchStrategicMerge: {}}")
     assert said(given, pod()) == {"r": Result.UNKNOWN}
+
+
+def patched_by(operations: str, more: str = "") -> Plain:
+    lines = "\n".join(f"    {line}" for line in operations.strip().splitlines())
+    given = rule(f"{more}\nmutate:\n  patchesJson6902: |-\n{lines}".strip())
+    metadata = "{name: x, namespace: ns, annotations: {key-a: '1', other: 'b\"\\n- op: remove'}}"
+    found = became(given, pod("{count: 3}", metadata))
+    assert isinstance(found, dict)
+    return found["spec"]
+
+
+@pytest.mark.parametrize(
+    ("operations", "wanted"),
+    [
+        ("- {op: add, path: /spec/a, value: '{{request.object.spec.count}}'}", "{count: 3, a: '3'}"),
+        ("- op: add\n  path: /spec/a\n  value: {{ request.object.spec.count }}", "{count: 3, a: 3}"),
+        (
+            "- op: add\n  path: /spec/{{ request.namespace }}\n  value: {{ request.object.spec }}",
+            "{count: 3, ns: {count: 3}}",
+        ),
+        ('- op: add\n  path: /spec/a\n  value: "<{{ request.namespace }}>"', "{count: 3, a: <ns>}"),
+    ],
+)
+def test_variables_in_a_patch_that_is_a_text(operations: str, wanted: str) -> None:
+    assert patched_by(operations) == read(wanted)
+
+
+def test_a_variable_cannot_bring_operations_to_a_patch() -> None:
+    value = "{{ request.object.metadata.annotations.other }}"
+    wanted = {"count": 3, "a": "b'\n- op: remove"}
+    assert patched_by(f"- op: add\n  path: /spec/a\n  value: {value}") == wanted
+    assert patched_by(f'- op: add\n  path: /spec/a\n  value: "{value}"') == wanted
+
+
+def test_a_name_that_is_there_already_stands_for_what_it_did() -> None:
+    context = (
+        "context: [{name: a, variable: {jmesPath: \"items(request.object.metadata.annotations, 'k', 'v')"
+        "[?starts_with(k, 'key')]\"}}, {name: a, variable: {jmesPath: 'object_from_lists(a[].k, a[].v)'}}]"
+    )
+    found = patched_by("- op: add\n  path: /spec/a\n  value: {{ a }}", context)
+    assert found == {"count": 3, "a": {"key-a": "1"}}
+
+
+def test_what_is_missing_is_added_to_what_a_condition_is_about() -> None:
+    value = "{volumes: [{name: a, emptyDir: {}}, {name: b, emptyDir: {size: 1}}, {name: c, hostPath: {}}]}"
+    by = "{volumes: [{(emptyDir): {+(size): 20}}]}"
+    wanted = "{volumes: [{name: a, emptyDir: {size: 20}}, {name: b, emptyDir: {size: 1}}, {name: c, hostPath: {}}]}"
+    assert patch(value, by) == read(wanted)

@@ -145,3 +145,13 @@ def test_what_is_a_suite() -> None:
     assert not is_suite(NO_LATEST)
     with pytest.raises(InputError):
         list(outcomes({**suite("[]"), "results": "all"}, lambda _: []))
+
+
+def test_what_is_cloned_is_in_a_file_that_the_result_names() -> None:
+    clones = rule("generate: {apiVersion: v1, kind: Secret, name: copy, namespace: ns, clone: {namespace: d, name: s}}")
+    source = read("{apiVersion: v1, kind: Secret, metadata: {name: s, namespace: d, uid: u}, data: {a: b}}")
+    made = read("{apiVersion: v1, kind: Secret, metadata: {name: copy, namespace: ns}, data: {a: b}}")
+    results = "[{policy: p, rule: r, kind: Pod, resources: [good], result: pass, generatedResource: made.yaml%s}]"
+    given = suite(results % ", cloneSourceResource: source.yaml")
+    assert run(given, policy=clones, made=made, source=source) == [("p/r/Pod/good", Result.PASS)]
+    assert run(suite(results % ""), policy=clones, made=made) == [("p/r/Pod/good", Result.FAIL)]

@@ -39,6 +39,7 @@ class Wanted(msgspec.Struct, frozen=True, rename="camel"):
     patched_resource: str = ""
     patched_resources: str = ""
     generated_resource: str = ""
+    clone_source_resource: str = ""
 
 
 class Answered(msgspec.Struct, frozen=True):

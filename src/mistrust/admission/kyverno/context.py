@@ -43,8 +43,10 @@ def with_context(scope: Scope, several: tuple[Entry, ...], request: Request) -> 
     given = {name.partition(".")[0] for name in request.values}
     for each in several:
         if each.name not in given:
+            again = each.name in found or each.name in found.loaders
+            before = found.inner({}) if again else found  # a name that is there already stands for what it did
             found.pop(each.name, None)
-            found.loaders[each.name] = _loader(each, request, found)
+            found.loaders[each.name] = _loader(each, request, before)
     return found
 
 

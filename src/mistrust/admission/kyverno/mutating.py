@@ -18,9 +18,10 @@ from mistrust.kube.build import Plain
 from mistrust.kube.errors import InputError
 from mistrust.kube.yaml import documents
 from mistrust.languages.kyverno.errors import KyvernoError, UnknownError
-from mistrust.languages.kyverno.variables import Filled, template
+from mistrust.languages.kyverno.variables import Filled, parsed, template
 
 DEEPEST: Final = 8
+MARK: Final = "kyverno-variable-"
 UNCHANGED: Final = Outcome(Result.SKIP, "there is nothing to change")
 
 
@@ -44,12 +45,43 @@ def _elsewhere(request: Request, scope: Scope) -> Outcome:
 
 
 def _operations(given: Plain) -> Plain:
+    """A patch written as a text. Variables are put in after it is read, so that they cannot bring operations."""
     if not isinstance(given, str):
         return given
-    found, problems = documents(given.encode(), "patchesJson6902")
+    marked, variables = _marked(given)
+    found, problems = documents(marked.encode(), "patchesJson6902")
     if problems or not found:
         raise InputError("not a JSON patch", got=given[:80])
-    return found[0].value
+    return _unmarked(found[0].value, variables)
+
+
+def _marked(source: str) -> tuple[str, dict[str, str]]:
+    """The text with a word for each variable, and what the words stand for: in quotes a text whatever its value."""
+    text, variables = "", dict[str, str]()
+    for part in parsed(source):
+        if isinstance(part, str):
+            text += part
+            continue
+        mark = f"{MARK}{len(variables)}{MARK}"
+        quoted = _in_quotes(text.rpartition("\n")[2])
+        variables[mark] = f"{{{{ to_string({str(part)[2:-2].strip()}) }}}}" if quoted else str(part)
+        text += mark
+    return text, variables
+
+
+def _in_quotes(line: str) -> bool:
+    return line.count('"') % 2 == 1 or line.count("'") % 2 == 1
+
+
+def _unmarked(value: Plain, variables: Mapping[str, str]) -> Plain:
+    if isinstance(value, dict):
+        return {str(_unmarked(k, variables)): _unmarked(v, variables) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_unmarked(v, variables) for v in value]
+    if isinstance(value, str) and MARK in value:
+        for mark, source in variables.items():
+            value = value.replace(mark, source)
+    return value
 
 
 def _merging(patch: Filled) -> Body:

@@ -28,13 +28,13 @@ class World(msgspec.Struct, frozen=True):
     """What a registry says of images, by reference."""
     now: int | None = None
     """Nanoseconds since 1970; None where nobody looked at a clock."""
+    sources: Sequence[Object] = ()
+    """Some objects that are known to be there, whatever others there are."""
 
     def find(self, kind: str, namespace: str, name: str) -> Plain:
         """An object, by kind or resource. Raises `UnknownError` where the objects are not known."""
-        for each in self._all(f"{kind} {namespace}/{name}"):
-            if _is(each, kind) and text(each, "metadata", "name") == name and _inside(each, namespace):
-                return dict(each)
-        return None
+        known = _one(self.sources, kind, namespace, name)
+        return known or _one(self._all(f"{kind} {namespace}/{name}"), kind, namespace, name)
 
     def listed(self, kind: str, namespace: str) -> list[Plain]:
         """Every object of a kind or resource, in one namespace if it is named. Raises `UnknownError`."""
@@ -44,6 +44,12 @@ class World(msgspec.Struct, frozen=True):
         if self.objects is None:
             raise UnknownError(f"it asks the cluster for {what}")
         return self.objects
+
+
+def _one(several: Sequence[Object], kind: str, namespace: str, name: str) -> Plain:
+    asked = (o for o in several if _is(o, kind) and text(o, "metadata", "name") == name and _inside(o, namespace))
+    found = next(asked, None)
+    return None if found is None else dict(found)
 
 
 def _is(given: Object, kind: str) -> bool:

@@ -114,13 +114,15 @@ def _read(path: str, read: Objects) -> Sequence[Object]:
 
 def _world(suite: Suite, read: Objects, now: int | None) -> World:
     """What the suite says there is beside; without such a file that is not known."""
+    clones = dict.fromkeys(w.clone_source_resource for w in suite.results if w.clone_source_resource)
+    sources = [o for path in clones for o in read(path)]
     if not suite.context and not suite.param_resources and not suite.target_resources:
-        return World(now=now)
+        return World(now=now, sources=sources)
     spec = [mapping(d, "spec") for d in (read(suite.context) if suite.context else ())]
     objects = [o for s in spec for o in items(s, "resources") if isinstance(o, dict)]
     more = [o for path in (*suite.param_resources, *suite.target_resources) for o in read(path)]
     images = {_reference(text(i, "image")): i for s in spec for i in items(s, "images")}
-    return World([*objects, *more], images, now)
+    return World([*objects, *more], images, now, sources)
 
 
 def _reference(name: str) -> str:
