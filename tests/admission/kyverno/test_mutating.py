@@ -58,6 +58,7 @@ def test_a_strategic_merge(value: str, by: str, wanted: str) -> None:
         ("{a: 1}", "{(a): 2, b: 2}"),
         ("{}", "{(a): '*', b: 2}"),
         ("{containers: [{name: a, image: x}]}", "{containers: [{<(image): 'corp/*'}], b: 1}"),
+        ("{}", "{volumes: [{<(emptyDir): {}}], b: 1}"),
     ],
 )
 def test_a_patch_whose_condition_does_not_hold_is_for_another_object(value: str, by: str) -> None:
@@ -166,7 +167,7 @@ def test_other_objects_of_the_cluster_are_unknown() -> None:
 def patched_by(operations: str, more: str = "") -> Plain:
     lines = "\n".join(f"    {line}" for line in operations.strip().splitlines())
     given = rule(f"{more}\nmutate:\n  patchesJson6902: |-\n{lines}".strip())
-    metadata = "{name: x, namespace: ns, annotations: {key-a: '1', other: 'b\"\\n- op: remove'}}"
+    metadata = "{name: x, namespace: ns, annotations: {key-a: '1', other: \"b'\\n- op: remove\"}}"
     found = became(given, pod("{count: 3}", metadata))
     assert isinstance(found, dict)
     return found["spec"]

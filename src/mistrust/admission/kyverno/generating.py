@@ -23,10 +23,11 @@ OF_NO_CONCERN: Final = frozenset(
 def generating(given: Mapping[str, Plain]) -> Body:
     """Compile. Raises `InputError` for what is not understood."""
     sources = sorted(set(given) - OF_NO_CONCERN - set(NAMES))
-    if sources not in (["data"], ["clone"], ["cloneList"], ["foreach"]):
+    if sources not in ([], ["data"], ["clone"], ["cloneList"], ["foreach"]):
         raise InputError("not a generation that is understood", got=", ".join(sources), wanted="data or clone")
     names = template({name: given.get(name, "") for name in NAMES})
-    source = template(given.get(sources[0])) if sources[0] in ("data", "clone") else None
+    [kind] = sources or ["data"]
+    source = template(given.get(kind, {})) if kind in ("data", "clone") else None
 
     def body(request: Request, scope: Scope) -> Outcome:
         if source is None:
@@ -34,7 +35,7 @@ def generating(given: Mapping[str, Plain]) -> Body:
         named, value = names(scope), source(scope)
         if not isinstance(value, dict):
             raise KyvernoError("not an object")
-        if sources[0] == "clone":
+        if kind == "clone":
             found = request.world.find(text(named, "kind"), text(value, "namespace"), text(value, "name"))
             if not isinstance(found, dict):
                 raise KyvernoError("what is to be cloned is not there")

@@ -160,7 +160,10 @@ def _elements(pattern: list[Plain], value: Plain) -> list[Plain]:
         if not isinstance(each, dict) or not _anchored(each, ANCHORS):
             found.append(each)
             continue
-        found += [each, *_for_each(each, have, only=_anchored(each, (GLOBAL,)))]
+        only = _anchored(each, (GLOBAL,))
+        if only and value is None:
+            _map(each, None)
+        found += [each, *_for_each(each, have, only=only)]
     return found
 
 
