@@ -155,3 +155,56 @@ def test_what_is_cloned_is_in_a_file_that_the_result_names() -> None:
     given = suite(results % ", cloneSourceResource: source.yaml")
     assert run(given, policy=clones, made=made, source=source) == [("p/r/Pod/good", Result.PASS)]
     assert run(suite(results % ""), policy=clones, made=made) == [("p/r/Pod/good", Result.FAIL)]
+
+
+VAP = read(
+    "{apiVersion: admissionregistration.k8s.io/v1, kind: ValidatingAdmissionPolicy, metadata: {name: p}, spec: {"
+    "matchConstraints: {resourceRules: [{apiGroups: [''], apiVersions: [v1], operations: ['*'], resources: [pods]}]}, "
+    "validations: [{expression: 'object.metadata.name != \"bad\"'}]}}"
+)
+
+
+@pytest.mark.parametrize(
+    ("selector", "wanted"),
+    [("", {"bad": "fail", "good": "pass"}), ("{env: prod}", {"bad": "skip", "good": "skip"})],
+)
+def test_a_binding_says_what_a_validating_admission_policy_is_about(selector: str, wanted: dict[str, str]) -> None:
+    resources = (
+        f"matchResources: {{namespaceSelector: {{matchLabels: {selector}}}}}"
+        if selector
+        else "validationActions: [Deny]"
+    )
+    binding = read(
+        "{apiVersion: admissionregistration.k8s.io/v1, kind: ValidatingAdmissionPolicyBinding, metadata: {name: b}, "
+        f"spec: {{policyName: p, {resources}}}}}"
+    )
+    results = ", ".join(f"{{policy: p, kind: Pod, resources: [{n}], result: {r}}}" for n, r in wanted.items())
+    assert run(suite(f"[{results}]"), policy=[VAP, binding]) == [(f"p/Pod/{n}", Result.PASS) for n in wanted]
+
+
+def test_a_validating_admission_policy_without_bindings_is_asked_too() -> None:
+    given = suite("[{policy: p, kind: Pod, resources: [bad], result: fail}]")
+    assert run(given, policy=VAP) == [("p/Pod/bad", Result.PASS)]
+
+
+@pytest.mark.parametrize(("most", "wanted"), [("1", "fail"), ("5", "pass")])
+def test_parameters_are_in_files_that_the_suite_names(most: str, wanted: str) -> None:
+    spec = VAP["spec"]
+    assert isinstance(spec, dict)
+    policy = {
+        **VAP,
+        "spec": {
+            **spec,
+            "paramKind": {"apiVersion": "v1", "kind": "ConfigMap"},
+            "validations": [{"expression": "object.metadata.name.size() <= int(params.data.most)"}],
+        },
+    }
+    binding = read(
+        "{apiVersion: admissionregistration.k8s.io/v1, kind: ValidatingAdmissionPolicyBinding, metadata: {name: b}, "
+        "spec: {policyName: p, paramRef: {name: c, parameterNotFoundAction: Deny}}}"
+    )
+    params = read(
+        f"{{apiVersion: v1, kind: ConfigMap, metadata: {{name: c, namespace: default}}, data: {{most: '{most}'}}}}"
+    )
+    given = suite(f"[{{policy: p, kind: Pod, resources: [good], result: {wanted}}}]", "paramResources: [params.yaml]")
+    assert run(given, policy=[policy, binding], params=params) == [("p/Pod/good", Result.PASS)]

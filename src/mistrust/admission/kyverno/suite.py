@@ -9,6 +9,7 @@ import msgspec
 
 from mistrust.admission.finding import Outcome, Result
 from mistrust.admission.kyverno.answer import Policy
+from mistrust.admission.kyverno.bound import bound, is_binding
 from mistrust.admission.kyverno.compare import Answered, Object, Objects, Wanted, compared, named, placed
 from mistrust.admission.kyverno.exceptions import exception, is_exception
 from mistrust.admission.kyverno.load import is_policy, policy
@@ -83,9 +84,11 @@ def _answered(suite: Suite, read: Objects, now: int | None) -> Iterator[Answered
     """What every policy says of every resource: those that change objects are asked first."""
     policies: list[Policy] = []
     refused: dict[str, str] = {}
-    for given in (d for path in suite.policies for d in read(path) if is_policy(d)):
+    documents = [d for path in suite.policies for d in read(path)]
+    bindings = [d for d in documents if is_binding(d)]
+    for given in filter(is_policy, documents):
         try:
-            policies.append(policy(given))
+            policies.append(bound(given, bindings) or policy(given))
         except Error as error:
             refused[text(given, "metadata", "name")] = str(error)
     exceptions = tuple(exception(d) for path in suite.exceptions for d in read(path) if is_exception(d))
