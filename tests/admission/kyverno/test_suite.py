@@ -208,3 +208,24 @@ def test_parameters_are_in_files_that_the_suite_names(most: str, wanted: str) ->
     )
     given = suite(f"[{{policy: p, kind: Pod, resources: [good], result: {wanted}}}]", "paramResources: [params.yaml]")
     assert run(given, policy=[policy, binding], params=params) == [("p/Pod/good", Result.PASS)]
+
+
+def test_a_result_may_be_about_an_operation_and_what_was_before() -> None:
+    asks = rule(
+        "validate: {deny: {conditions: {any: [{key: '{{request.oldObject.metadata.labels.team || ``}}', "
+        "operator: Equals, value: before}]}}}",
+        "{any: [{resources: {kinds: [Pod], operations: [UPDATE, DELETE]}}]}",
+    )
+    old = pod("{}", "{name: good, labels: {team: before}}")
+    results = (
+        "[{policy: p, rule: r, kind: Pod, resources: [good], operation: UPDATE, result: fail}, "
+        "{policy: p, rule: r, kind: Pod, resources: [good], resourceOperation: CREATE, result: skip}, "
+        "{policy: p, rule: r, kind: Pod, resources: [bad], operation: DELETE, result: pass}]"
+    )
+    given = suite(results, "oldResources: [old.yaml]")
+    assert [result for _, result in run(given, policy=asks, old=old)] == [Result.PASS] * 3
+
+
+def test_a_result_that_says_more_than_is_understood_is_not_run() -> None:
+    [outcome] = told(suite("[{policy: p, kind: Pod, resources: [bad], result: fail, something: 1}]"))
+    assert (outcome.result, outcome.because) == (Result.UNKNOWN, "not understood: something")

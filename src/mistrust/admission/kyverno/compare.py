@@ -40,6 +40,13 @@ class Wanted(msgspec.Struct, frozen=True, rename="camel"):
     patched_resources: str = ""
     generated_resource: str = ""
     clone_source_resource: str = ""
+    operation: str = ""
+    resource_operation: str = ""
+
+    @property
+    def asked(self) -> str:
+        """The operation that it is about; empty where it does not say."""
+        return self.operation or self.resource_operation
 
 
 class Answered(msgspec.Struct, frozen=True):
@@ -47,6 +54,7 @@ class Answered(msgspec.Struct, frozen=True):
 
     policy: str
     resource: Object
+    operation: str
     answers: tuple[Answer, ...]
     after: Plain
     failed: str = ""
@@ -66,7 +74,8 @@ def placed(given: Object) -> Object:
 
 def compared(wanted: Wanted, name: str, found: Sequence[Answered], read: Objects) -> Outcome:
     """Is a resource as a result wants it?"""
-    about = [a for a in found if a.policy == wanted.policy and _is(a.resource, wanted, name)]
+    asked = [a for a in found if a.policy == wanted.policy and a.operation == wanted.asked]
+    about = [a for a in asked if _is(a.resource, wanted, name)]
     title = named(wanted, name)
     if not about:
         return Outcome(title, Result.ERROR, "there is no such policy or no such resource")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, cast
 
 import msgspec
@@ -11,7 +11,7 @@ from mistrust.admission.finding import Outcome, Result
 from mistrust.admission.kyverno.answer import Policy
 from mistrust.admission.kyverno.bound import bound, is_binding
 from mistrust.admission.kyverno.compare import Answered, Object, Objects, Wanted, compared, named, placed
-from mistrust.admission.kyverno.exceptions import exception, is_exception
+from mistrust.admission.kyverno.exceptions import Exempt, exception, is_exception
 from mistrust.admission.kyverno.load import is_policy, policy
 from mistrust.admission.kyverno.request import Request, World
 from mistrust.admission.kyverno.values import Values, namespaces, values
@@ -36,11 +36,27 @@ class Suite(msgspec.Struct, frozen=True, rename="camel"):
     exceptions: list[str] = []
     param_resources: list[str] = []
     target_resources: list[str] = []
+    old_resources: list[str] = []
     results: list[Wanted] = []
 
 
+class Ready(msgspec.Struct, frozen=True):
+    """What is asked, and all that it takes."""
+
+    policies: tuple[Policy, ...]
+    refused: Mapping[str, str]
+    """Policies that are not understood, with the reason."""
+    exceptions: tuple[Exempt, ...]
+    values: Values
+    world: World
+    person: Object
+    old: Mapping[tuple[str, ...], Object]
+    """What was there before, by the identity of what is to be."""
+
+
 KNOWN: Final = frozenset((*Suite.__struct_encode_fields__, "apiVersion", "kind", "metadata"))
-"""What a suite may say; one that says more is not run."""
+RESULT: Final = frozenset(Wanted.__struct_encode_fields__)
+"""What a suite and its results may say; one that says more is not run."""
 
 
 def is_suite(given: Object) -> bool:
@@ -53,16 +69,18 @@ def is_suite(given: Object) -> bool:
 def outcomes(given: Object, read: Objects, now: int | None = None) -> Iterator[Outcome]:
     """Run a suite. Parameters: `now`, nanoseconds since 1970.
 
-    Raises `InputError` for a document that is none."""
-    other = sorted(set(given) - KNOWN)
+    Raises `InputError` for a document that is none.
+    """
+    results = [set(r) for r in items(given, "results") if isinstance(r, dict)]
+    more = {name for each in results for name in each - RESULT if not name.lower().startswith("is")}
+    other = sorted((set(given) - KNOWN) | more)
     try:
         suite = msgspec.convert(given, Suite)
     except msgspec.ValidationError as error:
         raise InputError("not a suite", got=str(error), wanted="cli.kyverno.io/v1alpha1 Test") from None
     if other:
-        yield Outcome(
-            suite.name or text(given, "metadata", "name"), Result.UNKNOWN, f"not understood: {', '.join(other)}"
-        )
+        name = suite.name or text(given, "metadata", "name")
+        yield Outcome(name, Result.UNKNOWN, f"not understood: {', '.join(other)}")
         return
     try:
         found = list(_answered(suite, read, now))
@@ -81,7 +99,27 @@ def _resources(wanted: Wanted) -> list[str]:
 
 
 def _answered(suite: Suite, read: Objects, now: int | None) -> Iterator[Answered]:
-    """What every policy says of every resource: those that change objects are asked first."""
+    """What every policy says of every resource, for each operation that a result is about."""
+    ready = _ready(suite, read, now)
+    resources = _distinct([placed(o) for path in suite.resources for o in _read(path, read) if text(o, "kind")])
+    for operation in dict.fromkeys(w.asked for w in suite.results):
+        for resource in resources:
+            yield from _asked(ready, resource, operation)
+
+
+def _asked(ready: Ready, resource: Object, operation: str) -> Iterator[Answered]:
+    """What every policy says of a resource: those that change objects are asked first."""
+    current: dict[str, Plain] = dict(resource)
+    for each in sorted(ready.policies, key=lambda p: not p.mutates):
+        verdict = each.verdict(_request(ready, each.name, resource, current, operation))
+        after = verdict.object
+        yield Answered(each.name, resource, operation, verdict.answers, after)
+        current = after if isinstance(after, dict) and each.mutates else current
+    for name, why in ready.refused.items():
+        yield Answered(name, resource, operation, (), None, why)
+
+
+def _ready(suite: Suite, read: Objects, now: int | None) -> Ready:
     policies: list[Policy] = []
     refused: dict[str, str] = {}
     documents = [d for path in suite.policies for d in read(path)]
@@ -91,20 +129,15 @@ def _answered(suite: Suite, read: Objects, now: int | None) -> Iterator[Answered
             policies.append(bound(given, bindings) or policy(given))
         except Error as error:
             refused[text(given, "metadata", "name")] = str(error)
-    exceptions = tuple(exception(d) for path in suite.exceptions for d in read(path) if is_exception(d))
-    known = values([d for path in filter(None, [suite.variables]) for d in read(path)], cast("Plain", suite.values))
-    world = _world(suite, read, now)
-    person = next(iter(read(suite.userinfo)), {}) if suite.userinfo else {}
-    for resource in _distinct([placed(o) for path in suite.resources for o in _read(path, read) if text(o, "kind")]):
-        current: dict[str, Plain] = dict(resource)
-        for each in sorted(policies, key=lambda p: not p.mutates):
-            request = _request(each.name, resource, current, known, world, person)
-            verdict = each.verdict(msgspec.structs.replace(request, exceptions=exceptions))
-            after = verdict.object
-            yield Answered(each.name, resource, verdict.answers, after)
-            current = after if isinstance(after, dict) and each.mutates else current
-        for name, why in refused.items():
-            yield Answered(name, resource, (), None, why)
+    return Ready(
+        tuple(policies),
+        refused,
+        tuple(exception(d) for path in suite.exceptions for d in read(path) if is_exception(d)),
+        values([d for path in filter(None, [suite.variables]) for d in read(path)], cast("Plain", suite.values)),
+        _world(suite, read, now),
+        next(iter(read(suite.userinfo)), {}) if suite.userinfo else {},
+        {_identity(o): o for path in suite.old_resources for o in map(placed, read(path))},
+    )
 
 
 def _read(path: str, read: Objects) -> Sequence[Object]:
@@ -142,13 +175,13 @@ def _identity(given: Object) -> tuple[str, str, str, str]:
     return text(given, "apiVersion"), text(given, "kind"), text(given, "metadata", "namespace"), name
 
 
-def _request(
-    policy_name: str, resource: Object, current: dict[str, Plain], known: Values, world: World, person: Object
-) -> Request:
+def _request(ready: Ready, name: str, resource: Object, current: dict[str, Plain], operation: str) -> Request:
+    """What a policy is asked: about the resource as it has become, and in the words of the values."""
     group, _, version = text(resource, "apiVersion").rpartition("/")
     kind, metadata = text(resource, "kind"), mapping(resource, "metadata")
-    given = known.of(policy_name, text(metadata, "name"))
-    operation = str(given.get("request.operation", "CREATE"))
+    given = ready.values.of(name, text(metadata, "name"))
+    operation = operation or str(given.get("request.operation", "CREATE"))
+    old = dict(ready.old.get(_identity(resource), current))
     request: dict[str, Plain] = {
         "uid": "",
         "kind": {"group": group, "version": version, "kind": kind},
@@ -156,10 +189,11 @@ def _request(
         "name": text(metadata, "name"),
         "namespace": text(metadata, "namespace"),
         "operation": operation,
-        "userInfo": dict(mapping(person, "userInfo") or mapping(person, "requestInfo", "userInfo")),
+        "userInfo": dict(mapping(ready.person, "userInfo") or mapping(ready.person, "requestInfo", "userInfo")),
         "object": None if operation == "DELETE" else current,
-        "oldObject": current if operation in ("DELETE", "UPDATE") else None,
+        "oldObject": old if operation in ("DELETE", "UPDATE") else None,
     }
-    space = namespaces(known, text(metadata, "namespace"))
-    roles, cluster = (tuple(texts(person, k) or texts(person, "requestInfo", k)) for k in ("roles", "clusterRoles"))
-    return Request(Review(request, space), world, given, roles, cluster)
+    space = namespaces(ready.values, text(metadata, "namespace"))
+    people = (ready.person, mapping(ready.person, "requestInfo"))
+    roles, cluster = (tuple(r for p in people for r in texts(p, name)) for name in ("roles", "clusterRoles"))
+    return Request(Review(request, space), ready.world, given, roles, cluster, ready.exceptions)
