@@ -229,3 +229,12 @@ def test_a_result_may_be_about_an_operation_and_what_was_before() -> None:
 def test_a_result_that_says_more_than_is_understood_is_not_run() -> None:
     [outcome] = told(suite("[{policy: p, kind: Pod, resources: [bad], result: fail, something: 1}]"))
     assert (outcome.result, outcome.because) == (Result.UNKNOWN, "not understood: something")
+
+
+def test_a_file_that_is_not_there_is_told_by_the_results_that_need_it() -> None:
+    given = suite("[{policy: p, rule: r, kind: Pod, resources: [good], result: pass, patchedResources: none.yaml}]")
+    [outcome] = told(given, policy=LABEL)
+    assert outcome.result is Result.ERROR
+    assert "none.yaml" in outcome.because
+    [outcome] = told({**suite("[{policy: p, kind: Pod, resources: [good], result: pass}]"), "policies": ["none.yaml"]})
+    assert outcome.result is Result.ERROR

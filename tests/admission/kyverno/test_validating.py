@@ -9,6 +9,7 @@ from mistrust.admission.finding import Result
 from mistrust.admission.kyverno.load import policy
 from mistrust.admission.kyverno.request import Request, World
 from mistrust.admission.review import Review, of_object
+from mistrust.kube.build import Plain
 from mistrust.kube.errors import InputError
 
 LATEST = "{containers: [{name: a, image: 'nginx:latest'}]}"
@@ -246,3 +247,15 @@ def test_what_is_nested_too_deeply_is_an_error() -> None:
     deep = "{a: " * 190 + "1" + "}" * 190
     given = rule("validate: {pattern: {spec: " + deep.replace("1", "'{{ request.object.spec }}'") + "}}")
     assert said(given, pod(deep)) == {"r": Result.ERROR}
+
+
+def test_a_policy_that_is_nested_too_deeply_is_an_error() -> None:
+    deep: Plain = "x"
+    for _ in range(2000):
+        deep = {"a": deep}
+    given = rule("validate: {pattern: {}}")
+    spec = given["spec"]
+    assert isinstance(spec, dict)
+    spec["rules"] = [{"name": "r", "match": {}, "validate": {"pattern": deep}}]
+    with pytest.raises(InputError):
+        policy(given)

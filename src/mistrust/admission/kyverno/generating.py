@@ -46,8 +46,9 @@ def generating(given: Mapping[str, Plain]) -> Body:
 
 
 def _made(named: Plain, value: dict[str, Plain]) -> dict[str, Plain]:
+    """An object of that kind and name; what only a server says of the one that it is a copy of is left out."""
     own = {k: v for k, v in mapping(value, "metadata").items() if k not in ("uid", "resourceVersion", "managedFields")}
-    identity = {k: v for k in ("name", "namespace") if (v := text(mapping({"n": named}, "n"), k))}
-    kept = {k: v for k in ("namespace",) if k in own and k not in identity for v in [own[k]]}
-    front: dict[str, Plain] = {k: text(mapping({"n": named}, "n"), k) for k in ("apiVersion", "kind")}
-    return {**value, **front, "metadata": {**own, **kept, **identity}}
+    said = {name: found for name in NAMES if isinstance(named, dict) and (found := text(named, name))}
+    identity: dict[str, Plain] = {name: said[name] for name in ("name", "namespace") if name in said}
+    kind: dict[str, Plain] = {name: said.get(name, "") for name in ("apiVersion", "kind")}
+    return {**value, **kind, "metadata": {**own, **identity}}

@@ -23,8 +23,12 @@ def is_policy(given: Mapping[str, Plain]) -> bool:
 def policy(given: Mapping[str, Plain]) -> Policy:
     """Compile a policy. Raises `InputError` for what is not understood."""
     kind = text(given, "kind")
-    if kind in ruled.KINDS:
-        return ruled.policy(given)
-    if kind in typed.KINDS:
-        return typed.policy(given)
+    try:
+        if kind in ruled.KINDS:
+            return ruled.policy(given)
+        if kind in typed.KINDS:
+            return typed.policy(given)
+    except RecursionError:
+        where = f"{kind} {text(given, 'metadata', 'name')}"
+        raise InputError("a policy that is nested too deeply", where=where) from None
     raise InputError("not a policy of Kyverno", got=kind)

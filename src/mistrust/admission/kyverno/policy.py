@@ -131,7 +131,11 @@ def policy(given: Mapping[str, Plain]) -> ClusterPolicy:
     if not isinstance(rules, list) or not all(isinstance(r, dict) for r in rules):
         raise InputError("not a policy", where=f"{kind} {name}", wanted="spec.rules, a list of rules")
     asked = items(given, "spec", "webhookConfiguration", "matchConditions")
-    conditions = compiled([], [], [(text(c, "name"), text(c, "expression")) for c in asked])
+    try:
+        conditions = compiled([], [], [(text(c, "name"), text(c, "expression")) for c in asked])
+    except InputError as error:
+        where = f"{kind} {name}, matchConditions: {error.where}"
+        raise InputError(error.what, where=where, got=error.got, wanted=error.wanted) from None
     made = []
     for each in autogen.rules(given):
         where = f"{kind} {name}, rule {text(each, 'name')}"

@@ -82,16 +82,17 @@ def outcomes(given: Object, read: Objects, now: int | None = None) -> Iterator[O
         name = suite.name or text(given, "metadata", "name")
         yield Outcome(name, Result.UNKNOWN, f"not understood: {', '.join(other)}")
         return
+    wanted = [(each, name) for each in suite.results for name in _resources(each)]
     try:
         found = list(_answered(suite, read, now))
-    except Error as error:
-        for wanted in suite.results:
-            for name in _resources(wanted):
-                yield Outcome(named(wanted, name), Result.ERROR, str(error))
+    except (Error, RecursionError) as error:
+        yield from (Outcome(named(each, name), Result.ERROR, str(error)) for each, name in wanted)
         return
-    for wanted in suite.results:
-        for name in _resources(wanted):
-            yield compared(wanted, name, found, read)
+    for each, name in wanted:
+        try:
+            yield compared(each, name, found, read)
+        except (Error, RecursionError) as error:
+            yield Outcome(named(each, name), Result.ERROR, str(error))
 
 
 def _resources(wanted: Wanted) -> list[str]:
