@@ -17,7 +17,10 @@ from mistrust.admission.kyverno.exceptions import Exempt, exception, is_exceptio
 from mistrust.admission.kyverno.load import is_policy, policy
 from mistrust.admission.kyverno.request import World
 from mistrust.admission.plain import items, mapping, text
+from mistrust.admission.policies import Policy as Asked
+from mistrust.admission.policies import ask, question, validating
 from mistrust.admission.review import of_object
+from mistrust.catalog.baseline import baseline
 from mistrust.cli.policy_files import DATA, content, files, plain
 from mistrust.kube.build import Plain
 from mistrust.kube.errors import Error, UsageError
@@ -29,10 +32,12 @@ TEMPLATE, CONSTRAINTS = "ConstraintTemplate", "constraints.gatekeeper.sh/"
 
 def run(args: argparse.Namespace) -> int:
     """Exit code 0 if all objects pass, 1 if one fails, 3 if something has no answer."""
-    if not args.data:
-        raise UsageError("no policies", wanted="-d FOLDER")
+    if not args.data and not args.baseline:
+        raise UsageError("no policies", wanted="-d FOLDER, or --baseline")
     failed: list[str] = []
     given = list(_objects(args.data, failed))
+    ours = [each for entry in baseline() for each in (entry.policy, entry.binding)] if args.baseline else []
+    native = list(_validating([*given, *ours], failed))
     constraints, kyverno = list(_constraints(given, failed)), list(_policies(given, failed))
     exceptions = tuple(_exceptions(given, failed))
     objects = [o for path in args.words for o in _objects([path], failed)]
@@ -45,12 +50,13 @@ def run(args: argparse.Namespace) -> int:
         review = of_object(each, spaces.get(text(each, "metadata", "namespace")))
         found = [f for c in constraints for f in c.findings(review, around, AUDIT)]
         found += [f for p in kyverno for f in findings(p, review, world, exceptions)]
+        found += ask(native, question(of_object(_without_null(each)).request, review.namespace))
         for finding in found:
             count[finding.result] += 1
             _say(_told(finding, name))
     for line in failed:
         sys.stderr.write(f"mistrust: {clean(line)}\n")
-    about = f"{len(objects):,} objects, {len(constraints) + len(kyverno):,} policies"
+    about = f"{len(objects):,} objects, {len(constraints) + len(kyverno) + len(native):,} policies"
     unanswered = count[Result.ERROR] + count[Result.UNKNOWN]
     _say(f"{about}: {count[Result.FAIL]:,} failures, {unanswered:,} without an answer")
     return 1 if count[Result.FAIL] else 3 if failed or unanswered else 0
@@ -92,6 +98,31 @@ def _policies(several: list[Mapping[str, Plain]], failed: list[str]) -> Iterator
             yield policy(each)
         except Error as error:
             failed.append(str(error))
+
+
+def _validating(several: list[Mapping[str, Plain]], failed: list[str]) -> Iterator[Asked]:
+    """ValidatingAdmissionPolicies with their bindings."""
+    for _, given, attempt in validating([("", each) for each in several]):
+        try:
+            found = attempt()
+        except Error as error:
+            failed.append(str(error))
+            continue
+        if found is not None:
+            yield found
+        elif text(given, "kind") == "ValidatingAdmissionPolicy":
+            failed.append(f"ValidatingAdmissionPolicy {text(given, 'metadata', 'name')}: no binding, so nobody asks it")
+
+
+def _without_null(given: Mapping[str, Plain]) -> dict[str, Plain]:
+    """An object without fields that are null, as the API server sees it."""
+    return {k: _settled(v) for k, v in given.items() if v is not None}
+
+
+def _settled(value: Plain) -> Plain:
+    if isinstance(value, dict):
+        return _without_null(value)
+    return [_settled(v) for v in value] if isinstance(value, list) else value
 
 
 def _exceptions(several: list[Mapping[str, Plain]], failed: list[str]) -> Iterator[Exempt]:

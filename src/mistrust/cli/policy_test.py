@@ -1,4 +1,4 @@
-"""`mistrust policy test`: suites of `gator verify` and `kyverno test`, and rules of `opa test`, as they are."""
+"""`mistrust policy test`: suites of `gator verify` and `kyverno test`, rules of `opa test`, and tests of our own."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import msgspec
 from mistrust.admission.finding import Outcome, Result
 from mistrust.admission.gatekeeper.suite import is_suite, outcomes
 from mistrust.admission.kyverno import suite as kyverno
+from mistrust.admission.vap import suite as validating
 from mistrust.cli.policy_files import DATA, content, files, plain, read
 from mistrust.kube.build import Plain
 from mistrust.kube.errors import Error, InputError
@@ -51,15 +52,17 @@ def _suites(path: str) -> Iterator[tuple[str, Outcome]]:
                 raise
             continue  # a sample that is meant to be bad, or no concern of a suite: suites that name it say so
         for each in several:
-            yield from ((str(file), outcome) for outcome in _outcomes(each, _Near(file.parent)))
+            yield from ((str(file), outcome) for outcome in _outcomes(each, _Near(file.parent), several))
 
 
-def _outcomes(given: Mapping[str, Plain], near: _Near) -> Iterator[Outcome]:
+def _outcomes(given: Mapping[str, Plain], near: _Near, beside: Sequence[Mapping[str, Plain]]) -> Iterator[Outcome]:
     """What a document asks for, if it is a suite of a format that is known."""
     if is_suite(given):
         yield from outcomes(given, near)
     elif kyverno.is_suite(given):
         yield from kyverno.outcomes(given, near, time.time_ns())
+    elif validating.is_suite(given):
+        yield from validating.outcomes(given, beside)
 
 
 class _Near:

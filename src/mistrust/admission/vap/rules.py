@@ -92,11 +92,12 @@ def _scope(scope: str, review: Review) -> bool:
 
 
 def _of_namespace(selector: LabelSelector | None, review: Review) -> bool:
-    """A Namespace is chosen by its own labels; what is in none is always chosen."""
+    """A Namespace is chosen by its own labels, its name among them; what is in none is always chosen."""
     if selector is None or selector == LabelSelector():
         return True
     if review.group_version_kind[2] == "Namespace":
-        return selected(selector, labels(review.object if review.object is not None else review.old))
+        itself = mapping(review.object if review.object is not None else review.old)
+        return selected(selector, {**_own_text(itself), **labels(itself)})
     if not text(review.request, "namespace"):
         return True
     space: Object = review.namespace or {"metadata": {"labels": _own(text(review.request, "namespace"))}}

@@ -1,0 +1,20 @@
+"""`mistrust policy list`: the policies of the starter set."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from mistrust.catalog.baseline import baseline
+from mistrust.kube.errors import UsageError
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit code 0."""
+    if args.words:
+        raise UsageError("nothing else is wanted", got=" ".join(args.words))
+    wide = max(len(entry.name) for entry in baseline())
+    for entry in baseline():
+        about = f"\n    {entry.description}" if args.verbose else ""
+        sys.stdout.write(f"{entry.severity:8}  {entry.name:{wide}}  {entry.title}{about}\n")
+    return 0
