@@ -20,7 +20,7 @@ from mistrust.admission.plain import items, mapping, text
 from mistrust.admission.policies import Policy as Asked
 from mistrust.admission.policies import ask, question, validating
 from mistrust.admission.review import of_object
-from mistrust.catalog.baseline import baseline
+from mistrust.catalog.starter import starter
 from mistrust.cli.policy_files import DATA, content, files, plain
 from mistrust.kube.build import Plain
 from mistrust.kube.errors import Error, UsageError
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("no policies", wanted="-d FOLDER, or --baseline")
     failed: list[str] = []
     given = list(_objects(args.data, failed))
-    ours = [each for entry in baseline() for each in (entry.policy, entry.binding)] if args.baseline else []
+    ours = [each for entry in starter() for each in (entry.policy, entry.binding)] if args.baseline else []
     native = list(_validating([*given, *ours], failed))
     constraints, kyverno = list(_constraints(given, failed)), list(_policies(given, failed))
     exceptions = tuple(_exceptions(given, failed))
@@ -66,7 +66,14 @@ def _told(finding: Finding, name: str) -> str:
     unanswered = finding.result in (Result.ERROR, Result.UNKNOWN)
     word = finding.result if unanswered else {Action.AUDIT: "dryrun"}.get(finding.action, finding.action)
     rule = f" {finding.rule}" if finding.rule else ""
-    return f"{word}: {name}: {finding.policy}{rule}: {finding.message}"
+    return f"{word}: {name}: {finding.policy}{rule}: {_bare(finding)}"
+
+
+def _bare(finding: Finding) -> str:
+    """A message without who says so, which the line has already."""
+    before, _, after = finding.message.partition(": ")
+    named = finding.policy.startswith("ValidatingAdmissionPolicy ") and "ValidatingAdmissionPolicy '" in before
+    return after if named else finding.message
 
 
 def _named(given: Mapping[str, Plain]) -> str:

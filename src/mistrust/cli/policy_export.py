@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 import yaml
 
-from mistrust.admission.plain import text
+from mistrust.admission.plain import items, text
 from mistrust.admission.review import Object
 from mistrust.admission.vap.export import bound, new
-from mistrust.admission.vap.policy import policy as compiled
-from mistrust.catalog.baseline import baseline
+from mistrust.admission.vap.policy import Policy, policy
+from mistrust.catalog.starter import starter
 from mistrust.cli.policy_files import DATA, content, files, plain
 from mistrust.kube.build import Plain
 from mistrust.kube.errors import Error, InputError, UsageError
@@ -22,6 +23,7 @@ from mistrust.report.clean import clean
 
 ACTIONS = {"deny": "Deny", "warn": "Warn", "audit": "Audit"}
 EXEMPT = ("kube-system",)
+NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 WIDTH = 110
 REGISTRATION, POLICY, BINDING = (
     "admissionregistration.k8s.io/",
@@ -44,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     """Exit code 0, or 3 where a policy cannot be exported. Raises `UsageError` for a name that is not there."""
     failed: list[str] = []
     exempt = [n for n in args.exempt if n] if args.exempt is not None else None if args.source else EXEMPT
-    found = list(_of_folder(args.source, failed) if args.source else _of_baseline())
+    found = list(_of_folder(args.source, failed) if args.source else _of_starter())
     known = {each.name for each in found}
     for name in args.words:
         if name not in known:
@@ -60,8 +62,8 @@ def run(args: argparse.Namespace) -> int:
     return 3 if failed else 0
 
 
-def _of_baseline() -> Iterator[Exported]:
-    for entry in baseline():
+def _of_starter() -> Iterator[Exported]:
+    for entry in starter():
         yield Exported(entry.name, entry.written, [entry.binding])
 
 
@@ -69,15 +71,17 @@ def _of_folder(folder: str, failed: list[str]) -> Iterator[Exported]:
     """Every ValidatingAdmissionPolicy of a folder; what else is a policy is said."""
     objects = list(_objects(folder, failed))
     bindings = [o for _, o in objects if _is(o, BINDING)]
+    seen: set[str] = set()
     for place, given in objects:
         kind, group = text(given, "kind"), text(given, "apiVersion").rpartition("/")[0]
         if _is(given, POLICY):
             name = text(given, "metadata", "name")
             try:
-                asked = compiled(given)
+                asked = _checked(given, seen)
             except Error as error:
                 failed.append(f"{place}: {error}")
                 continue
+            seen.add(name)
             if asked.spec.param_kind is not None:
                 failed.append(f"{place}: its parameters ({asked.spec.param_kind.kind}) are not exported")
             mine = [b for b in bindings if text(b, "spec", "policyName") == name]
@@ -88,10 +92,22 @@ def _of_folder(folder: str, failed: list[str]) -> Iterator[Exported]:
         failed.append(f"{path}: Rego cannot be exported: only ValidatingAdmissionPolicies can")
 
 
+def _checked(given: Object, seen: Container[str]) -> Policy:
+    """A policy that the API server would take, under a name that may be one of a file."""
+    made = policy(given)
+    if not NAME.fullmatch(made.name):
+        raise InputError("not a name of a policy", got=made.name)
+    if made.name in seen:
+        raise InputError("two policies of one name", got=made.name)
+    return made
+
+
 def _objects(folder: str, failed: list[str]) -> Iterator[tuple[str, Mapping[str, Plain]]]:
     for path in files([folder], DATA):
         try:
-            yield from ((str(path), d) for d in plain(content(path), str(path)) if isinstance(d, dict))
+            for each in plain(content(path), str(path)):
+                several = items(each, "items") if text(each, "kind").endswith("List") else [each]
+                yield from ((str(path), o) for o in several if isinstance(o, dict))
         except Error as error:
             failed.append(str(error))
 

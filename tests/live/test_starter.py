@@ -11,9 +11,9 @@ import yaml
 
 from mistrust.admission.plain import labels, text
 from mistrust.admission.vap.suite import Sample
-from mistrust.catalog.baseline import Entry, baseline
+from mistrust.catalog.starter import Entry, starter
 from mistrust.cli.main import run
-from tests.catalog.test_baseline import samples
+from tests.catalog.test_starter import samples
 from tests.controlplane.client import Reply
 from tests.controlplane.server import ControlPlane, start, until
 
@@ -84,13 +84,13 @@ def by_the_policy(entry: Entry, reply: Reply) -> str:
 
 
 def test_the_api_server_finds_no_fault_in_the_types_of_any_policy(plane: ControlPlane) -> None:
-    for entry in baseline():
+    for entry in starter():
         path = f"{POLICIES}/{entry.name}"
         until(lambda path=path: "typeChecking" in plane.admin.request("GET", path).body.decode(), "types are checked")
         assert plane.admin.request("GET", path).at("status", "typeChecking") == {}, entry.name
 
 
-@pytest.mark.parametrize("entry", baseline(), ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", starter(), ids=lambda entry: entry.name)
 def test_the_api_server_says_of_every_sample_what_we_say(plane: ControlPlane, entry: Entry) -> None:
     chosen = [s for s in samples(entry) if takes(s)]
     denied: Sequence[Sample] = [s for s in chosen if s.messages]
@@ -114,3 +114,41 @@ def test_the_api_server_says_of_every_sample_what_we_say(plane: ControlPlane, en
 def takes(sample: Sample) -> bool:
     """Debug containers come by a subresource, never with the pod."""
     return "ephemeralContainers" not in str(sample.object)
+
+
+def test_the_check_of_types_does_find_faults(plane: ControlPlane) -> None:
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+    spec = {
+        "matchConstraints": {"resourceRules": [rule]},
+        "validations": [{"expression": "object.spec.template == null"}],
+    }
+    metadata = {"name": "wrong"}
+    group = "admissionregistration.k8s.io/v1"
+    plane.admin.apply({"apiVersion": group, "kind": "ValidatingAdmissionPolicy", "metadata": metadata, "spec": spec})
+    until(lambda: "undefined field" in plane.admin.request("GET", f"{POLICIES}/wrong").body.decode(), "it is said")
+
+
+def test_what_was_there_before_may_change_as_long_as_it_does_not_get_worse(plane: ControlPlane) -> None:
+    privileged = {"securityContext": {"privileged": True}, "image": "example.com/a:1"}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "old", "namespace": "shop"},
+        "spec": {"containers": [{"name": "main", **privileged}]},
+    }
+    assert plane.admin.create(pod).status == 201
+    [entry] = [e for e in starter() if e.name == "privileged-containers"]
+    binding = EXPORTED[entry.name]
+    plane.admin.apply(binding)
+    try:
+        new = {**pod, "metadata": {"name": "new", "namespace": "shop"}}
+        until(lambda: bool(by_the_policy(entry, tried(plane, new))), "the policy is asked")
+        path, merge = plane.admin.path(pod), "application/merge-patch+json"
+        labelled = {"metadata": {"labels": {"a": "b"}}}
+        assert plane.admin.request("PATCH", path, labelled, content_type=merge).status == 200
+        debug = {"spec": {"ephemeralContainers": [{"name": "debug", **privileged}]}}
+        strategic = "application/strategic-merge-patch+json"
+        reply = plane.admin.request("PATCH", f"{path}/ephemeralcontainers", debug, content_type=strategic)
+        assert by_the_policy(entry, reply) == "privileged containers: main, debug (remove securityContext.privileged)"
+    finally:
+        plane.admin.delete(binding)

@@ -35,7 +35,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 @cache
-def baseline() -> tuple[Entry, ...]:
+def starter() -> tuple[Entry, ...]:
     """Every policy of the set, sorted by name. Raises `InputError`, naming the file, for one that cannot be read."""
     folder = importlib.resources.files("mistrust.catalog").joinpath("baseline")
     files = sorted((f for f in folder.iterdir() if f.name.endswith(".yaml")), key=lambda f: f.name)

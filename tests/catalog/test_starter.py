@@ -13,11 +13,11 @@ from mistrust.admission.review import Object, Review, of_object
 from mistrust.admission.vap.policy import Binding, BindingSpec, binding, findings, no_params, policy
 from mistrust.admission.vap.rules import matches
 from mistrust.admission.vap.suite import Sample, is_suite, outcomes, read
-from mistrust.catalog import baseline as module
-from mistrust.catalog.baseline import Entry, baseline
+from mistrust.catalog import starter as module
+from mistrust.catalog.starter import Entry, starter
 
-FOLDER = Path(module.__file__).with_suffix("")
-every = pytest.mark.parametrize("entry", baseline(), ids=lambda entry: entry.name)
+FOLDER = Path(module.__file__).with_name("baseline")
+every = pytest.mark.parametrize("entry", starter(), ids=lambda entry: entry.name)
 
 
 def documents(entry: Entry) -> list[Object]:
@@ -91,11 +91,11 @@ def test_it_says_what_it_denies_and_is_bound_to_deny(entry: Entry) -> None:
 
 
 def test_there_are_about_forty() -> None:
-    assert 40 <= len(baseline()) <= 60
-    assert [e.name for e in baseline()] == sorted(e.name for e in baseline())
+    assert 40 <= len(starter()) <= 60
+    assert [e.name for e in starter()] == sorted(e.name for e in starter())
 
 
-PODS = [e for e in baseline() if "Asked of pods" in e.description]
+PODS = [e for e in starter() if "Asked of pods" in e.description]
 
 
 @pytest.mark.parametrize("entry", PODS, ids=lambda e: e.name)
