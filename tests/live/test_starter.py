@@ -152,3 +152,38 @@ def test_what_was_there_before_may_change_as_long_as_it_does_not_get_worse(plane
         assert by_the_policy(entry, reply) == "privileged containers: main, debug (remove securityContext.privileged)"
     finally:
         plane.admin.delete(binding)
+
+
+CLEAN = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "readOnlyRootFilesystem": True,
+    "runAsNonRoot": True,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+
+
+def test_large_objects_that_nothing_is_wrong_with_are_let_in(plane: ControlPlane) -> None:
+    """A policy that costs more than the API server grants to an expression would deny whatever is large."""
+    environment = [{"name": f"VARIABLE_{i}", "value": "x" * 100} for i in range(100)]
+    image = f"example.com/{'a' * 100}@sha256:{'0' * 64}"
+    several = [{"name": f"c{i}", "image": image, "env": environment, "securityContext": CLEAN} for i in range(50)]
+    spec = {"containers": several, "serviceAccountName": "web", "automountServiceAccountToken": False}
+    metadata = {"name": "large", "namespace": "shop"}
+    rules = [{"apiGroups": [f"g{i}.example.com"], "resources": ["a", "b"], "verbs": ["get"]} for i in range(1000)]
+    large: list[dict[str, object]] = [
+        {"apiVersion": "v1", "kind": "Pod", "spec": spec},
+        {"apiVersion": "batch/v1", "kind": "Job", "spec": {"template": {"spec": {**spec, "restartPolicy": "Never"}}}},
+        {"apiVersion": "v1", "kind": "ConfigMap", "data": {f"file-{i}": "y" * 10_000 for i in range(95)}},
+        {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "rules": rules},
+    ]
+    plane.admin.apply(*EXPORTED.values())
+    try:
+        for entry in starter():
+            [sample, *_] = [s.object for s in samples(entry) if s.messages]
+            until(lambda sample=sample: "denied request" in tried(plane, sample).message, "the policies are asked")
+        for each in large:
+            reply = tried(plane, {**each, "metadata": metadata})
+            assert reply.status == 201, reply.message
+    finally:
+        plane.admin.delete(*EXPORTED.values())

@@ -1,4 +1,4 @@
-"""Two pages of docs from the catalog's own files.
+"""The pages of docs that come from the catalog's own files.
 
 python -m mistrust.catalog.docs [FOLDER]
 """
@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mistrust.access.finding import SEVERITIES
 from mistrust.catalog.check import Check
 from mistrust.catalog.load import checks, explain, steps, structure
+from mistrust.catalog.starter import Entry, starter
 from mistrust.paths.step import Need, Permission, Step
 
 FAMILIES: Mapping[str, str] = {
@@ -39,7 +40,7 @@ def pages() -> Mapping[str, str]:
     """The pages by file name."""
     entries = [entry for known in (*steps(), *structure()) if isinstance(entry := explain(known.id), Step)]
     spoken = [entry for known in checks() if isinstance(entry := explain(known.id), Check)]
-    return {"steps.md": step_page(entries), "checks.md": check_page(spoken)}
+    return {"steps.md": step_page(entries), "checks.md": check_page(spoken), "policies.md": policy_page(starter())}
 
 
 def step_page(entries: Iterable[Step]) -> str:
@@ -62,6 +63,20 @@ def check_page(entries: Iterable[Check]) -> str:
     for check in ordered:
         lines += _check_section(check)
     return "\n".join(lines)
+
+
+def policy_page(entries: Sequence[Entry]) -> str:
+    """The page of the starter set: a table, then a section each, by name."""
+    counts = ", ".join(f"{sum(e.severity == s for e in entries)} {s}" for s in SEVERITIES)
+    intro = (
+        f"{len(entries)} ValidatingAdmissionPolicies ({counts}). `mistrust policy export` writes them with bindings; "
+        "see [policy](../policy.md). An update is asked only if it changes what the policy looks at."
+    )
+    lines = [GENERATED, "# The starter set", "", intro, "", "| policy | severity | denies |", "|---|---|---|"]
+    lines += [f"| [{e.name}](#{e.name}) | {e.severity} | {e.title} |" for e in entries]
+    for entry in entries:
+        lines += ["", f"## {entry.name}", "", f"{entry.title}. {entry.severity.capitalize()}. {entry.description}"]
+    return "\n".join([*lines, ""])
 
 
 def _steps_intro(entries: list[Step]) -> str:

@@ -11,12 +11,12 @@ from typing import Final
 
 import msgspec
 
+from mistrust.access.finding import SEVERITIES
 from mistrust.admission.plain import text
 from mistrust.admission.review import Object
 from mistrust.kube.errors import InputError
 from mistrust.kube.yaml import documents
 
-SEVERITIES: Final = ("critical", "high", "medium", "low")
 NEXT: Final = "\n---\n"
 
 
