@@ -111,6 +111,12 @@ def test_a_name_never_leads_out_of_the_folder(name: str, tmp_path: Path, capsys:
     assert [p.name for p in tmp_path.rglob("*.yaml")] == ["p.yaml"]
 
 
+def test_a_binding_without_its_policy_is_said(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "p.yaml").write_text(REPLICAS.partition("---")[2])
+    assert run(["policy", "export", "--from", str(tmp_path)]) == 3
+    assert "a binding without its policy: few-replicas-here" in capsys.readouterr().err
+
+
 def test_two_policies_of_one_name_are_said(tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "p.yaml").write_text(f"{REPLICAS}\n---\n{REPLICAS}")
     assert run(["policy", "export", "--from", str(tmp_path)]) == 3
@@ -136,6 +142,15 @@ def test_a_policy_that_nobody_binds_is_said(tmp_path: Path, capsys: Capture) -> 
     (tmp_path / "p.yaml").write_text(REPLICAS.partition("---")[0])
     assert run(["policy", "check", "-d", str(tmp_path), str(tmp_path)]) == 3
     assert "no binding" in capsys.readouterr().err
+
+
+def test_an_object_that_is_nested_too_deep_has_no_answer_and_is_no_fault(tmp_path: Path, capsys: Capture) -> None:
+    deep = "[" * 900 + "]" * 900
+    (tmp_path / "a.json").write_text(
+        f'{{"apiVersion": "v1", "kind": "Service", "metadata": {{"name": "a"}}, "x": {deep}}}'
+    )
+    assert run(["policy", "check", "--baseline", str(tmp_path)]) == 3
+    assert "nested too deep" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("action", ["check", "test", "eval", "cel", "replay"])

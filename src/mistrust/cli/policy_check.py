@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         review = of_object(each, spaces.get(text(each, "metadata", "namespace")))
         found = [f for c in constraints for f in c.findings(review, around, AUDIT)]
         found += [f for p in kyverno for f in findings(p, review, world, exceptions)]
-        found += ask(native, question(of_object(_without_null(each)).request, review.namespace))
+        found += _native(native, each, review.namespace)
         for finding in found:
             count[finding.result] += 1
             _say(_told(finding, name))
@@ -115,10 +115,22 @@ def _validating(several: list[Mapping[str, Plain]], failed: list[str]) -> Iterat
         except Error as error:
             failed.append(str(error))
             continue
+        except RecursionError:
+            failed.append(f"ValidatingAdmissionPolicy {text(given, 'metadata', 'name')}: nested too deep")
+            continue
         if found is not None:
             yield found
         elif text(given, "kind") == "ValidatingAdmissionPolicy":
             failed.append(f"ValidatingAdmissionPolicy {text(given, 'metadata', 'name')}: no binding, so nobody asks it")
+
+
+def _native(policies: list[Asked], given: Mapping[str, Plain], space: Mapping[str, Plain] | None) -> list[Finding]:
+    """What ValidatingAdmissionPolicies say of an object."""
+    try:
+        settled = _without_null(given) if policies else given
+    except RecursionError:
+        return [each.failed("the object is nested too deep") for each in policies]
+    return ask(policies, question(of_object(settled).request, space))
 
 
 def _without_null(given: Mapping[str, Plain]) -> dict[str, Plain]:

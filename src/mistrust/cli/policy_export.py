@@ -71,6 +71,7 @@ def _of_folder(folder: str, failed: list[str]) -> Iterator[Exported]:
     """Every ValidatingAdmissionPolicy of a folder; what else is a policy is said."""
     objects = list(_objects(folder, failed))
     bindings = [o for _, o in objects if _is(o, BINDING)]
+    names = {text(o, "metadata", "name") for _, o in objects if _is(o, POLICY)}
     seen: set[str] = set()
     for place, given in objects:
         kind, group = text(given, "kind"), text(given, "apiVersion").rpartition("/")[0]
@@ -81,12 +82,18 @@ def _of_folder(folder: str, failed: list[str]) -> Iterator[Exported]:
             except Error as error:
                 failed.append(f"{place}: {error}")
                 continue
+            except RecursionError:
+                failed.append(f"{place}: a policy that is nested too deep")
+                continue
             seen.add(name)
             if asked.spec.param_kind is not None:
                 failed.append(f"{place}: its parameters ({asked.spec.param_kind.kind}) are not exported")
             mine = [b for b in bindings if text(b, "spec", "policyName") == name]
             yield Exported(name, _yaml(given), mine or [new(given)])
-        elif not _is(given, BINDING) and any(group == g or group.endswith(f".{g}") for g in OTHERS):
+        elif _is(given, BINDING):
+            if text(given, "spec", "policyName") not in names:
+                failed.append(f"{place}: a binding without its policy: {text(given, 'metadata', 'name')}")
+        elif any(group == g or group.endswith(f".{g}") for g in OTHERS):
             failed.append(f"{place}: {kind} cannot be exported: only ValidatingAdmissionPolicies can")
     for path in files([folder], (".rego",)):
         failed.append(f"{path}: Rego cannot be exported: only ValidatingAdmissionPolicies can")
@@ -127,8 +134,8 @@ def _yaml(given: Object) -> str:
 def _write(folder: Path, written: Mapping[str, str]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, content_ in written.items():
-            (folder / f"{name}.yaml").write_text(content_, encoding="utf-8")
+        for name, whole in written.items():
+            (folder / f"{name}.yaml").write_text(whole, encoding="utf-8")
     except OSError as error:
         where = str(error.filename or folder)
         raise InputError("cannot be written", where=where, got=error.strerror or str(error)) from None

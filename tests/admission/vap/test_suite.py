@@ -69,9 +69,11 @@ def test_what_the_binding_leaves_out_is_not_denied() -> None:
 def test_an_expression_without_an_answer_is_no_denial_with_that_message() -> None:
     other = copy.deepcopy(SUITE)
     other["denied"][0]["object"]["spec"] = {}
-    _, last = outcomes(other, [POLICY, BINDING])
-    assert last.result is Result.FAIL
-    assert "no such key: replicas" in last.because
+    for failure in ("Fail", "Ignore"):
+        asked = {**POLICY, "spec": {**POLICY["spec"], "failurePolicy": failure}}
+        _, last = outcomes(other, [asked, BINDING])
+        assert last.result is Result.FAIL
+        assert "no such key: replicas" in last.because
 
 
 def test_what_cannot_be_asked_is_an_error_and_never_a_pass() -> None:

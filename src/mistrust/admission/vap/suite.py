@@ -70,11 +70,15 @@ def outcomes(given: Mapping[str, Plain], beside: Sequence[Object]) -> Iterator[O
 
 
 def said(asked: Policy, bindings: Sequence[Binding], review: Review) -> Iterator[str]:
-    """What a policy says through its bindings, whatever they lead to; one that has none is asked as it is."""
+    """What a policy says through its bindings, whatever they lead to; one that has none is asked as it is.
+
+    That something has no answer is said too, where the policy says to ignore it.
+    """
+    strict = msgspec.structs.replace(asked, spec=msgspec.structs.replace(asked.spec, failure_policy="Fail"))
     mine = [b for b in bindings if b.spec.policy_name == asked.name]
     for each in mine or [Binding(asked.name, BindingSpec(policy_name=asked.name))]:
         bare = msgspec.structs.replace(each.spec, validation_actions=["Audit"])
-        yield from (f.message for f in findings(asked, [Binding(each.name, bare)], review, no_params))
+        yield from (f.message for f in findings(strict, [Binding(each.name, bare)], review, no_params))
 
 
 def _is(given: Object, kind: str) -> bool:
