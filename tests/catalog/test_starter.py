@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from mistrust.admission.celled import Validation, celled
 from mistrust.admission.finding import Result
 from mistrust.admission.plain import mapping, text, texts
 from mistrust.admission.review import Object, Review, of_object
@@ -15,6 +16,7 @@ from mistrust.admission.vap.rules import matches
 from mistrust.admission.vap.suite import Sample, is_suite, outcomes, read
 from mistrust.catalog import starter as module
 from mistrust.catalog.starter import Entry, starter
+from mistrust.languages.cel.environment import EvaluationError
 
 FOLDER = Path(module.__file__).with_name("baseline")
 every = pytest.mark.parametrize("entry", starter(), ids=lambda entry: entry.name)
@@ -59,6 +61,26 @@ def test_an_allowed_sample_is_one_that_it_looks_at(entry: Entry) -> None:
     about = asked.spec.match_constraints
     looked_at = [s for s in samples(entry) if not s.messages and matches(about, of_object(s.object), every=False)]
     assert any(asked.celled.applies(asked.celled.names(of_object(s.object), None)) for s in looked_at)
+
+
+@every
+def test_kubernetes_1_30_knows_every_function_that_it_calls(entry: Entry) -> None:
+    spec = policy(entry.policy).spec
+    variables, conditions = (
+        [(v.name, v.expression) for v in several] for several in (spec.variables, spec.match_conditions)
+    )
+    oldest = celled(variables, spec.validations, conditions, "1.30")
+    for sample in samples(entry):
+        review = of_object(sample.object)
+        if matches(spec.match_constraints, review, every=False):
+            found = tuple(oldest.failed(review, None))  # raises where a function is not known
+            assert found == sample.messages or not sample.messages
+
+
+def test_a_function_of_a_later_version_is_noticed() -> None:
+    later = celled([], [Validation("isSemver(object.a)")], (), "1.30")
+    with pytest.raises(EvaluationError):
+        list(later.failed(of_object({"apiVersion": "v1", "kind": "A", "a": "1.2.3"}), None))
 
 
 @every
