@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from mistrust.admission.effects.guard import Guard
     from mistrust.cluster.files import Source
     from mistrust.effect.effect import Kind
     from mistrust.effect.state import Given
+    from mistrust.kube.snapshot import Snapshot
     from mistrust.report.effect.comparison import Comparison
 
 EXAMPLES = """examples:
@@ -23,12 +25,14 @@ EXAMPLES = """examples:
   mistrust diff git:main git:HEAD -o md=comment.md -o sarif=diff.sarif --deny new-path,new-exposure
   mistrust diff live deploy/                     what applying deploy/ would change
   mistrust diff last-week.mist today.mist -o json
+  mistrust diff git:main git:HEAD --guards guards/  EffectPolicies: CEL over what the change grants
   mistrust diff old/ new/ --connections --profile np-guard -o csv
 
 --deny takes new-path, new-exposure, new-escalation, new-power, new-plaintext, new-permission, new-connection, or any.
 
-exit codes, with --deny: 0 nothing that is denied   1 something is   3 something was not read that may hide it
-            without it:  0 nothing changed          1 something did  3 something was not read that may hide a change
+exit codes, with --deny or --guards:
+                         0 nothing that is denied   1 something is   3 something was not read that may hide it
+            without:     0 nothing changed          1 something did  3 something was not read that may hide a change
   2 usage
 """
 FORMS = ("text", "md", "json", "sarif")
@@ -64,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     gate = parser.add_argument_group("gate")
     gate.add_argument("--deny", action="append", metavar="KIND", help="what fails the change; several with commas")
+    gate.add_argument("--guards", action="append", metavar="PATH", help="policies on what it grants: files, folders")
     gate.add_argument("--allow-unknown", action="store_true", help="what was not read does not fail it")
     paths = parser.add_argument_group("attack paths")
     paths.add_argument("--from", dest="starts", action="append", metavar="START", help="as for mistrust check")
@@ -86,9 +91,12 @@ def run(args: argparse.Namespace) -> int:
     wanted = outputs(args.output, FORMS)
     refuse_overwriting(wanted, [args.old, args.new])
     deny = kinds(args.deny or ())
+    guards = _guards(args)
     given = _given(args)
     old, new, remarks = both(args)
     comparison = _compared(old, new, given, deny, remarks, args)
+    if guards:
+        comparison = _guarded(comparison, old.snapshot, new.snapshot, guards, args)
     _write(wanted, comparison, args)
     return comparison.ruling.exit_code
 
@@ -128,6 +136,36 @@ def _compared(
         rule(found, deny, allow_unknown=args.allow_unknown),
         tuple(remarks),
         version(),
+    )
+
+
+def _guards(args: argparse.Namespace) -> tuple[Guard, ...]:
+    """The policies of `--guards`. Raises `Error` for what is none."""
+    if not args.guards:
+        return ()
+    from mistrust.admission.effects.guard import guards
+    from mistrust.cli.policy_files import objects
+
+    return guards(objects(args.guards))
+
+
+def _guarded(
+    comparison: Comparison, old: Snapshot, new: Snapshot, guards: tuple[Guard, ...], args: argparse.Namespace
+) -> Comparison:
+    from msgspec.structs import replace
+
+    from mistrust.admission.effects.judging import Change, judged, labels_of
+    from mistrust.admission.effects.ruling import ruled, warned
+    from mistrust.effect.gate import Ruling
+    from mistrust.effect.objects import differing
+
+    change = Change(comparison.effect, differing(old.objects, new.objects), labels_of(new))
+    found = judged(guards, change)
+    ruling = comparison.ruling if comparison.deny else Ruling()
+    return replace(
+        comparison,
+        ruling=ruled(ruling, found, allow_unknown=args.allow_unknown),
+        remarks=(*comparison.remarks, *warned(found)),
     )
 
 

@@ -27,8 +27,9 @@ def run_connections(args: argparse.Namespace) -> int:
 
     Raises `Error` for a source that cannot be read.
     """
-    if args.deny:
-        raise UsageError("--deny is about every layer", got="--connections too", do="leave one of them out")
+    if args.deny or args.guards:
+        gate = "--deny" if args.deny else "--guards"
+        raise UsageError(f"{gate} is about every layer", got="--connections too", do="leave one of them out")
     wanted = outputs(args.output, FORMS)
     old, new, compared = both(args)
     profile, remarks = reading(args.profile, new.snapshot)

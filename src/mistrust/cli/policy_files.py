@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, cast
 
 import msgspec
 
+from mistrust.admission.plain import items, text
 from mistrust.kube.build import Plain
 from mistrust.kube.errors import InputError, UsageError
 from mistrust.kube.yaml import documents
@@ -72,6 +73,16 @@ def plain(data: bytes, where: str) -> list[Plain]:
     if problems:
         raise InputError(problems[0].what, where=f"{where}:{problems[0].line}", got=problems[0].got)
     return [each.value for each in found]
+
+
+def objects(paths: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Plain]]]:
+    """Every object, Lists taken apart, with its file. Raises `InputError` for what is none."""
+    for file in files(paths, DATA):
+        for each in plain(content(file), str(file)):
+            for o in items(each, "items") if text(each, "kind").endswith("List") else [each]:
+                if not isinstance(o, dict):
+                    raise InputError("not a Kubernetes object", where=str(file))
+                yield str(file), o
 
 
 def asked(name: str | None) -> Plain | None:

@@ -22,6 +22,8 @@ class Ruling(msgspec.Struct, frozen=True):
     """What was not read and may hide a denied kind."""
     exit_code: int = 0
     """1: it fails; 3: nobody can know; 0: it passes."""
+    guards: tuple[str, ...] = ()
+    """What policies on the effect have against it."""
 
 
 def rule(effect: Effect, deny: Iterable[Kind], *, allow_unknown: bool = False) -> Ruling:

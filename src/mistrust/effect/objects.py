@@ -22,6 +22,13 @@ def differences(old: Iterable[Object], new: Iterable[Object]) -> Objects:
     )
 
 
+def differing(old: Iterable[Object], new: Iterable[Object]) -> frozenset[Ref]:
+    """The names of these objects."""
+    before, after = _by_name(old), _by_name(new)
+    both = {**before, **after}
+    return frozenset(ref for ref in both if not _alike(before.get(ref, []), after.get(ref, [])))
+
+
 def _by_name(objects: Iterable[Object]) -> dict[Ref, list[Object]]:
     found: dict[Ref, list[Object]] = {}
     for o in objects:

@@ -146,6 +146,8 @@ class GateOut(Out, frozen=True):
 
     deny: tuple[Kind, ...]
     denied: tuple[Kind, ...]
+    guards: tuple[str, ...]
+    """What policies on the effect have against it."""
 
 
 class EffectDocument(Out, frozen=True):

@@ -83,7 +83,7 @@ def document(comparison: Comparison) -> EffectDocument:
         meshed=effect.meshed,
         unknown=tuple(DoubtOut(d.version, d.words, _ordered(d.hides)) for d in effect.doubts),
         remarks=comparison.remarks,
-        gate=GateOut(comparison.deny, comparison.ruling.denied),
+        gate=GateOut(comparison.deny, comparison.ruling.denied, comparison.ruling.guards),
         exit_code=comparison.ruling.exit_code,
     )
 

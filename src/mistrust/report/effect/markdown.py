@@ -54,6 +54,9 @@ def _parts(comparison: Comparison, told: tuple[Section, ...], cap: int) -> Itera
     yield [f"{names} · {objects_words(comparison.effect.objects)}"]
     if comparison.ruling.denied:
         yield [f"**Gate failed:** {', '.join(map(code, comparison.ruling.denied))}"]
+    if guards := comparison.ruling.guards:
+        rest = [f"- and {len(guards) - cap:,} more"] if len(guards) > cap else []
+        yield ["**Denied by policies:**", "", *(f"- {prose(said, WHY)}" for said in guards[:cap]), *rest]
     yield _numbers(told)
     yield from _paths(told[0], comparison, cap)
     for s in told[1:]:
@@ -76,7 +79,7 @@ def _phrase(section: Section, *, came: bool) -> str:
 
 def _sign(comparison: Comparison) -> str:
     effect, ruling = comparison.effect, comparison.ruling
-    if ruling.denied:
+    if ruling.denied or ruling.guards:
         return "❌"
     if effect.kinds & {Kind.PATH, Kind.EXPOSURE, Kind.ESCALATION}:
         return "🔴"

@@ -57,6 +57,7 @@ def render(comparison: Comparison) -> bytes:
     kept = placed[:RESULTS]
     notes = [notification(doubt_words(d), "warning") for d in comparison.effect.doubts]
     notes += [notification(r, "note") for r in comparison.remarks]
+    notes += [notification(said, "error") for said in comparison.ruling.guards[:BARE]]
     notes += [notification(_words(line), "warning") for line in bare[:BARE]]
     if len(placed) > len(kept):
         notes.append(notification(f"{count(len(placed) - len(kept), 'result')} of lower rank left out", "warning"))

@@ -14,6 +14,8 @@ from mistrust.report.words import place, where
 
 LINES = 40
 DOUBTS = 3
+DENIALS, DENIED = 4, 3
+"""Denials by policies, and lines of each."""
 PLACE = 40
 """Columns of a file name that still leave room for a reason."""
 LABEL = len("mutual TLS")
@@ -95,9 +97,12 @@ def _end(comparison: Comparison, screen: Screen) -> list[str]:
     out = [screen.fit(f"Remark: {remark}", screen.width) for remark in comparison.remarks[:DOUBTS]]
     out += [screen.paint(screen.fit(f"Unknown: {doubt_words(d)}", screen.width), "yellow") for d in doubts[:DOUBTS]]
     out += [f"  and {len(doubts) - DOUBTS:,} more that may hide a change"] if len(doubts) > DOUBTS else []
+    told = [line for said in ruling.guards[:DENIALS] for line in screen.wrap(f"Denied: {said}")[:DENIED]]
+    out += [screen.paint(screen.fit(line, screen.width), "red") for line in told]
+    out += [f"  and {len(ruling.guards) - DENIALS:,} more denials"] if len(ruling.guards) > DENIALS else []
     if ruling.denied:
         out.append(screen.paint(f"Gate failed: {', '.join(ruling.denied)}", "red"))
-    elif ruling.exit_code == 3:
+    elif ruling.exit_code == 3 and not ruling.guards:
         words = f"What is unknown may hide {'what the gate denies' if comparison.deny else 'a change'}: --allow-unknown"
         out.append(screen.paint(screen.fit(words, screen.width), "yellow"))
     return [*out, f"exit {comparison.ruling.exit_code}"]

@@ -1,0 +1,1 @@
+"""Policies on what a change grants, not on its shape: expressions in CEL over the effect of the change."""
