@@ -16,16 +16,17 @@ from mistrust.admission.finding import Action, Result
 from mistrust.admission.policies import OverdueError, ask, question
 from mistrust.admission.review import Review
 from mistrust.effect.compare import between
+from mistrust.effect.doubts import IDENTITY
 from mistrust.effect.effect import Kind
 from mistrust.effect.laid import laid_over, without
 from mistrust.effect.state import state
 from mistrust.kube.build import Plain as Json
-from mistrust.kube.snapshot import Scope, snapshot
+from mistrust.kube.snapshot import Scope, Snapshot, snapshot
 from tests.admission.effects.asking import CATALOG, of
 from tests.admission.effects.test_judging import ADMIN, BASE, CLOSED, DOOR, SERVER
 from tests.effect.changes import given_catalog
-from tests.paths.cluster import Plain, binding, cluster, named, pod, read
-from tests.paths.strategies import clusters
+from tests.paths.cluster import Plain, binding, cluster, named, pod, read, role, rule
+from tests.paths.strategies import bindings, clusters
 
 NO_PATH = of("effect.newPaths.size() == 0", "effect.newPaths[0].text")
 NO_DOOR = of("effect.newExposure.size() == 0", "effect.newExposure[0].text")
@@ -124,13 +125,30 @@ MORE: tuple[Plain, ...] = (
 
 
 @given(clusters(), clusters(), st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_part_says_what_the_whole_comparison_says(old: list[Plain], more: list[Plain], data: st.DataObject) -> None:
     """One object comes, is written otherwise or goes; every kind is asked about, by itself and with others."""
     objects = snapshot(read([*old, *MORE]), scope=Scope.CLUSTER)
     operation = data.draw(st.sampled_from(("CREATE", "DELETE")))
     one = data.draw(st.sampled_from([*old, *MORE] if operation == "DELETE" else [*more, *MORE]))
     kinds = frozenset(data.draw(st.sets(st.sampled_from(list(Kind)), min_size=1)))
+    compare(objects, one, operation, kinds)
+
+
+@given(clusters(), bindings("b1"), st.sampled_from(("CREATE", "DELETE")))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_what_a_binding_changes_is_told_without_the_rest(old: list[Plain], one: Plain, operation: str) -> None:
+    """Where nobody asks for paths, nothing but the subjects is looked at."""
+    harmless = [role("none", rule("get", "configmaps")), binding("other", "r1", "user:bob", "group:devs")]
+    objects = snapshot(read([*old, *harmless]), scope=Scope.CLUSTER)
+    subjects = one["subjects"]
+    for name in ("none", one["roleRef"]["name"]):  # type: ignore[index]
+        for more in ([], [{"kind": "User", "name": "bob"}], [{"kind": "Group", "name": "devs"}]):
+            ref = {**one["roleRef"], "name": name}  # type: ignore[dict-item]
+            compare(objects, {**one, "roleRef": ref, "subjects": more or subjects}, operation, IDENTITY - {Kind.PATH})
+
+
+def compare(objects: Snapshot, one: Plain, operation: str, kinds: frozenset[Kind]) -> None:
     (after,) = read([one])
     gone = operation == "DELETE"
     new = without(objects, after.ref) if gone else laid_over(objects, snapshot([after], scope=Scope.MANIFESTS))

@@ -18,6 +18,7 @@ from mistrust.admission.finding import Finding
 from mistrust.admission.plain import text
 from mistrust.admission.policies import Policy, Question
 from mistrust.admission.review import Review
+from mistrust.effect.binding import Binding, of_binding
 from mistrust.effect.doubts import EVERY, IDENTITY, doubts
 from mistrust.effect.effect import Doubt, Effect, Kind
 from mistrust.effect.laid import laid_over, without
@@ -73,12 +74,19 @@ class Standing:
         able = can(differing)
         if _alike(before, after) or not kinds & able:
             return Change(Effect(doubts=self._doubts), (ref,), self._labels, review)
-        new = self._laid(ref, before, after)
-        found = part(self._state, new, self._given, kinds, able)
-        known = self._doubts if able <= IDENTITY else tuple(doubts(old, new))
+        found, labels, known = self._bound(before, after, kinds), self._labels, self._doubts
+        if found is None:
+            new = self._laid(ref, before, after)
+            found = part(self._state, new, self._given, kinds, able)
+            known = known if able <= IDENTITY else tuple(doubts(old, new))
+            labels = labels_of(new) if any(isinstance(o, Namespace) for o in differing) else labels
         found = msgspec.structs.replace(found, doubts=(*known, *found.doubts))
-        labels = labels_of(new) if any(isinstance(o, Namespace) for o in differing) else self._labels
         return Change(found, (ref,), labels, review)
+
+    def _bound(self, before: Object | None, after: Object | None, kinds: frozenset[Kind]) -> Effect | None:
+        if isinstance(before, Binding | None) and isinstance(after, Binding | None):
+            return of_binding(self._state, before, after, kinds)
+        return None
 
     def _laid(self, ref: Ref, before: Object | None, after: Object | None) -> Snapshot:
         """The cluster with an object come, written otherwise, or gone."""

@@ -163,8 +163,8 @@ def granted(rbac: Rbac, universe: Universe) -> Grants:
             within.setdefault(grant.principal, {}).setdefault(grant.namespace, []).append(grant.role.content)
         else:
             everywhere.setdefault(grant.principal, []).append(grant.role.content)
-    whole = [bundle_of(rules) for rules in rbac.contents]
-    inside = [bundle_of(rules, urls=False) for rules in rbac.contents]
+    whole = {c: bundle_of(rbac.contents[c]) for held in everywhere.values() for c in held}
+    inside = {c: bundle_of(rbac.contents[c], urls=False) for held in within.values() for s in held.values() for c in s}
     shards: dict[Principal, Shard] = {}
     for principal in rbac.principals:
         always = reduce(union, (whole[content] for content in everywhere.get(principal, ())), nothing)

@@ -92,7 +92,7 @@ def rbac(snapshot: Snapshot, defaults: Sequence[Object] = ()) -> Rbac:
         *_with_defaults(snapshot.of(ClusterRoleBinding), (o for o in added if isinstance(o, ClusterRoleBinding))),
         *_with_defaults(snapshot.of(RoleBinding), (o for o in added if isinstance(o, RoleBinding))),
     ]
-    grants, dangling, principals = _join(bindings, known.by_key)
+    grants, dangling, principals = join(bindings, known.by_key)
     return Rbac(
         grants=tuple(grants),
         principals=tuple(principals.values()),
@@ -141,9 +141,10 @@ def _with_defaults(written: Sequence[Object], defaults: Iterable[AnyBinding]) ->
     return [*every, *(b for b in defaults if b.ref not in given)]
 
 
-def _join(
+def join(
     bindings: Iterable[AnyBinding], known: Mapping[RoleKey, tuple[EffectiveRole, ...]]
 ) -> tuple[list[Grant], list[AnyBinding], dict[Principal, Principal]]:
+    """What bindings grant, those whose role is not there, and whom they name."""
     grants: list[Grant] = []
     dangling: list[AnyBinding] = []
     principals: dict[Principal, Principal] = {}
