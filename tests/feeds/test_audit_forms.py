@@ -173,7 +173,7 @@ def test_other_components_share_the_stream(tmp_path: Path):
         b"apiVersion: audit.k8s.io/v1\nkind: Policy\n",
         b'{"kind": "Pod"}',
         b"\x1f\x8b\x08\x00garbage",
-        gzip.compress(b"hello"),
+        gzip.compress(b"hello", mtime=0),
         b"\x28\xb5\x2f\xfdgarbage",
         b'{"flow":{"verdict":"FORWARDED"}}',
     ],
