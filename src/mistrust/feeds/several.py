@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
@@ -38,7 +39,8 @@ def spread(work: Callable[[Source], B], sources: Sequence[Source], many: int) ->
     from multiprocessing import get_context
 
     try:
-        with ProcessPoolExecutor(many, mp_context=get_context("spawn")) as pool:
+        end = (signal.SIGINT, signal.SIG_DFL)  # an interrupt ends them at once, and is told once
+        with ProcessPoolExecutor(many, get_context("spawn"), initializer=signal.signal, initargs=end) as pool:
             yield from pool.map(work, sources)
     except BrokenProcessPool:
         do = "give fewer files at a time, or add them to a store one by one: mistrust evidence add"
