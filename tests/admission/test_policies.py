@@ -124,7 +124,7 @@ def test_a_fault_of_ours_denies() -> None:
         (OWNER.replace("match:", "enforcementAction: block\n  match:"), "enforcementAction"),
         (REPLICAS.replace("<= 5", "<="), "few-replicas"),
         (REPLICAS.replace("policyName: few", "policyName: other"), "a binding without its policy"),
-        ("{apiVersion: kyverno.io/v1, kind: ClusterPolicy, metadata: {name: a}}", "not understood as a policy"),
+        ("{apiVersion: kyverno.io/v1, kind: ClusterPolicy, metadata: {name: a}}", "a list of rules"),
         ("{apiVersion: mutations.gatekeeper.sh/v1, kind: Assign, metadata: {name: a}}", "not understood as a policy"),
         (f"{OWNER}---{OWNER}", "two templates of one kind"),
     ],

@@ -8,13 +8,14 @@ from typing import Final
 import msgspec
 
 from mistrust.admission.gatekeeper.reader import gatekeeper
+from mistrust.admission.kyverno.reader import kyverno
 from mistrust.admission.plain import text
 from mistrust.admission.policy import Policy, Reader
 from mistrust.admission.review import Object
 from mistrust.admission.vap.reader import validating
 from mistrust.kube.errors import Error
 
-READERS: Final[tuple[Reader, ...]] = (gatekeeper, validating)
+READERS: Final[tuple[Reader, ...]] = (gatekeeper, validating, kyverno)
 """Who reads which kinds of policies."""
 POLICY_GROUPS: Final = ("gatekeeper.sh", "kyverno.io", "admissionregistration.k8s.io")
 """Groups of which an object that nothing reads is a policy that would not be asked."""
