@@ -16,6 +16,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("shadow", "what a proposed version would have denied since, day by day, before it is enforced"),
     ("evidence", "keep what logs show, so that months fit in megabytes and no log is read twice"),
     ("policy", "run Rego, CEL, Gatekeeper and Kyverno policies: ask, test, check objects with them"),
+    ("serve", "answer the API server's admission reviews by the policies of a folder"),
     ("snapshot", "save what was read, without secrets, to analyse it again offline"),
     ("demo", "a small shop with honest flaws and a month of logs: checked, tightened, proved"),
     ("completion", "shell completion for bash, zsh or fish"),

@@ -1,9 +1,10 @@
 """Run policies as they are: ask Rego and CEL, run their tests, and hold objects against them.
 
-eval answers a query as `opa eval --format json` does; cel answers an expression. test runs suites of `gator verify` and
-`opa test` as they are. check asks every policy of a folder about every object, and shows all that fails. replay asks
-two folders about recorded AdmissionReviews, one a line, and shows what would change. list shows the starter set, and
-export writes it, or the policies named, as ValidatingAdmissionPolicies with bindings, for `kubectl apply`.
+eval answers a query as `opa eval --format json` does; cel answers an expression. test runs suites of `gator verify`,
+`kyverno test` and `opa test` as they are. check asks every policy of a folder about every object, and shows all that
+fails. replay asks two folders about recorded AdmissionReviews, one a line, and shows what would change. list shows the
+starter set, and export writes it, or the policies named, as ValidatingAdmissionPolicies with bindings, for `kubectl
+apply`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ EXAMPLES = """examples:
   mistrust policy cel 'object.spec.replicas <= 5' -i deployment.yaml
   mistrust policy test policies/
   mistrust policy check -d policies/ manifests/
+  mistrust policy check -d policies/ manifests/ -o openreports | kubectl apply -f -
   mistrust policy check --baseline manifests/
   mistrust policy replay policies/ new/ reviews.jsonl
   mistrust policy list
@@ -41,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--v0-compatible", action="store_true", help="eval, test: Rego of version 0")
     parser.add_argument("--strict-builtin-errors", action="store_true", help="eval: a built-in that fails ends it")
     parser.add_argument("--kubernetes", metavar="1.N", help="cel: what this version of Kubernetes knows (the latest)")
+    parser.add_argument("-o", "--output", choices=("policyreport", "openreports"), help="check: reports for a cluster")
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="test: every test; replay: every change; list: all"
     )

@@ -17,9 +17,10 @@ from mistrust.admission.kyverno.exceptions import Exempt, exception, is_exceptio
 from mistrust.admission.kyverno.load import is_policy, policy
 from mistrust.admission.kyverno.request import World
 from mistrust.admission.plain import items, mapping, text
-from mistrust.admission.policies import Policy as Asked
-from mistrust.admission.policies import ask, question, validating
+from mistrust.admission.policy import Policy as Asked
+from mistrust.admission.policy import ask, question
 from mistrust.admission.review import of_object
+from mistrust.admission.vap.reader import validating
 from mistrust.catalog.starter import starter
 from mistrust.cli.policy_files import DATA, content, files, plain
 from mistrust.kube.build import Plain
@@ -48,17 +49,24 @@ def run(args: argparse.Namespace) -> int:
     for each in objects:
         name = " ".join(p for p in (text(each, "kind"), _named(each)) if p)
         review = of_object(each, spaces.get(text(each, "metadata", "namespace")))
-        found = [f for c in constraints for f in c.findings(review, around, AUDIT)]
-        found += [f for p in kyverno for f in findings(p, review, world, exceptions)]
-        found += _native(native, each, review.namespace)
-        for finding in found:
+        several = [f for c in constraints for f in c.findings(review, around, AUDIT)]
+        several += [f for p in kyverno for f in findings(p, review, world, exceptions)]
+        several += _native(native, each, review.namespace)
+        found.append((each, several))
+        for finding in several:
             count[finding.result] += 1
-            _say(_told(finding, name))
+            if not args.output:
+                _say(_told(finding, name))
     for line in failed:
         sys.stderr.write(f"mistrust: {clean(line)}\n")
     about = f"{len(objects):,} objects, {len(constraints) + len(kyverno) + len(native):,} policies"
     unanswered = count[Result.ERROR] + count[Result.UNKNOWN]
-    _say(f"{about}: {count[Result.FAIL]:,} failures, {unanswered:,} without an answer")
+    told = f"{about}: {count[Result.FAIL]:,} failures, {unanswered:,} without an answer"
+    if args.output:
+        sys.stdout.write(f"{json_bytes(reports(found, args.output)).decode()}\n")
+        sys.stderr.write(f"{clean(told)}\n")
+    else:
+        _say(told)
     return 1 if count[Result.FAIL] else 3 if failed or unanswered else 0
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mistrust.admission.effects.standing import Standing
 from mistrust.admission.finding import Action, Result
-from mistrust.admission.policies import OverdueError, ask, question
+from mistrust.admission.policy import OverdueError, ask, question
 from mistrust.admission.review import Review
 from mistrust.effect.compare import between
 from mistrust.effect.doubts import IDENTITY

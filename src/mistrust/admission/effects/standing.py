@@ -16,7 +16,7 @@ from mistrust.admission.effects.guard import KIND, Guard
 from mistrust.admission.effects.judging import UNKNOWN, Change, judged, labels_of
 from mistrust.admission.finding import Finding
 from mistrust.admission.plain import text
-from mistrust.admission.policies import Policy, Question
+from mistrust.admission.policy import Policy, Question
 from mistrust.admission.review import Review
 from mistrust.effect.binding import Binding, of_binding
 from mistrust.effect.doubts import EVERY, IDENTITY, doubts
