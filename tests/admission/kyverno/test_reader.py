@@ -61,6 +61,12 @@ def test_a_namespace_that_is_not_known_is_unknown_and_denied() -> None:
     assert found(policy, what=config_map) == []
 
 
+def test_what_only_audits_denies_nothing_where_it_has_no_answer_either() -> None:
+    [one] = found(rule(LABELLED.replace("Enforce", "Audit"), match=IN_PROD))
+    assert (one.result, one.action) == (Result.UNKNOWN, Action.AUDIT)
+    assert not denials([one])
+
+
 def test_an_exception_that_asks_for_nothing_more_excepts() -> None:
     exception = read(
         "apiVersion: kyverno.io/v2\nkind: PolicyException\nmetadata: {name: e, namespace: shop}\n"

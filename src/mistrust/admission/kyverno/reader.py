@@ -75,8 +75,15 @@ def _policy(given: Object, exceptions: Sequence[Exempt]) -> Policy | None:
             lets = ignores and each.result is not Result.FAIL
             yield msgspec.structs.replace(each, action=Action.AUDIT) if lets else each
 
-    unanswered = Action.AUDIT if ignores else Action.DENY
+    unanswered = Action.DENY if not ignores and _denies(given) else Action.AUDIT
     return Policy(name, unanswered, asks)
+
+
+def _denies(given: Object) -> bool:
+    """May a violation deny? A ValidatingPolicy does where it does not say; the older kinds only report."""
+    word = '"enforce"' if text(given, "kind") in RULED else '"deny"'
+    silent = text(given, "kind") not in RULED and "validationActions" not in mapping(given, "spec")
+    return silent or word in _words(given).lower()
 
 
 def _words(given: Object) -> str:
