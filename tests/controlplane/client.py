@@ -81,7 +81,7 @@ class Client:
         try:
             self._connection.request(method, path, data, sent)
             response = self._connection.getresponse()
-        except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+        except (http.client.RemoteDisconnected, ssl.SSLEOFError, BrokenPipeError, ConnectionResetError):
             self._connection.close()
             if fresh:
                 raise
