@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mistrust.access.change import Tightened
     from mistrust.access.record import Coverage
     from mistrust.cli.evidence import Seen
-    from mistrust.kube.meta import Object, Ref
+    from mistrust.kube.meta import Ref
     from mistrust.kube.snapshot import Snapshot
     from mistrust.layers.network.least.forms import Name
 
@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
         if files is not None:
             edit, found = files.proved(changes, old, lambda new: dict(proofs(old, new, seen, args.days)))
         else:
-            new = _with(old, applied(old.objects, changes))
+            new = old.holding(applied(old.objects, changes))
             edit, found = None, dict(proofs(old, new, seen, args.days))
     doubts = [str(p) for p in (*old.problems, *seen.problems) if p.blinds]
     lines = [seen.words(), *(str(line) for s in steps for line in (*s.changes, *s.left, *s.remarks))]
@@ -126,12 +126,6 @@ def tightened(old: Snapshot, seen: Seen, days: float, form: Name = "kubernetes")
         yield "pods", _pods(old, seen, days)
 
 
-def _with(old: Snapshot, objects: Sequence[Object]) -> Snapshot:
-    from mistrust.kube.snapshot import snapshot
-
-    return snapshot(objects, old.problems, gaps=old.gaps, scope=old.scope, version=old.version, name=old.name)
-
-
 def _permissions(old: Snapshot, seen: Seen) -> Tightened:
     from mistrust.catalog.load import api_resources, default_rbac
     from mistrust.layers.identity.layer import Identity
@@ -143,7 +137,7 @@ def _permissions(old: Snapshot, seen: Seen) -> Tightened:
     return synthesize(
         old.objects,
         seen.audit.uses,
-        lambda objects: identity.index(_with(old, objects)),
+        lambda objects: identity.index(old.holding(objects)),
         lambda grant, rule: dark.hides(universe, grant.principal, grant.namespace, rule),
     )
 

@@ -90,7 +90,7 @@ def read_texts(texts: Mapping[str, bytes], like: Snapshot, namespace: str = DEFA
         got, wrong = read(data, name, namespace)
         objects += got
         problems += wrong
-    return snapshot(objects, problems, gaps=like.gaps, scope=like.scope, version=like.version, name=like.name)
+    return like.holding(objects, problems)
 
 
 def manifests(paths: Sequence[str]) -> Mapping[str, bytes]:

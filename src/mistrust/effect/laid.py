@@ -40,15 +40,7 @@ def without(cluster: Snapshot, ref: Ref) -> Snapshot:
     """The cluster after an object was deleted, and what its controller made with it."""
     there = {o.ref: o for o in cluster.objects}
     gone = {ref, *(_made_of({ref: there[ref]}, there) if ref in there else ())}
-    kept = [o for o in cluster.objects if o.ref not in gone]
-    return snapshot(
-        kept,
-        cluster.problems,
-        gaps=cluster.gaps,
-        scope=cluster.scope,
-        version=cluster.version,
-        name=cluster.name,
-    )
+    return cluster.holding(o for o in cluster.objects if o.ref not in gone)
 
 
 def _applied(o: Object, before: Object | None) -> Object:

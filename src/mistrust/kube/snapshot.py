@@ -56,6 +56,11 @@ class Snapshot(msgspec.Struct, frozen=True):
         """The objects of one type."""
         return cast("tuple[O, ...]", self.kinds.get(kind, ()))
 
+    def holding(self, objects: Iterable[Object], problems: Sequence[Problem] | None = None) -> Snapshot:
+        """The same snapshot with other objects, and with other problems where they are given."""
+        told = self.problems if problems is None else problems
+        return snapshot(objects, told, gaps=self.gaps, scope=self.scope, version=self.version, name=self.name)
+
     def unread(self) -> Mapping[str, int]:
         """How many objects there are of each kind that no layer reads."""
         counts: dict[str, int] = {}

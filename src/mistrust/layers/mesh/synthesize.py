@@ -13,8 +13,8 @@ from msgspec import structs
 from mistrust.access.change import Change, LeftAlone, Tightened, applied
 from mistrust.access.record import Coverage
 from mistrust.access.telling import listed
-from mistrust.kube.meta import Object, Ref
-from mistrust.kube.snapshot import Snapshot, snapshot
+from mistrust.kube.meta import Ref
+from mistrust.kube.snapshot import Snapshot
 from mistrust.layers.mesh.istio.istio import Istio
 from mistrust.layers.mesh.least.authorizing import Authorizing
 from mistrust.layers.mesh.least.evidence import Uses
@@ -118,8 +118,7 @@ def _more(unfit: dict[Ref, str], wrong: dict[Ref, str], other: Collection[Ref], 
 
 def _after(old: Snapshot, changes: Sequence[Change]) -> Grants:
     """What is let in with the changes."""
-    objects: Iterable[Object] = applied(old.objects, changes)
-    return granted(snapshot(objects, old.problems, gaps=old.gaps, scope=old.scope, version=old.version, name=old.name))
+    return granted(old.holding(applied(old.objects, changes)))
 
 
 def _remarks(ground: Ground, authorizing: Authorizing) -> Iterable[str]:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from msgspec import structs
 
 from mistrust.kube.core import Namespace
-from mistrust.kube.meta import Metadata, Object
+from mistrust.kube.meta import Metadata
 from mistrust.kube.pods import Container, Pod, PodIP, PodSpec, PodStatus
-from mistrust.kube.snapshot import Snapshot, snapshot
+from mistrust.kube.snapshot import Snapshot
 from mistrust.kube.workloads import Workload
 from mistrust.layers.network.addresses import V6, place
 from mistrust.layers.network.deciding.party import text
@@ -22,14 +22,14 @@ NEWCOMER = "newcomer"
 def idle(given: Snapshot) -> Snapshot:
     """Every template scaled to zero."""
     gone = {id(p) for w in given.workloads for p in _made(w)}
-    return _with(given, [o for o in given.objects if id(o) not in gone])
+    return given.holding([o for o in given.objects if id(o) not in gone])
 
 
 def restarted(given: Snapshot, copies: int = 1) -> Snapshot:
     """Every pod that something makes anew, so many times: other names, hashes and addresses."""
     fresh = _Fresh(given)
     new = {id(p): [_again(p, i, fresh) for i in range(copies)] for w in given.workloads for p in _made(w)}
-    return _with(given, [made for o in given.objects for made in new.get(id(o), [o])])
+    return given.holding([made for o in given.objects for made in new.get(id(o), [o])])
 
 
 def visited(given: Snapshot) -> Snapshot:
@@ -42,7 +42,7 @@ def visited(given: Snapshot) -> Snapshot:
         Pod(metadata=Metadata(name=NEWCOMER, namespace=space), spec=PodSpec(containers=(Container(name=NEWCOMER),)))
         for space in (*spaces, name)
     ]
-    return _with(given, [*given.objects, Namespace(metadata=Metadata(name=name)), *pods])
+    return given.holding([*given.objects, Namespace(metadata=Metadata(name=name)), *pods])
 
 
 def _made(workload: Workload) -> Iterator[Pod]:
@@ -79,7 +79,3 @@ def _again(pod: Pod, copy: int, fresh: _Fresh) -> Pod:
         return structs.replace(pod, metadata=metadata)
     status = PodStatus(pod.status.phase, own[0] if own else "", tuple(PodIP(a) for a in own), pod.status.host_ip)
     return structs.replace(pod, metadata=metadata, status=status)
-
-
-def _with(given: Snapshot, objects: list[Object]) -> Snapshot:
-    return snapshot(objects, given.problems, gaps=given.gaps, scope=given.scope, version=given.version, name=given.name)
